@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with};
 
 use crate::commands::confirm::{ConfirmArgs, confirm};
+use crate::commands::directions::{DirectionsArgs, directions};
 use crate::commands::doctor;
 use crate::commands::drift::{DriftArgs, show_drift};
 use crate::commands::exceptions::{ExceptionsArgs, show_exceptions};
@@ -20,6 +21,7 @@ use crate::commands::publish::{PublishArgs, publish};
 use crate::commands::recover::{RecoverArgs, recover};
 use crate::commands::run::{RunArgs, run_agent};
 use crate::commands::status::{StatusArgs, show_status};
+use crate::commands::steer::{PauseArgs, PinArgs, ResumeArgs, UnpinArgs, pause, pin, resume, unpin};
 use crate::commands::versions::{VersionsArgs, show_versions};
 use crate::commands::wait::{WaitArgs, wait};
 use crate::commands::why::{WhyArgs, why};
@@ -35,6 +37,8 @@ const EXAMPLES: &str = "Examples:
   pmp-hub status                                how the member organizations stand, on one screen
   pmp-hub doctor                                what is missing or wrong, and how to fix it
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there
+  pmp-hub pin 40 --reason 'bad approval'        go back to snapshot 40, and stay there
+  pmp-hub pause --all --until 2h --reason …     change nothing anywhere for two hours
   pmp-hub exceptions                            what is held, set aside or left out, and why
   pmp-hub members                               who is admitted, and who never reported
   pmp-hub wait 42 --timeout 10m                 until it is everywhere; exit code 4 if it is not
@@ -46,8 +50,8 @@ const EXAMPLES: &str = "Examples:
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 20] = [
-    ("publish", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
+const USES: [(&str, &[&[&str]]); 25] = [
+    ("publish", &[LEDGER, TOPIC, SIGNING, PRODUCTS, &["max_hold"]]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
     ("members", &[LEDGER, ROSTER]),
@@ -62,6 +66,11 @@ const USES: [(&str, &[&[&str]]); 20] = [
     ("show", &[SNAPSHOTS]),
     ("diff", &[SNAPSHOTS]),
     ("confirm", &[LEDGER, ROSTER, TOPIC]),
+    ("pin", &[LEDGER, ROSTER, TOPIC, SIGNING]),
+    ("unpin", &[LEDGER, ROSTER, TOPIC, SIGNING]),
+    ("pause", &[LEDGER, ROSTER, TOPIC, SIGNING]),
+    ("resume", &[LEDGER, ROSTER, TOPIC, SIGNING]),
+    ("directions", &[LEDGER, SIGNING]),
     ("init", &[LEDGER, TOPIC]),
     ("public-key", &[&["signing_key"]]),
     ("verify-aws", &[LEDGER, &["events_queue_url"]]),
@@ -117,6 +126,34 @@ enum Command {
   pmp-hub confirm --org o-member0000,o-member0001
   pmp-hub confirm --all --yes --snapshot 42")]
     Confirm(ConfirmArgs),
+    /// Go back to the content of an earlier snapshot and stay there, whatever the management
+    /// experience says: the fleet, or single organizations
+    #[command(after_help = "Examples:
+  pmp-hub pin 40 --reason 'prod-x was approved by mistake'
+  pmp-hub pin 40 --org o-member0000 --reason 'their audit ends on Friday'
+  pmp-hub pin 40 --reason 'bad approval' --no-announce     the hub's next run publishes it")]
+    Pin(PinArgs),
+    /// Follow the management experience again
+    #[command(after_help = "Examples:
+  pmp-hub unpin --reason 'prod-x is rejected now'
+  pmp-hub unpin --org o-member0000 --reason 'the audit is over'")]
+    Unpin(UnpinArgs),
+    /// Have spokes change nothing until a time, and then go on by themselves
+    #[command(after_help = "Examples:
+  pmp-hub pause --all --until 2h --reason 'a change freeze'
+  pmp-hub pause --org o-member0000,o-member0001 --until 2026-12-01T06:00:00Z --reason 'their migration'")]
+    Pause(PauseArgs),
+    /// End a pause before its time
+    #[command(after_help = "Examples:
+  pmp-hub resume --all --reason 'the freeze is over'
+  pmp-hub resume --org o-member0000 --reason 'the migration is done'")]
+    Resume(ResumeArgs),
+    /// List what is pinned and paused: for whom, by whom, since when and why
+    #[command(after_help = "Examples:
+  pmp-hub directions
+  pmp-hub directions -o json
+  pmp-hub directions --sign                     with the key of now, after a change of keys")]
+    Directions(DirectionsArgs),
     /// Show what is held, set aside, left out by filters or not managed, over the fleet, by cause
     #[command(after_help = "Examples:
   pmp-hub exceptions
@@ -231,6 +268,11 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Run(args) => run_agent(&cli.config, args, cli.terminal.logs_are_json()).await,
         Command::Status(args) => show_status(&cli.config, args, output).await,
         Command::Confirm(args) => confirm(&cli.config, args, output).await,
+        Command::Pin(args) => pin(&cli.config, args, output).await,
+        Command::Unpin(args) => unpin(&cli.config, args, output).await,
+        Command::Pause(args) => pause(&cli.config, args, output).await,
+        Command::Resume(args) => resume(&cli.config, args, output).await,
+        Command::Directions(args) => directions(&cli.config, args, output).await,
         Command::Exceptions(args) => show_exceptions(&cli.config, args, output).await,
         Command::Members(args) => members(&cli.config, args, output).await,
         Command::Versions(args) => show_versions(&cli.config, args, output).await,

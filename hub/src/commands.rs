@@ -3,6 +3,7 @@
 mod announce;
 pub(crate) mod confirm;
 mod confirm_many;
+pub(crate) mod directions;
 pub(crate) mod doctor;
 pub(crate) mod drift;
 pub(crate) mod exceptions;
@@ -19,6 +20,7 @@ pub(crate) mod recover;
 pub(crate) mod run;
 pub(crate) mod select;
 pub(crate) mod status;
+pub(crate) mod steer;
 pub(crate) mod versions;
 pub(crate) mod wait;
 pub(crate) mod why;

@@ -136,6 +136,8 @@ pub(crate) struct PublishConfig {
     pub(crate) unsigned: bool,
     /// Whether products are looked up for the members' filters.
     pub(crate) looks_products_up: bool,
+    /// The longest that a member may hold; none for the usual.
+    pub(crate) max_hold: Option<SignedDuration>,
 }
 
 /// How snapshots are signed.
@@ -163,6 +165,46 @@ pub(crate) struct PlanConfig {
     pub(crate) folder: Option<String>,
     /// The program that runs them, where it is not to be looked for.
     pub(crate) program: Option<String>,
+}
+
+/// What the commands need that direct the fleet.
+#[derive(Debug, Clone)]
+pub(crate) struct SteerConfig {
+    pub(crate) experience: ExperienceId,
+    pub(crate) snapshots: TableName,
+    pub(crate) timestamps: TableName,
+    /// Without a topic, what is directed waits for the next announcement.
+    pub(crate) topic: Option<TopicArn>,
+    /// Whom the settings admit.
+    pub(crate) members: BTreeSet<OrganizationId>,
+    pub(crate) signing: Option<SigningConfig>,
+    /// Whether not to sign is meant, though earlier snapshots were signed.
+    pub(crate) unsigned: bool,
+}
+
+impl SteerConfig {
+    /// The same, as the commands need it that look at the fleet.
+    pub(crate) fn status(&self) -> StatusConfig {
+        let Self { experience, snapshots, timestamps, members, .. } = self.clone();
+        StatusConfig { experience, snapshots, timestamps, members }
+    }
+
+    /// The same, to publish; none without a topic.
+    pub(crate) fn publish(&self) -> Option<PublishConfig> {
+        let Self { experience, snapshots, timestamps, topic, signing, unsigned, .. } = self.clone();
+        let (topic, timestamps) = (topic?, Some(timestamps));
+        Some(PublishConfig {
+            experience,
+            snapshots,
+            timestamps,
+            topic,
+            events_queue_url: None,
+            signing,
+            unsigned,
+            looks_products_up: false,
+            max_hold: None,
+        })
+    }
 }
 
 /// What `doctor` looks at: whatever is set and can be read.
@@ -206,6 +248,7 @@ impl ConfigArgs {
         let events_queue_url = self.events_queue_url().optional(settings);
         let (signing, unsigned) = (self.signing(settings), self.unsigned());
         let looks_products_up = self.looks_products_up(settings);
+        let max_hold = self.max_hold().optional(settings).map(|hold| hold.0);
         let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
         Some(PublishConfig {
             experience,
@@ -216,6 +259,7 @@ impl ConfigArgs {
             signing,
             unsigned,
             looks_products_up,
+            max_hold,
         })
     }
 
@@ -328,6 +372,22 @@ impl ConfigArgs {
         let mut settings = Settings::default();
         let topic = self.topic_arn().optional(&mut settings);
         settings.finish(|| Some((status, topic)))
+    }
+
+    /// The configuration of the commands that direct the fleet. To publish at once takes a topic.
+    pub(crate) fn for_steer(&self, publishes: bool) -> Result<SteerConfig, Failure> {
+        let mut settings = Settings::default();
+        let experience = self.experience_id().required(&mut settings);
+        let snapshots = self.snapshots_table().required(&mut settings);
+        let timestamps = self.timestamps_table().required(&mut settings);
+        let topic =
+            if publishes { self.topic_arn().required(&mut settings) } else { self.topic_arn().optional(&mut settings) };
+        let members = self.members(&mut settings);
+        let (signing, unsigned) = (self.signing(&mut settings), self.unsigned());
+        settings.finish(|| {
+            let (experience, snapshots, timestamps) = (experience?, snapshots?, timestamps?);
+            Some(SteerConfig { experience, snapshots, timestamps, topic, members, signing, unsigned })
+        })
     }
 
     /// The configuration for `doctor`, and what is missing or wrong for `publish` and `run`.

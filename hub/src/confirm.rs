@@ -2,7 +2,9 @@
 //! module decides from the ledger; the command writes and announces.
 
 use pmp_ledger::{Head, Organization};
-use pmp_protocol::{ExperienceId, Hint, LEDGER_LAYOUT, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion};
+use pmp_protocol::{
+    ExperienceId, Hint, LAYOUT_OF_CONFIRMATIONS, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion,
+};
 
 /// The confirmation that an operator requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,9 @@ pub(crate) enum Refusal {
     /// Spokes apply only the newest snapshot.
     #[error("snapshot {version} is not the newest any more: {latest} is")]
     Outdated { version: SnapshotVersion, latest: SnapshotVersion },
+    /// Its spokes act on that alone.
+    #[error("`{organization}` is pinned to snapshot {pinned}, and {version} is not applied there")]
+    Pinned { organization: OrganizationId, pinned: SnapshotVersion, version: SnapshotVersion },
     #[error("no spoke of `{0}` has reported")]
     UnknownOrganization(OrganizationId),
     #[error("no spoke of `{organization}` has reported about `{member_experience}`")]
@@ -39,6 +44,9 @@ impl Hint for Refusal {
             Self::NoSnapshot => "let the hub publish once: `pmp-hub publish`".to_owned(),
             Self::Unknown { latest, .. } | Self::Outdated { latest, .. } => {
                 format!("look at what is held with `pmp-hub status`; only snapshot {latest} can be confirmed")
+            }
+            Self::Pinned { pinned, .. } => {
+                format!("only snapshot {pinned} can be confirmed there; `pmp-hub unpin` lets it follow again")
             }
             Self::UnknownOrganization(_) | Self::UnknownExperience { .. } => {
                 "`pmp-hub status` lists the organizations and their experiences".to_owned()
@@ -73,7 +81,10 @@ pub(crate) fn decide<'a>(
         let member_experience = member_experience.clone();
         return Err(Refusal::UnknownExperience { organization: wanted.organization.clone(), member_experience });
     }
-    let held = |receipt: &&&Receipt| receipt.version == version && receipt.status == ReceiptStatus::Held;
+    // What a pause holds goes on by itself.
+    let held = |receipt: &&&Receipt| {
+        receipt.version == version && receipt.status == ReceiptStatus::Held && receipt.paused.is_none()
+    };
     let held: Vec<_> = receipts.iter().filter(held).copied().collect();
     if held.is_empty() && !wanted.force {
         let whose = wanted.member_experience.as_ref().map_or_else(
@@ -89,7 +100,7 @@ pub(crate) fn decide<'a>(
 /// organization's own partition, where anybody in the organization could write one.
 pub(crate) fn too_old(organization: &Organization, version: SnapshotVersion) -> Option<String> {
     let seen = organization.seen.as_ref()?;
-    seen.ledger.is_none_or(|layout| layout < LEDGER_LAYOUT).then(|| {
+    seen.ledger.is_none_or(|layout| layout < LAYOUT_OF_CONFIRMATIONS).then(|| {
         format!(
             "hint: the spoke of {} is of an earlier release and does not see what is confirmed here: update it, or let its \
              operators confirm there, with `pmp-spoke sync --confirm {version}`",

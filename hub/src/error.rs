@@ -3,7 +3,7 @@
 
 use aws_config::SdkConfig;
 use pmp_aws::ApiError;
-use pmp_catalog::CatalogError;
+use pmp_catalog::{CatalogError, ErrorClass};
 use pmp_ledger::LedgerError;
 use pmp_protocol::{ContentError, ExperienceId, Hint, SealError};
 use pmp_terminal::Failure;
@@ -80,12 +80,46 @@ pub enum HubError {
     /// The table of snapshots was restored to an earlier moment. Nothing was stored or published.
     #[error("{0}; nothing is published over it")]
     Restored(Restored),
+    /// An item that should be a direction cannot be understood. Nothing was stored or published.
+    #[error("what is directed for {whose} cannot be read: {problem}")]
+    DirectionUnreadable {
+        /// The fleet, or the organization.
+        whose: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A direction that this hub's key did not sign. Nothing was stored or published.
+    #[error("what is directed for {whose} is not this hub's word: {problem}")]
+    NotOurs {
+        /// The fleet, or the organization.
+        whose: String,
+        /// Why its signature is not believed.
+        problem: String,
+    },
+    /// Someone else changed a direction at the same time. Nothing was written.
+    #[error("what is directed for {whose} was changed by someone else at the same time")]
+    DirectionTaken {
+        /// The fleet, or the organization.
+        whose: String,
+    },
     /// Told to stop, before anything was published.
     #[error("{0}, before the snapshot was published")]
     Stopped(String),
     /// The topic's policy is not one that can be extended.
     #[error("the topic's policy cannot be read: {0}")]
     TopicPolicy(String),
+}
+
+impl HubError {
+    /// Whether AWS refused a call for want of a permission.
+    pub(crate) fn is_access_denied(&self) -> bool {
+        match self {
+            Self::Read { source, .. } => source.class() == ErrorClass::AccessDenied,
+            Self::Ledger(source) => source.api().is_some_and(ApiError::is_access_denied),
+            Self::Topic(error) => error.is_access_denied(),
+            _ => false,
+        }
+    }
 }
 
 impl Hint for HubError {
@@ -114,6 +148,16 @@ impl Hint for HubError {
             Self::Stopped(_) => Some(
                 "the next run goes on from what is stored; give the function more time if this comes again".to_owned(),
             ),
+            Self::DirectionUnreadable { .. } => Some(
+                "a newer release wrote it, or somebody by hand: look at the item `direction#…` in the table of receipts; nothing \
+                 is published meanwhile, because nobody knows what is pinned"
+                    .to_owned(),
+            ),
+            Self::NotOurs { .. } => Some(
+                "look at it with `pmp-hub directions`; if it is meant, sign it with the key of now: `pmp-hub directions --sign`"
+                    .to_owned(),
+            ),
+            Self::DirectionTaken { .. } => Some("look at it with `pmp-hub directions`, and ask again".to_owned()),
             Self::Content { source, .. } => source.hint(),
             Self::Seal { source, .. } => source.hint(),
             Self::TopicPolicy(_) => None,

@@ -48,6 +48,7 @@ mod render;
 mod schema;
 mod signing;
 mod status;
+mod steer;
 mod triggers;
 mod verify;
 

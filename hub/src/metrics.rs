@@ -89,12 +89,14 @@ impl Spokes {
         let is_believed = |receipt: &&Receipt| view.dispute(receipt, now).is_none();
         let count = |status| receipts().filter(is_believed).filter(|receipt| receipt.status == status).count();
         let kept = || receipts().filter(is_believed).filter(|receipt| receipt.status != ReceiptStatus::Skipped);
-        let behind = |receipt: &Receipt| Some(view.head.as_ref()?.latest.get().saturating_sub(in_force(receipt).get()));
+        let behind = |receipt: &Receipt| view.lag(&receipt.organization, in_force(receipt));
+        // What is paused waits for its time, and not for a person.
+        let paused = receipts().filter(is_believed).filter(|receipt| receipt.paused.is_some()).count();
         Self {
             silent: silent_for().filter(|silent| *silent > stale_after).count() + never,
             // An organization whose pass failed as a whole counts as one.
             failed: count(ReceiptStatus::Failed) + seen().filter(|seen| seen.error.is_some()).count(),
-            held: count(ReceiptStatus::Held),
+            held: count(ReceiptStatus::Held).saturating_sub(paused),
             disputed: view.reports().map(|report| disputed(view, report, now)).sum(),
             unreadable: view.looked.iter().map(unreadable).sum(),
             oldest_seen: silent_for().max().and_then(|silent| Duration::try_from(silent).ok()),
@@ -199,6 +201,7 @@ mod tests {
             digest: Digest::of(b"now"),
             counts: Counts { approved: 812, rejected: 40 },
             outcome,
+            pinned: None,
             sent: (outcome != Outcome::Unchanged).then(|| Sent {
                 inline: true,
                 message_bytes: 1_000,

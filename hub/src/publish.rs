@@ -10,17 +10,25 @@
 //! conditional write, so of two hubs only one stores it. Then the high-water mark is raised to 42,
 //! and the message goes out. An hour later nothing has changed, and 42 is announced again: by that
 //! the spokes find and heal local drift.
+//!
+//! While operators pin the fleet to a version, its content is published in place of what the
+//! management experience says. Pinned to 40, the hub stores that content as version 43: going back
+//! is publishing old content under a new number.
 
 pub(crate) mod products;
 pub(crate) mod read;
 pub(crate) mod topic;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use pmp_catalog::Catalog;
 use pmp_ledger::{Head, LedgerError, NewSnapshot, ReceiptStore, SnapshotStore, Stored};
-use pmp_protocol::{Body, Counts, Digest, ExperienceId, HeadMark, Reason, Sealed, SnapshotMessage, SnapshotVersion};
+use pmp_protocol::{
+    Because, Body, Counts, Digest, DirectionChange, ExperienceId, HeadMark, Pin, Reason, Sealed, SnapshotMessage,
+    SnapshotVersion,
+};
 use pmp_runtime::Clock;
 use serde::{Serialize, Serializer};
 
@@ -28,6 +36,7 @@ use crate::error::HubError;
 use crate::publish::topic::Topic;
 use crate::signing::Signing;
 use crate::status::fleet::Restored;
+use crate::steer::{self, Helm};
 
 /// How often a hub tries again after another hub took the next version.
 const ATTEMPTS: u32 = 5;
@@ -49,6 +58,9 @@ pub struct Hub {
     pub experience: ExperienceId,
     /// How many versions the ledger keeps.
     pub keep_versions: u64,
+    /// The longest that a member may hold, in seconds: written into what is directed for the fleet;
+    /// none for the usual.
+    pub max_hold: Option<u64>,
     /// How they are signed; none where they are not.
     pub signing: Option<Signing>,
     /// Whether they are to be unsigned, though earlier ones were signed: `PMP_SIGNING_KEY=none`.
@@ -82,6 +94,10 @@ pub struct Published {
     pub counts: Counts,
     /// What was done, or would be done in a dry run.
     pub outcome: Outcome,
+    /// The version that the fleet is pinned to, whose content this is; none where it is what the
+    /// management experience says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<SnapshotVersion>,
     /// The message that was sent; none where none was. In JSON its three fields stand among the
     /// others, and are `null` then.
     #[serde(flatten, serialize_with = "fields_or_nulls")]
@@ -211,14 +227,20 @@ impl Hub {
     /// Where a step fails; and where the table of snapshots was restored to an earlier moment: then
     /// nothing is done.
     pub async fn publish(&self, trigger: Trigger) -> Result<Published, HubError> {
+        if trigger != Trigger::ChangeEvent {
+            self.tell_max_hold(self.clock.now()).await;
+        }
         for _ in 0..ATTEMPTS {
             let taken_at = self.clock.now();
-            let sealed = self.read().await?;
+            // In this order: whoever pins publishes after that. So a pin that is written after it
+            // was looked for here, and what it publishes, come after this head, and a version that
+            // is taken from it by then makes this one lose.
             let (mark, head) = self.stand_to_publish().await?;
+            let (sealed, pin) = self.content().await?;
             match decide(head.as_ref(), sealed.digest(), trigger) {
                 Decision::Store { previous } => {
                     let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
-                    let new = self.new_snapshot(previous, version, taken_at, &sealed);
+                    let new = self.new_snapshot(previous, version, taken_at, &sealed, pin.as_ref());
                     if let Some(published) = self.store(&new).await? {
                         return Ok(published);
                     }
@@ -236,12 +258,27 @@ impl Hub {
                         self.keep_whole(head, &sealed).await?;
                     }
                     let message = self.message(version, taken_at, reason, &sealed, chunks);
-                    return self.announce(message, outcome).await;
+                    let published = self.announce(message, outcome, true).await?;
+                    return Ok(Published { pinned: pin.map(|pin| pin.version), ..published });
                 }
-                Decision::Nothing { version } => return Ok(self.silent(version, &sealed, Outcome::Unchanged)),
+                Decision::Nothing { version } => {
+                    return Ok(self.silent(version, &sealed, Outcome::Unchanged, pin.as_ref()));
+                }
             }
         }
         Err(HubError::Outrun { experience: self.experience.clone(), attempts: ATTEMPTS })
+    }
+
+    /// Sees to it that the members are told how long they may hold. That this fails keeps nothing
+    /// from being published.
+    async fn tell_max_hold(&self, now: Timestamp) {
+        let (Some(seconds), Some(receipts)) = (self.max_hold, &self.marks) else { return };
+        let helm = Helm { receipts: receipts.as_ref(), signing: self.signing.as_ref(), experience: &self.experience };
+        let because =
+            Because { by: "the hub".to_owned(), at: now, reason: format!("PMP_MAX_HOLD is {seconds} seconds") };
+        if let Err(error) = helm.change(None, &DirectionChange::MaxHold(seconds), &because).await {
+            tracing::warn!(%error, "the members are not told how long they may hold");
+        }
     }
 
     /// Goes on after the table of snapshots was restored to an earlier moment: stores what the
@@ -258,8 +295,8 @@ impl Hub {
                 return Ok(Recovery { restored: None, published });
             };
             self.would_not_unsign(head.as_ref())?;
-            let sealed = self.read().await?;
-            let new = self.new_snapshot(restored.latest, restored.next(), taken_at, &sealed);
+            let (sealed, pin) = self.content().await?;
+            let new = self.new_snapshot(restored.latest, restored.next(), taken_at, &sealed, pin.as_ref());
             if let Some(published) = self.store(&new).await? {
                 return Ok(Recovery { restored: Some(restored), published });
             }
@@ -280,8 +317,9 @@ impl Hub {
         version: SnapshotVersion,
         taken_at: Timestamp,
         sealed: &'a Sealed,
+        pinned: Option<&'a Pin>,
     ) -> NewSnapshot<'a> {
-        NewSnapshot { experience: &self.experience, previous, version, taken_at, sealed, statement: None }
+        NewSnapshot { experience: &self.experience, previous, version, taken_at, sealed, statement: None, pinned }
     }
 
     /// Signs a snapshot, stores it and publishes it; none where another hub took the version first:
@@ -299,9 +337,9 @@ impl Hub {
         // restored lacks something that spokes know of, and the mark is how the hub notices it.
         self.raise(version, sealed.digest()).await?;
         let message = self.message(version, new.taken_at, Reason::Changed, sealed, chunks);
-        let published = self.announce(message, Outcome::Stored).await?;
+        let published = self.announce(message, Outcome::Stored, true).await?;
         self.prune(version).await;
-        Ok(Some(published))
+        Ok(Some(Published { pinned: new.pinned.map(|pin| pin.version), ..published }))
     }
 
     /// Sees to it that what is announced can be read: where an item of the newest version is lost
@@ -354,21 +392,66 @@ impl Hub {
         let sealed = Sealed::new(snapshot.content())
             .map_err(|source| HubError::Seal { experience: self.experience.clone(), source })?;
         let message = self.message(head.latest, head.taken_at, reason, &sealed, head.chunks);
-        self.announce(message, Outcome::Announced).await
+        // What is marked already need not be marked again: whoever only steers may not write there.
+        let marks = current.is_none_or(|current| current.published != Some(head.latest));
+        self.announce(message, Outcome::Announced, marks).await
     }
 
     /// What [`Self::publish`] would do, without doing it.
     pub async fn dry_run(&self, trigger: Trigger) -> Result<Published, HubError> {
-        let sealed = self.read().await?;
         let (_, head) = self.stand_to_publish().await?;
+        let (sealed, pin) = self.content().await?;
+        let pin = pin.as_ref();
         Ok(match decide(head.as_ref(), sealed.digest(), trigger) {
             Decision::Store { previous } => {
                 let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
-                self.silent(version, &sealed, Outcome::Stored)
+                self.silent(version, &sealed, Outcome::Stored, pin)
             }
-            Decision::Announce { version, outcome, .. } => self.silent(version, &sealed, outcome),
-            Decision::Nothing { version } => self.silent(version, &sealed, Outcome::Unchanged),
+            Decision::Announce { version, outcome, .. } => self.silent(version, &sealed, outcome, pin),
+            Decision::Nothing { version } => self.silent(version, &sealed, Outcome::Unchanged, pin),
         })
+    }
+
+    /// What is to be published: the content of the version that the fleet is pinned to, with the
+    /// pin; what the management experience says, where it is pinned to none.
+    async fn content(&self) -> Result<(Sealed, Option<Pin>), HubError> {
+        let Some(pin) = self.pin().await? else { return Ok((self.read().await?, None)) };
+        let snapshot = self.snapshots.fetch(&self.experience, pin.version).await?;
+        if snapshot.digest() != pin.digest {
+            return Err(HubError::Ledger(LedgerError::Damaged {
+                experience: self.experience.clone(),
+                version: pin.version,
+                problem: format!("its digest is {}, and the pin names {}", snapshot.digest(), pin.digest),
+            }));
+        }
+        let sealed = Sealed::new(snapshot.content());
+        let sealed = sealed.map_err(|source| HubError::Seal { experience: self.experience.clone(), source })?;
+        Ok((sealed, Some(pin)))
+    }
+
+    /// What operators pinned the fleet to.
+    async fn pin(&self) -> Result<Option<Pin>, HubError> {
+        let Some(marks) = &self.marks else { return Ok(None) };
+        let Some(directed) = steer::said(marks.direction(&self.experience, None).await?, None)? else {
+            return Ok(None);
+        };
+        if directed.direction.pin.is_some() {
+            steer::is_ours(&directed, self.signing.as_ref()).await?;
+        }
+        Ok(directed.direction.pin)
+    }
+
+    /// The versions that are pinned, for the fleet or an organization: they are kept.
+    async fn pinned_versions(&self) -> Result<BTreeSet<SnapshotVersion>, HubError> {
+        let Some(marks) = &self.marks else { return Ok(BTreeSet::new()) };
+        let fleet = steer::said(marks.direction(&self.experience, None).await?, None)?;
+        let all = marks.directions(&self.experience).await?;
+        if let Some((organization, problem)) = all.unreadable.into_iter().next() {
+            let whose = steer::whose(Some(&organization));
+            return Err(HubError::DirectionUnreadable { whose, problem });
+        }
+        let directed = fleet.into_iter().chain(all.found.into_values());
+        Ok(directed.filter_map(|directed| Some(directed.direction.pin?.version)).collect())
     }
 
     async fn read(&self) -> Result<Sealed, HubError> {
@@ -409,9 +492,11 @@ impl Hub {
         SnapshotMessage::announce(self.experience.clone(), version, taken_at, reason, sealed, chunks)
     }
 
-    async fn announce(&self, message: SnapshotMessage, outcome: Outcome) -> Result<Published, HubError> {
+    async fn announce(&self, message: SnapshotMessage, outcome: Outcome, marks: bool) -> Result<Published, HubError> {
         let message_id = self.topic.publish(&message).await.map_err(HubError::Topic)?;
-        self.snapshots.mark_published(&self.experience, message.version, self.clock.now()).await?;
+        if marks {
+            self.snapshots.mark_published(&self.experience, message.version, self.clock.now()).await?;
+        }
         let inline = matches!(message.body, Body::Inline(_));
         tracing::info!(version = %message.version, reason = message.reason.as_str(), inline, message_id, "snapshot published");
         Ok(Published {
@@ -420,17 +505,19 @@ impl Hub {
             digest: message.digest,
             counts: message.counts,
             outcome,
+            pinned: None,
             sent: Some(Sent { inline, message_bytes: message.to_json().len(), message_id }),
         })
     }
 
-    fn silent(&self, version: SnapshotVersion, sealed: &Sealed, outcome: Outcome) -> Published {
+    fn silent(&self, version: SnapshotVersion, sealed: &Sealed, outcome: Outcome, pin: Option<&Pin>) -> Published {
         Published {
             experience: self.experience.clone(),
             version,
             digest: sealed.digest(),
             counts: sealed.counts(),
             outcome,
+            pinned: pin.map(|pin| pin.version),
             sent: None,
         }
     }
@@ -438,7 +525,17 @@ impl Hub {
     /// Old versions cost little: what cannot be deleted now goes another time, and publishing never
     /// fails for it.
     async fn prune(&self, latest: SnapshotVersion) {
-        match self.snapshots.prune(&self.experience, latest, self.keep_versions).await {
+        if latest.get() <= self.keep_versions {
+            return;
+        }
+        let pinned = match self.pinned_versions().await {
+            Ok(pinned) => pinned,
+            Err(error) => {
+                tracing::warn!(%error, "old snapshots stay for now: it is not known which are pinned");
+                return;
+            }
+        };
+        match self.snapshots.prune(&self.experience, latest, self.keep_versions, &pinned).await {
             Ok(0) => {}
             Ok(items) => tracing::info!(items, keep = self.keep_versions, "old snapshots deleted"),
             Err(error) => tracing::warn!(%error, "old snapshots stay for now"),
@@ -472,6 +569,7 @@ mod tests {
             digest: Digest::of(b"now"),
             counts: Counts { approved: 2, rejected: 1 },
             outcome: Outcome::Stored,
+            pinned: None,
             sent,
         };
         let message = Sent { inline: true, message_bytes: 321, message_id: "m-1".to_owned() };

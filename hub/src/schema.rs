@@ -4,14 +4,18 @@
 // They are described, and never made.
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
+
 use pmp_protocol::schema::DateTime;
 use pmp_protocol::{
-    AccountId, Digest, ExperienceId, FilterIdentity, HeadMark, Note, OrganizationId, ResourceRequests, SnapshotVersion,
+    AccountId, Digest, Direction, ExperienceId, FilterIdentity, HeadMark, Hold, Note, OrganizationId, ResourceRequests,
+    SnapshotVersion,
 };
 use pmp_terminal::SCHEMA_VERSION;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
+use crate::commands::directions;
 use crate::commands::history::Row;
 use crate::commands::log;
 use crate::inspect::difference::{ChangedProduct, Listed, ListedProduct};
@@ -60,6 +64,28 @@ struct Status {
     signs_of_life: Vec<SignOfLife>,
     /// What is wrong, by cause: those first that need a person most.
     causes: Vec<StatusCause>,
+    /// What operators direct: pins and pauses.
+    directions: StatusDirections,
+}
+
+/// What operators of the hub direct.
+#[derive(JsonSchema)]
+struct StatusDirections {
+    /// For the whole fleet; none where nothing ever was.
+    fleet: Option<Direction>,
+    /// Directions for single organizations.
+    organizations: Vec<Direction>,
+}
+
+/// What is pinned and paused.
+#[derive(JsonSchema)]
+struct Directions {
+    /// Management experience that the hub reads.
+    experience: ExperienceId,
+    /// The fleet's first, and then those of organizations.
+    directions: Vec<directions::Row>,
+    /// What cannot be read, by organization, and why.
+    unreadable: BTreeMap<OrganizationId, String>,
 }
 
 /// The newest snapshot in the ledger.
@@ -96,6 +122,8 @@ struct SignOfLife {
     region: String,
     /// The version of its program.
     spoke_version: String,
+    /// The member's own hold; none where there is none.
+    hold: Option<Hold>,
 }
 
 /// Rows with the same state for the same reason.
@@ -365,6 +393,7 @@ fn all() -> Vec<(String, Schema)> {
         schema_of::<Log>("log"),
         schema_of::<DriftOfAll>("drift"),
         schema_of::<Plan>("plan"),
+        schema_of::<Directions>("directions"),
     ]
 }
 

@@ -13,8 +13,11 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::ApiError;
-use pmp_protocol::{Digest, ExperienceId, Hint, SnapshotVersion};
-use pmp_signature::{KeyError, LocalKeyError, PublicKey, Statement};
+use pmp_ledger::Directed;
+use pmp_protocol::{Digest, Direction, ExperienceId, Hint, SnapshotVersion};
+use pmp_signature::{
+    KeyError, LocalKeyError, PublicKey, Refusal, SignedDirection, Statement, TrustedKeys, Unsigned, open_direction,
+};
 
 use self::file::FileSigner;
 
@@ -186,7 +189,34 @@ impl Signing {
     ) -> Result<String, SigningError> {
         let key = self.signer.public_key().await?;
         let statement = Statement::new(experience.clone(), version, digest, key.id().clone(), now, self.lifetime);
-        let unsigned = statement.to_sign();
+        self.sealed(&key, &statement.to_sign()).await
+    }
+
+    /// The envelope that vouches for a direction.
+    ///
+    /// # Errors
+    /// Where the key cannot be used.
+    pub async fn direction(&self, direction: &Direction, now: Timestamp) -> Result<String, SigningError> {
+        let key = self.signer.public_key().await?;
+        let signed = SignedDirection { direction: direction.clone(), issued_at: now, key_id: key.id().clone() };
+        self.sealed(&key, &signed.to_sign()).await
+    }
+
+    /// Whether this key signed a direction, just as it stands in the ledger; why not, where it did
+    /// not.
+    ///
+    /// # Errors
+    /// Where the key cannot be used.
+    pub async fn vouches_for(&self, directed: &Directed) -> Result<Result<(), Refusal>, SigningError> {
+        let keys = TrustedKeys::only(self.signer.public_key().await?);
+        Ok(match open_direction(directed.statement.as_deref(), &keys) {
+            Ok(signed) if signed.direction == directed.direction => Ok(()),
+            Ok(_) => Err(Refusal::Malformed("it says something else than what stands beside it".to_owned())),
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    async fn sealed(&self, key: &PublicKey, unsigned: &Unsigned) -> Result<String, SigningError> {
         let message = unsigned.pae();
         let signature = self.signer.sign(&message).await?;
         if !key.verifies(&message, &signature) {

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use pmp_protocol::{Applied, Attempt, Confirmed, ExperienceId, OrganizationId, Receipt, SnapshotVersion};
+use pmp_protocol::{Applied, Attempt, Confirmed, ExperienceId, OrganizationId, Pin, Receipt, SnapshotVersion};
 use serde::Serialize;
 
 use crate::status::group::Caused;
@@ -39,10 +39,14 @@ pub enum SpokeState {
     Never,
     /// No sign of life, or no newer snapshot acknowledged, for longer than expected.
     Stale,
+    /// Nothing is changed there until a time: operators of the hub paused it, or the member holds.
+    Paused,
     /// On its way to the current snapshot.
     Applying,
     /// Its spoke only observes, and something would change.
     WouldChange,
+    /// Acknowledged the snapshot that its organization is pinned to.
+    Pinned,
     /// Acknowledged the current snapshot.
     Synced,
     /// Not managed now: missing, disabled, archived, or without a policy.
@@ -51,7 +55,7 @@ pub enum SpokeState {
 
 impl SpokeState {
     /// All that are told besides `SYNCED`, in their order.
-    pub(crate) const OTHERS: [Self; 10] = [
+    pub(crate) const OTHERS: [Self; 12] = [
         Self::Disputed,
         Self::Unreadable,
         Self::Held,
@@ -59,8 +63,10 @@ impl SpokeState {
         Self::Drifted,
         Self::Never,
         Self::Stale,
+        Self::Paused,
         Self::Applying,
         Self::WouldChange,
+        Self::Pinned,
         Self::Skipped,
     ];
 
@@ -73,22 +79,24 @@ impl SpokeState {
             Self::Drifted => "DRIFTED",
             Self::Never => "NEVER",
             Self::Stale => "STALE",
+            Self::Paused => "PAUSED",
             Self::Applying => "APPLYING",
             Self::WouldChange => "WOULD_CHANGE",
             Self::Skipped => "SKIPPED",
+            Self::Pinned => "PINNED",
             Self::Synced => "SYNCED",
         }
     }
 
-    /// Whether its spoke brings it to the snapshots that the hub publishes.
+    /// Whether its spoke brings it to the snapshots that the hub publishes, now.
     pub(crate) fn is_kept_in_step(self) -> bool {
-        !matches!(self, Self::Skipped | Self::WouldChange)
+        !matches!(self, Self::Skipped | Self::WouldChange | Self::Pinned | Self::Paused)
     }
 
     /// Whether `status --check` is content.
     #[must_use]
     pub fn is_healthy(self) -> bool {
-        matches!(self, Self::Synced | Self::Skipped | Self::Applying | Self::WouldChange)
+        matches!(self, Self::Synced | Self::Pinned | Self::Paused | Self::Skipped | Self::Applying | Self::WouldChange)
     }
 }
 
@@ -134,6 +142,9 @@ pub struct SpokeStatus {
     /// Who let through what is held, where someone did and the spoke has not taken it up yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<Confirmed>,
+    /// What its organization is pinned to; absent where that is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<Pin>,
     /// Receipt that the row was judged from, where there is one.
     pub receipt: Option<Receipt>,
     /// The sort key of an item that cannot be read.
@@ -162,6 +173,7 @@ impl SpokeStatus {
             message,
             spoke: None,
             confirmation: None,
+            pinned: None,
             receipt: None,
             key: None,
         }

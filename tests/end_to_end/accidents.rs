@@ -158,6 +158,7 @@ async fn an_experience_that_a_hub_reads_is_no_member_unless_it_is_named() {
         taken_at,
         sealed: &sealed,
         statement: None,
+        pinned: None,
     };
     assert_eq!(store.store(&new).await.unwrap(), Stored::Won { chunks: 1 });
 

@@ -404,6 +404,7 @@ async fn a_ledger_that_was_restored_changes_nothing_until_the_hub_goes_on() {
         taken_at,
         sealed: &sealed,
         statement: None,
+        pinned: None,
     };
     assert!(matches!(store.store(&next).await.unwrap(), Stored::Won { .. }));
     let message = SnapshotMessage::announce(management(), next.version, taken_at, Reason::Operator, &sealed, 1);

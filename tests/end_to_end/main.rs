@@ -51,6 +51,7 @@ mod settings;
 mod several;
 mod signatures;
 mod standing;
+mod steering;
 mod stopping;
 mod syncing;
 mod verify_aws;

@@ -1,7 +1,7 @@
-//! People who act as the spoke's role, from a machine of their own: whom the template names, and
-//! nobody else.
+//! People: those who act as the spoke's role, from a machine of their own, whom the template names
+//! and nobody else; and those of the hub, with its two managed policies.
 
-use pmp_tests::{ALPHA_PROD, Finished, Lists, world};
+use pmp_tests::{ALPHA, ALPHA_PROD, Finished, Lists, world};
 use serde_json::Value;
 
 use crate::organizations::{ALPHA_ACCOUNT, Organizations, look};
@@ -49,5 +49,62 @@ async fn a_pattern_names_people_and_nobody_else_acts_as_the_spoke() {
         let assumed = organizations.decisions().await.into_iter().filter(|it| it.action == "sts:AssumeRole");
         let by_person: Vec<_> = assumed.filter(|it| it.principal.ends_with(person)).map(|it| it.allowed).collect();
         assert!(!by_person.is_empty() && by_person.iter().all(|it| *it == allowed), "{by_person:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_observer_looks_and_changes_nothing() {
+    let organizations = Organizations::deploy(world(&["prod-a"], &[]), &[], &[]).await;
+    look(&organizations.hub_function().await).await;
+    let observer = organizations.hub_of("observer");
+    for command in ["status", "members", "exceptions", "versions", "history", "directions", "show", "drift"] {
+        let finished = observer.run(&[command]).await;
+        assert_eq!(finished.code, 0, "{command}: {}", finished.stderr);
+    }
+    for command in [
+        &["pin", "1", "--reason", "no"][..],
+        &["pause", "--all", "--until", "1h", "--reason", "no"],
+        &["pause", "--org", ALPHA, "--until", "1h", "--reason", "no"],
+        &["confirm", ALPHA, "1", "--force"],
+        &["publish"],
+    ] {
+        let finished = observer.run(command).await;
+        assert_eq!(finished.code, 1, "{command:?}: {}", finished.stdout);
+    }
+}
+
+#[tokio::test]
+async fn an_operator_steers_and_confirms_and_neither_publishes_nor_admits() {
+    let organizations = Organizations::deploy(world(&["prod-a"], &[]), &[], &[]).await;
+    let hub = organizations.hub_function().await;
+    look(&hub).await;
+    organizations.hub_account.approve(pmp_tests::MANAGEMENT, &["prod-b"]).await;
+    look(&hub).await;
+    let operator = organizations.hub_of("operator");
+    for command in [
+        &["pause", "--org", ALPHA, "--until", "1h", "--reason", "a freeze"][..],
+        &["resume", "--org", ALPHA, "--reason", "over"],
+        &["pause", "--all", "--until", "1h", "--reason", "a freeze"],
+        &["resume", "--all", "--reason", "over"],
+        &["pin", "1", "--org", ALPHA, "--reason", "an audit"],
+        &["unpin", "--org", ALPHA, "--reason", "over"],
+        &["directions"],
+        &["pin", "1", "--reason", "prod-b is wrong", "--no-announce"],
+    ] {
+        let finished = operator.run(command).await;
+        assert_eq!(finished.code, 0, "{command:?}: {}", finished.stderr);
+    }
+    // Whoever pins has the hub publish.
+    operator.json(&["unpin", "--reason", "again", "--no-announce"]).await;
+    let pinned = operator.run(&["pin", "1", "--reason", "prod-b is wrong"]).await;
+    assert_eq!(pinned.code, 0, "{}", pinned.stderr);
+    assert!(pinned.stderr.contains("hint: you may not publish ("), "{}", pinned.stderr);
+    assert!(pinned.stdout.contains("The hub publishes it with its next run."), "{}", pinned.stdout);
+    look(&hub).await;
+    let history = operator.json(&["history"]).await;
+    assert_eq!(history["versions"][0]["pinned"]["reason"], "prod-b is wrong");
+    for command in [&["publish"][..], &["members", "admit", "o-gamma00000"], &["recover", "--yes"]] {
+        let finished = operator.run(command).await;
+        assert_eq!(finished.code, 1, "{command:?}: {}", finished.stdout);
     }
 }

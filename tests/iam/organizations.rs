@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pmp_local_aws::world::AccessKey;
+use pmp_local_aws::world::{AccessKey, Role};
 use pmp_local_aws::{Options, Server};
 use pmp_tests::{ALPHA, Aws, Batch, EXTERNAL_ID, Function, HUB, MANAGEMENT, Program, World, get_json};
 use serde_json::{Map, Value, json};
@@ -19,6 +19,12 @@ pub(crate) const ALPHA_DELEGATE: &str = "222222222223";
 /// Keys that act as the functions' roles.
 const HUB_KEY: &str = "AKIAFUNCTIONHUB0";
 const SPOKE_KEY: &str = "AKIAFUNCTIONSPOKE0";
+/// People of the hub's account, by their keys and names: which managed policies of the template
+/// they have, and no others.
+const HUB_PEOPLE: [(&str, &str, &[&str]); 2] = [
+    ("AKIAOBSERVER0000", "observer", &["ObserverPolicy"]),
+    ("AKIAOPERATOR0000", "operator", &["ObserverPolicy", "OperatorPolicy"]),
+];
 /// People of alpha's account, by their keys and names.
 const PEOPLE: [(&str, &str); 2] = [("AKIAUSERADA00000", "ada"), ("AKIAUSERBOB00000", "bob")];
 /// Lambda's longest time.
@@ -106,6 +112,13 @@ impl Organizations {
         let mut world = world;
         world.roles.extend(roles.iter().map(Declared::role));
         world.access_keys.extend(functions.into_iter().chain(people));
+        for (id, name, policies) in HUB_PEOPLE {
+            let documents = policies.iter().map(|policy| hub.properties(policy)["PolicyDocument"].clone());
+            let nobody = json!({"Version": "2012-10-17", "Statement": []});
+            let role = Role::new(hub_account, name, nobody);
+            world.roles.push(documents.fold(role, |role, document| role.with_permissions(document)));
+            world.access_keys.push(AccessKey::new(id, hub_account).of_role(name));
+        }
         let options = Options { witness: record::witness(), ..Options::default() };
         let server = Server::start(world, options).await.unwrap();
         let account = |account: &str| Aws::new(&server.endpoint(), account);
@@ -129,6 +142,13 @@ impl Organizations {
         let checkup: Value = serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{}", finished.stderr));
         let checks = checkup["checks"].as_array().unwrap().iter();
         checks.map(|check| (text(&check["check"]), check.clone())).collect::<Map<_, _>>().into()
+    }
+
+    /// The program `pmp-hub` on the machine of a person of the hub's account, who has the
+    /// function's settings and what the managed policies of the template permit.
+    pub(crate) fn hub_of(&self, person: &str) -> Program {
+        let (key, ..) = HUB_PEOPLE.iter().find(|(_, name, _)| *name == person).unwrap();
+        self.program("pmp-hub", key, &self.hub)
     }
 
     /// The hub's function, with the variables of its template.

@@ -106,6 +106,11 @@ INCIDENTS = {
         sleep 1
         spoke sync
     """,
+    "A wrong approval is everywhere": """
+        person Hub exp-management AllowProductProcurement prod-e
+        hub publish
+        spoke sync
+    """,
     "The snapshot is not trusted": """
         openssl genpkey -algorithm ed25519 -out hub.key
         openssl genpkey -algorithm ed25519 -out other.key

@@ -23,4 +23,5 @@ mod predicted;
 mod replay;
 mod run;
 mod seeded;
+mod steered;
 mod world;

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use pmp_ledger::{Lease, LeaseTerm};
+use pmp_ledger::{Directed, Lease, LeaseTerm};
 use pmp_plan::{Desired, GuardRails, Observed, plan};
 use pmp_protocol::{
-    Content, Decision, ExperienceId, OrganizationId, OrganizationSeen, ProductId, Reason, Receipt, ReceiptStatus,
-    ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion, Verdict, Verdicts,
+    Because, Content, Decision, Direction, DirectionChange, ExperienceId, OrganizationId, OrganizationSeen, ProductId,
+    Reason, Receipt, ReceiptStatus, ResourceRequests, Sealed, Snapshot, SnapshotMessage, SnapshotVersion, Verdict,
+    Verdicts,
 };
 use pmp_runtime::Clock;
 use tokio::sync::Notify;
@@ -37,6 +38,10 @@ pub(crate) struct World {
     pub(crate) history: Vec<Snapshot>,
     pub(crate) receipts: BTreeMap<ExperienceId, Receipt>,
     pub(crate) seen: Option<OrganizationSeen>,
+    /// What operators of the hub direct for the organization.
+    pub(crate) directed: Option<Directed>,
+    /// The direction that the living process has read.
+    pub(crate) heard: Option<Direction>,
     /// The signs of life of single spokes: there is one.
     pub(crate) spokes: Vec<OrganizationSeen>,
     pub(crate) queue: Vec<Message>,
@@ -121,6 +126,8 @@ impl World {
             history: Vec::new(),
             receipts: BTreeMap::new(),
             seen: None,
+            directed: None,
+            heard: None,
             spokes: Vec::new(),
             queue: Vec::new(),
             queue_moved: Arc::default(),
@@ -250,6 +257,23 @@ impl World {
         self.history.last()
     }
 
+    /// What the organization is to be on in the end: what it is pinned to, or the newest.
+    fn expected(&self) -> Option<&Snapshot> {
+        let pin = self.directed.as_ref().and_then(|directed| directed.direction.pin.as_ref());
+        pin.map_or_else(|| self.newest(), |pin| self.snapshot(pin.version))
+    }
+
+    /// Operators of the hub change what they direct for the organization.
+    pub(crate) fn direct(&mut self, change: &DirectionChange) {
+        self.note(format!("operators direct: {change:?}"));
+        let organization = OrganizationId::new("o-simulated0").unwrap();
+        let before = self.directed.take().map(|directed| directed.direction);
+        let before = before.unwrap_or_else(|| Direction::none(management(), Some(organization)));
+        let because = Because { by: "somebody".into(), at: self.clock.now(), reason: "chance".into() };
+        let direction = before.changed(change, &because).unwrap_or(before);
+        self.directed = (direction.generation > 0).then_some(Directed { direction, statement: None });
+    }
+
     /// Puts the announcement of a version into the queue, visible after `delay`; as a reference if
     /// not `inline`.
     pub(crate) fn announce(&mut self, version: SnapshotVersion, delay: Duration, inline: bool) {
@@ -359,6 +383,7 @@ impl World {
     pub(crate) fn reborn(&mut self) -> Option<Duration> {
         self.known_open.clear();
         self.acted_on = None;
+        self.heard = None;
         self.lease_heard_lost = false;
         self.told_to_stop = None;
         self.faults.reborn()
@@ -393,15 +418,22 @@ impl World {
     /// Checks a change that the spoke asks for, before the catalog says what it thinks of it.
     pub(crate) fn check_start(&mut self, change: &Change) {
         let experience = &change.experience;
-        let Some(version) = self.acted_on else {
+        let Some(head) = self.acted_on else {
             return self.violated(format!("{experience} is changed before any snapshot was read"));
         };
+        let pin = self.heard.as_ref().and_then(|heard| heard.pin.as_ref());
+        let version = pin.map_or(head, |pin| pin.version);
+        let line = self.heard.as_ref().map_or(0, |heard| heard.line);
+        let now = self.clock.now();
+        if self.heard.as_ref().is_some_and(|heard| heard.paused(now).is_some()) {
+            self.violated(format!("{experience} is changed by a process that knows that it is paused"));
+        }
         if change.allow.len() > 50 || change.deny.len() > 50 || change.allow.len() + change.deny.len() == 0 {
             self.violated(format!("{} allows and {} denials in one change set", change.allow.len(), change.deny.len()));
         }
         let genuine = self.receipts.values().filter(|receipt| self.bears_out(receipt));
-        let acknowledged = genuine.map(|receipt| receipt.version).max();
-        if acknowledged.is_some_and(|acknowledged| acknowledged > version) {
+        let acknowledged = genuine.map(Receipt::order).max();
+        if acknowledged.is_some_and(|acknowledged| acknowledged > (line, version)) {
             self.violated(format!(
                 "{experience} is changed by snapshot {version}, but {acknowledged:?} was acknowledged"
             ));
@@ -497,7 +529,7 @@ impl World {
 
     /// What stands between this world and the end that the newest snapshot asks for.
     pub(crate) fn unfinished(&self) -> Vec<String> {
-        let Some(newest) = self.newest() else { return Vec::new() };
+        let Some(newest) = self.expected() else { return Vec::new() };
         let (version, content) = (newest.version(), newest.content());
         let experiences = self.catalog.experiences.keys();
         // A version that was lost with the table's past cannot be compared any more: the ledger

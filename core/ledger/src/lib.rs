@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | [`SnapshotStore`] | [`DynamoSnapshots`] | versions, and the head that names the one in force |
 //! | [`AnswerStore`] | [`DynamoAnswers`] | the hub's facts about products |
-//! | [`ReceiptStore`] | [`DynamoReceipts`] | receipts, signs of life, confirmations, the mark |
+//! | [`ReceiptStore`] | [`DynamoReceipts`] | receipts, confirmations, directions, the mark |
 //! | [`RecordStore`] | [`DynamoRecords`] | a spoke's decisions, and the outcomes of its syncs |
 //! | [`LeaseStore`] | [`DynamoLeases`] | the right of one spoke of an organization to act |
 //! | [`Roster`] | [`DynamoRoster`] | the organizations that the hub admitted |
@@ -44,8 +44,8 @@ pub use lease::{Lease, LeaseTerm, Watched, may_take};
 pub use leases::DynamoLeases;
 pub use order::{may_replace, may_replace_late};
 pub use port::{
-    AnswerStore, AnswersHead, Found, Head, KeptVersion, LeaseStore, NewSnapshot, Organization, ReceiptStore,
-    SnapshotStore, Stored, Taken, Unreadable,
+    AnswerStore, AnswersHead, Directed, Directions, Found, Head, KeptVersion, LeaseStore, NewSnapshot, Organization,
+    ReceiptStore, Said, SnapshotStore, Stored, Taken, Unreadable,
 };
 pub use receipts::DynamoReceipts;
 pub use records::{DynamoRecords, EXPIRES_AT, FoundJournal, Journals, NewJournal, Outcomes, RecordStore};

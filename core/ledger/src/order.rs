@@ -15,7 +15,7 @@ pub fn may_replace(stored: Option<&Receipt>, receipt: &Receipt, found: Option<&F
         let Found { version, digest } = found;
         *version == stored.version.to_string() && digest.as_ref().is_none_or(|it| *it == stored.digest.to_string())
     };
-    stored.version <= receipt.version || found.is_some_and(is_still)
+    stored.order() <= receipt.order() || found.is_some_and(is_still)
 }
 
 /// The same for a receipt that is written outside a pass, for which nobody holds the lease: of two
@@ -23,7 +23,7 @@ pub fn may_replace(stored: Option<&Receipt>, receipt: &Receipt, found: Option<&F
 #[must_use]
 pub fn may_replace_late(stored: Option<&Receipt>, receipt: &Receipt) -> bool {
     let Some(stored) = stored else { return true };
-    (stored.version, stored.received_at) <= (receipt.version, receipt.received_at)
+    (stored.order(), stored.received_at) <= (receipt.order(), receipt.received_at)
 }
 
 #[cfg(test)]

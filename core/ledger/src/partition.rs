@@ -15,8 +15,11 @@
 //! | partition | written by | sort keys |
 //! | --- | --- | --- |
 //! | `hub#<organization>` | operators | `confirmed#<management>#<member>`; without member for all |
+//! | the same | operators | `direction#<management>`: what they direct there |
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
+//! | the same | operators | `direction#<management>`: what they direct for all |
 //! | `hub#roster` | operators | `admitted#<management>#<organization>` |
+//! | `hub#directed` | operators | `directed#<management>#<organization>`: copies of directions |
 //!
 //! IAM confines each organization to its own two partitions, and lets it write only the first
 //! (rule 11). Ids of organizations begin with `o-`, so none collides with `hub#`. Items under
@@ -26,16 +29,24 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use pmp_protocol::{ExperienceId, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
+use pmp_protocol::{Direction, ExperienceId, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
 use serde::de::DeserializeOwned;
 
 use crate::item::{Item, parse, text};
-use crate::{Found, Organization, Unreadable};
+use crate::{Directed, Found, Organization, Said, Unreadable};
 
-/// The partition of the high-water marks.
+/// The partition of the high-water marks, and of what the hub's operators direct for the fleet.
 pub(crate) const HEADS: &str = "hub#heads";
+/// The partition of the roster. The attribute `organization`, which is the table's partition key,
+/// therefore is not the organization that an item is about; that one is `member`.
+pub(crate) const ROSTER: &str = "hub#roster";
+/// The partition of the copies of all organizations' directions. Not the roster's: who may direct
+/// need not be one who admits.
+pub(crate) const DIRECTED: &str = "hub#directed";
 /// Prefix of the partitions that no member can write.
 const HUB: &str = "hub#";
+/// The attribute that holds what vouches for a direction.
+pub(crate) const STATEMENT: &str = "statement";
 /// The most characters of a text from outside that are kept.
 const MAX_TEXT: usize = 200;
 
@@ -54,6 +65,27 @@ pub(crate) fn confirm_key(experience: &ExperienceId, member: Option<&ExperienceI
 /// The prefix of an earlier release's confirmations, in the organization's own partition.
 pub(crate) fn earlier_confirm_key(experience: &ExperienceId) -> String {
     format!("confirm#{experience}#")
+}
+
+/// The sort key of a direction, in the partition of the organization or of the fleet.
+pub(crate) fn direction_key(experience: &ExperienceId) -> String {
+    format!("direction#{experience}")
+}
+
+/// The sort key of the copy of a direction.
+pub(crate) fn directed_key(experience: &ExperienceId, organization: Option<&OrganizationId>) -> String {
+    format!("directed#{experience}#{}", organization.map_or("", OrganizationId::as_str))
+}
+
+/// The sort key of a member's own hold.
+pub(crate) fn hold_key(experience: &ExperienceId) -> String {
+    format!("hold#{experience}")
+}
+
+/// The sort key of the signed direction that an organization's spoke trusted last: the fleet's, or
+/// its own.
+pub(crate) fn trusted_direction_key(experience: &ExperienceId, of_the_fleet: bool) -> String {
+    format!("directed#{experience}#{}", if of_the_fleet { "fleet" } else { "own" })
 }
 
 /// The sort key of an organization in the roster. It does not begin with the experience, because a
@@ -118,9 +150,9 @@ pub(crate) fn sort(items: Vec<Item>, experience: &ExperienceId) -> BTreeMap<Orga
 
 fn concerns(key: &str, of_the_hub: bool, experience: &ExperienceId) -> bool {
     if of_the_hub {
-        return key.starts_with(&confirm_key(experience, None));
+        return key.starts_with(&confirm_key(experience, None)) || key == direction_key(experience);
     }
-    key.starts_with(&seen_key(experience)) || key.starts_with(&spokes_prefix(experience))
+    key.starts_with(&seen_key(experience)) || key.starts_with(&spokes_prefix(experience)) || key == hold_key(experience)
 }
 
 /// Adds an item that a spoke wrote.
@@ -138,6 +170,12 @@ fn reported(organization: &mut Organization, item: Item, key: &str, experience: 
         organization.spokes.push(seen);
         return Ok(());
     }
+    if key == hold_key(experience) {
+        let hold: Hold = read(item)?;
+        agree(key, &hold_key(&hold.experience))?;
+        organization.hold = Some(hold);
+        return Ok(());
+    }
     let receipt: Receipt = read(item)?;
     agree(key, &receipt_key(&receipt.experience, &receipt.member_experience))?;
     organization.receipts.push(receipt);
@@ -145,12 +183,33 @@ fn reported(organization: &mut Organization, item: Item, key: &str, experience: 
 }
 
 /// Adds an item that the hub's operators wrote.
-fn said(organization: &mut Organization, mut item: Item, key: &str, _: &ExperienceId) -> Result<(), String> {
+fn said(organization: &mut Organization, mut item: Item, key: &str, experience: &ExperienceId) -> Result<(), String> {
+    if key == direction_key(experience) {
+        organization.direction = directed(item, experience, Some(&organization.id));
+        return Ok(());
+    }
     item.insert("organization".to_owned(), text(&organization.id));
     let confirmation: OperatorConfirmation = read(item)?;
     agree(key, &confirm_key(&confirmation.experience, confirmation.member_experience.as_ref()))?;
     organization.confirmations.push(confirmation);
     Ok(())
+}
+
+/// The direction in an item, for `organization` or for the fleet. What cannot be understood is no
+/// direction, and never means that there is none (rule 12 of the design).
+pub(crate) fn directed(mut item: Item, experience: &ExperienceId, organization: Option<&OrganizationId>) -> Said {
+    let statement = match item.remove(STATEMENT) {
+        None => None,
+        // One that is no text verifies with no key.
+        Some(statement) => Some(statement.as_s().cloned().unwrap_or_default()),
+    };
+    match read::<Direction>(item) {
+        Ok(direction) => match direction.problem(experience, organization) {
+            None => Said::Directed(Box::new(Directed { direction, statement })),
+            Some(problem) => Said::Unreadable(problem),
+        },
+        Err(problem) => Said::Unreadable(bounded(&problem)),
+    }
 }
 
 fn read<T: DeserializeOwned>(item: Item) -> Result<T, String> {

@@ -1,13 +1,13 @@
 //! The ports of the ledger, which hub and spokes call. Start here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_protocol::{
-    Answers, Counts, Digest, ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt,
-    Sealed, Snapshot, SnapshotVersion,
+    Answers, Counts, Digest, Direction, ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId,
+    OrganizationSeen, Pin, Receipt, Sealed, Snapshot, SnapshotVersion,
 };
 
 use crate::LedgerError;
@@ -33,7 +33,7 @@ pub struct Head {
 }
 
 /// A version that the ledger keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptVersion {
     /// Number of the version.
     pub version: SnapshotVersion,
@@ -43,6 +43,8 @@ pub struct KeptVersion {
     pub taken_at: Timestamp,
     /// The numbers of its products. `None` if an older hub stored it without them.
     pub counts: Option<Counts>,
+    /// The pin that it was stored for; none where it is what the management experience said.
+    pub pinned: Option<Pin>,
 }
 
 /// A snapshot to store, at a place in history that must still be free.
@@ -60,6 +62,8 @@ pub struct NewSnapshot<'a> {
     pub sealed: &'a Sealed,
     /// The signed statement about it, if the hub signs.
     pub statement: Option<&'a str>,
+    /// The pin that it is stored for; none where it is what the management experience says.
+    pub pinned: Option<&'a Pin>,
 }
 
 /// The result of storing a snapshot.
@@ -114,8 +118,15 @@ pub trait SnapshotStore: Debug + Send + Sync {
     /// with them (rule 10). Versions that an older hub stored are missing.
     async fn digests(&self, experience: &ExperienceId) -> Result<BTreeMap<SnapshotVersion, Digest>, LedgerError>;
 
-    /// Deletes all but the newest `keep` versions. Returns the number of deleted items.
-    async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError>;
+    /// Deletes all but the newest `keep` versions and those that are `pinned`. Returns the number
+    /// of deleted items.
+    async fn prune(
+        &self,
+        experience: &ExperienceId,
+        latest: SnapshotVersion,
+        keep: u64,
+        pinned: &BTreeSet<SnapshotVersion>,
+    ) -> Result<usize, LedgerError>;
 }
 
 /// Names the newest answers about products.
@@ -174,6 +185,52 @@ pub struct Unreadable {
     pub found: Option<Found>,
 }
 
+/// A direction as it lies in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directed {
+    /// What it says, unverified.
+    pub direction: Direction,
+    /// The signed statement of it, in its envelope; none where the hub does not sign. The ledger
+    /// does not verify it.
+    pub statement: Option<String>,
+}
+
+/// What lies where a direction may lie. What could not be read never means that there is none (rule
+/// 12 of the design).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Said {
+    /// Nothing lies there at all.
+    #[default]
+    Nothing,
+    /// A direction that can be read.
+    Directed(Box<Directed>),
+    /// An item that is no direction, in words. They may hold text from outside: bounded, and not
+    /// clean.
+    Unreadable(String),
+    /// The role may not read it: an earlier release's template made it.
+    NotPermitted,
+}
+
+impl Said {
+    /// The direction, where there is one that can be read.
+    #[must_use]
+    pub fn direction(&self) -> Option<&Direction> {
+        match self {
+            Self::Directed(directed) => Some(&directed.direction),
+            Self::Nothing | Self::Unreadable(_) | Self::NotPermitted => None,
+        }
+    }
+}
+
+/// The directions for single organizations, as the hub finds them in their copies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directions {
+    /// Those that can be read, by organization.
+    pub found: BTreeMap<OrganizationId, Directed>,
+    /// Those that cannot, in words.
+    pub unreadable: Vec<(OrganizationId, String)>,
+}
+
 /// Everything that the ledger knows of one member organization, for one management experience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Organization {
@@ -187,6 +244,11 @@ pub struct Organization {
     pub receipts: Vec<Receipt>,
     /// Confirmations of the hub's operators, from the partition that no member can write.
     pub confirmations: Vec<OperatorConfirmation>,
+    /// What operators of the hub direct for it. The hub's reports leave it out: it reads all
+    /// directions at once.
+    pub direction: Said,
+    /// The organization's own hold.
+    pub hold: Option<Hold>,
     /// Items that could not be read.
     pub unreadable: Vec<Unreadable>,
 }
@@ -196,7 +258,8 @@ impl Organization {
     #[must_use]
     pub fn unknown(id: OrganizationId) -> Self {
         let (spokes, receipts, confirmations, unreadable) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { id, seen: None, spokes, receipts, confirmations, unreadable }
+        let (direction, hold) = (Said::Nothing, None);
+        Self { id, seen: None, spokes, receipts, confirmations, direction, hold, unreadable }
     }
 
     /// The sign of life of one spoke. If it has written none, the organization's, unless that is
@@ -249,9 +312,9 @@ fn id_of(seen: &OrganizationSeen) -> Option<&str> {
 /// The operations on the table `SyncTimestamps`, except for leases and records.
 #[async_trait]
 pub trait ReceiptStore: Debug + Send + Sync {
-    /// Writes a receipt, unless the ledger holds one for a newer version. It replaces a newer one
-    /// only if that is still the one that was `found` and does not match the ledger. Returns
-    /// whether it was written.
+    /// Writes a receipt, unless the ledger holds one that is later in its order
+    /// ([`Receipt::order`]). It replaces a later one only if that is still the one that was `found`
+    /// and does not match the ledger. Returns whether it was written.
     async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError>;
 
     /// Writes a receipt as [`Self::put`] does, for a pass that lost its lease: the receipt of a
@@ -280,6 +343,41 @@ pub trait ReceiptStore: Debug + Send + Sync {
         organization: &OrganizationId,
         experience: &ExperienceId,
     ) -> Result<Organization, LedgerError>;
+
+    /// What operators of the hub direct for one organization, or for the fleet.
+    async fn direction(
+        &self,
+        experience: &ExperienceId,
+        organization: Option<&OrganizationId>,
+    ) -> Result<Said, LedgerError>;
+
+    /// The directions for all organizations that have one. For the hub.
+    async fn directions(&self, experience: &ExperienceId) -> Result<Directions, LedgerError>;
+
+    /// Writes a direction over the one of the generation `before`, which is 0 where there is none.
+    /// Returns false where that is another one by now: then nothing is written. For operators of
+    /// the hub.
+    async fn put_direction(&self, directed: &Directed, before: u64) -> Result<bool, LedgerError>;
+
+    /// Writes an organization's own hold, over an earlier one.
+    async fn put_hold(&self, organization: &OrganizationId, hold: &Hold) -> Result<(), LedgerError>;
+
+    /// The signed directions that the spoke of this organization trusted last, in their envelopes:
+    /// the fleet's, and its own. Whoever reads them verifies them.
+    async fn trusted_directions(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<[Option<String>; 2], LedgerError>;
+
+    /// Writes down a signed direction that is trusted now: the fleet's, or the organization's own.
+    async fn put_trusted_direction(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+        of_the_fleet: bool,
+        envelope: &str,
+    ) -> Result<(), LedgerError>;
 
     /// The highest version that the hub ever stored. `None` if no hub has written it yet.
     async fn mark(&self, experience: &ExperienceId) -> Result<Option<HeadMark>, LedgerError>;

@@ -4,19 +4,37 @@
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use pmp_aws::ApiError;
-use pmp_protocol::{ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
+use pmp_protocol::{ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
 use serde::Serialize;
 
 use crate::client::TableClient;
 use crate::item::{Item, number, text};
 use crate::partition::{
-    HEADS, confirm_key, hub_partition, receipt_key, seen_key, sort, spoke_key, spokes_prefix, trusted_key,
+    DIRECTED, HEADS, STATEMENT, confirm_key, directed, directed_key, direction_key, hold_key, hub_partition,
+    receipt_key, seen_key, sort, spoke_key, spokes_prefix, trusted_direction_key, trusted_key,
 };
-use crate::{Found, LedgerError, Organization, ReceiptStore, TableName};
+use crate::{Directed, Directions, Found, LedgerError, Organization, ReceiptStore, Said, TableName};
 
-const STATEMENT: &str = "statement";
+/// Where a receipt stands that is not later in its order than `:line` and `:version`
+/// ([`Receipt::order`]). A line that is absent is 0; what is no number is no line.
+const NOT_LATER: &str = "attribute_not_exists(version) OR NOT attribute_type(version, :number) OR (version <= :version AND \
+     (attribute_not_exists(#line) OR NOT attribute_type(#line, :number) OR #line = :line)) OR #line < :line";
+/// The same, where the line is not 0: then one without a line is of an earlier one.
+const NOT_LATER_OR_WITHOUT_LINE: &str = "attribute_not_exists(version) OR NOT attribute_type(version, :number) OR \
+     attribute_not_exists(#line) OR NOT attribute_type(#line, :number) OR (version <= :version AND #line = :line) OR \
+     #line < :line";
+
+/// Where a receipt stands that is earlier, or as late and taken up no later.
+const EARLIER: &str = "attribute_not_exists(version) OR ((attribute_not_exists(#line) OR NOT attribute_type(#line, :number) \
+     OR #line = :line) AND (version < :version OR (version = :version AND received_at <= :received))) OR #line < :line";
+/// The same, where the line is not 0.
+const EARLIER_OR_WITHOUT_LINE: &str = "attribute_not_exists(version) OR attribute_not_exists(#line) OR \
+     NOT attribute_type(#line, :number) OR (#line = :line AND (version < :version OR \
+     (version = :version AND received_at <= :received))) OR #line < :line";
 
 /// The table. The caller's credentials decide what it can read and write.
 #[derive(Debug)]
@@ -47,7 +65,11 @@ impl DynamoReceipts {
         let key = receipt_key(&receipt.experience, &receipt.member_experience);
         let item = self.item(receipt, &receipt.organization, key)?;
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
-        Ok(call.expression_attribute_values(":version", number(receipt.version)))
+        Ok(call
+            .expression_attribute_names("#line", "line")
+            .expression_attribute_values(":version", number(receipt.version))
+            .expression_attribute_values(":line", number(receipt.line))
+            .expression_attribute_values(":number", text("N")))
     }
 
     async fn put_whole(&self, item: Item) -> Result<(), LedgerError> {
@@ -64,28 +86,37 @@ impl DynamoReceipts {
         }
     }
 
-    /// The operators' items about an organization. If the role may not read them, because an
-    /// earlier release's template made it, the result is empty and a warning is logged.
-    async fn said(&self, id: &OrganizationId, experience: &ExperienceId) -> Result<Vec<Item>, LedgerError> {
+    /// The operators' items about an organization: confirmations, and their direction, which comes
+    /// after these in the order of keys. If the role may not read them, because an earlier
+    /// release's template made it, the result is `None` and a warning is logged.
+    async fn said(&self, id: &OrganizationId, experience: &ExperienceId) -> Result<Option<Vec<Item>>, LedgerError> {
         let partition = hub_partition(id);
-        match self.table.all(self.table.beginning_with(&partition, &confirm_key(experience, None))).await {
-            Ok(items) => Ok(items),
+        let (from, to) = (confirm_key(experience, None), direction_key(experience));
+        match self.table.all(self.table.in_range(&partition, &from, &to)).await {
+            Ok(items) => Ok(Some(items)),
             Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
-                tracing::warn!(%error, "no confirmation of the hub's operators can be read; its template is an older one");
-                Ok(Vec::new())
+                tracing::warn!(%error, "nothing that the hub's operators say can be read; its template is an older one");
+                Ok(None)
             }
             Err(error) => Err(error),
         }
     }
 }
 
+/// Whether the transaction was cancelled because someone else changed an item first, and not for
+/// any other reason.
+fn lost_the_race(error: &TransactWriteItemsError) -> bool {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
+    let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+    codes.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
+}
+
 #[async_trait]
 impl ReceiptStore for DynamoReceipts {
     async fn put(&self, receipt: &Receipt, found: Option<&Found>) -> Result<bool, LedgerError> {
         // An item whose version is not a number is no receipt, so it is replaced.
-        let mut condition =
-            "attribute_not_exists(version) OR NOT attribute_type(version, :number) OR version <= :version".to_owned();
-        let mut call = self.put_item(receipt)?.expression_attribute_values(":number", text("N"));
+        let mut condition = if receipt.line == 0 { NOT_LATER } else { NOT_LATER_OR_WITHOUT_LINE }.to_owned();
+        let mut call = self.put_item(receipt)?;
         if let Some(Found { version, digest }) = found {
             call = call.expression_attribute_values(":found", AttributeValue::N(version.clone()));
             condition += match digest {
@@ -102,9 +133,7 @@ impl ReceiptStore for DynamoReceipts {
     async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
         let call = self
             .put_item(receipt)?
-            .condition_expression(
-                "attribute_not_exists(version) OR version < :version OR (version = :version AND received_at <= :received)",
-            )
+            .condition_expression(if receipt.line == 0 { EARLIER } else { EARLIER_OR_WITHOUT_LINE })
             // As texts, these times sort correctly except for fractions of a second, which do not
             // matter here.
             .expression_attribute_values(":received", text(receipt.received_at));
@@ -148,12 +177,120 @@ impl ReceiptStore for DynamoReceipts {
     ) -> Result<Organization, LedgerError> {
         let prefix = seen_key(experience);
         let own = self.table.all(self.table.beginning_with(organization.as_str(), &prefix));
-        let spokes = self.table.all(self.table.beginning_with(organization.as_str(), &spokes_prefix(experience)));
+        // The organization's own hold comes before the signs of life, with only its lease between.
+        let (from, to) = (hold_key(experience), format!("{}{}", spokes_prefix(experience), char::MAX));
+        let spokes = self.table.all(self.table.in_range(organization.as_str(), &from, &to));
         let (mut items, spokes, said) = futures::try_join!(own, spokes, self.said(organization, experience))?;
         items.extend(spokes);
-        items.extend(said);
+        let permitted = said.is_some();
+        items.extend(said.into_iter().flatten());
         let found = sort(items, experience).remove(organization);
-        Ok(found.unwrap_or_else(|| Organization::unknown(organization.clone())))
+        let mut found = found.unwrap_or_else(|| Organization::unknown(organization.clone()));
+        if !permitted {
+            found.direction = Said::NotPermitted;
+        }
+        Ok(found)
+    }
+
+    async fn direction(
+        &self,
+        experience: &ExperienceId,
+        organization: Option<&OrganizationId>,
+    ) -> Result<Said, LedgerError> {
+        let partition = organization.map_or_else(|| HEADS.to_owned(), hub_partition);
+        match self.table.item(&partition, &direction_key(experience)).await {
+            Ok(None) => Ok(Said::Nothing),
+            Ok(Some(item)) => Ok(directed(item, experience, organization)),
+            Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
+                tracing::warn!(%error, "no direction of the hub's operators can be read; its template is an older one");
+                Ok(Said::NotPermitted)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn directions(&self, experience: &ExperienceId) -> Result<Directions, LedgerError> {
+        let prefix = directed_key(experience, None);
+        let mut all = Directions::default();
+        for item in self.table.all(self.table.beginning_with(DIRECTED, &prefix)).await? {
+            let key = item.get("item").and_then(|key| key.as_s().ok()).and_then(|key| key.strip_prefix(&prefix));
+            let Some(Ok(organization)) = key.map(OrganizationId::new) else { continue };
+            match directed(item, experience, Some(&organization)) {
+                Said::Directed(directed) => {
+                    all.found.insert(organization, *directed);
+                }
+                Said::Unreadable(problem) => all.unreadable.push((organization, problem)),
+                Said::Nothing | Said::NotPermitted => {}
+            }
+        }
+        Ok(all)
+    }
+
+    async fn put_direction(&self, directed: &Directed, before: u64) -> Result<bool, LedgerError> {
+        let Directed { direction, statement } = directed;
+        let (experience, organization) = (&direction.experience, direction.organization.as_ref());
+        let item = |partition: String, key: String| {
+            let mut item = self.item(direction, partition, key)?;
+            item.extend(statement.iter().map(|statement| (STATEMENT.to_owned(), text(statement))));
+            Ok::<Item, LedgerError>(item)
+        };
+        let partition = organization.map_or_else(|| HEADS.to_owned(), hub_partition);
+        let put = Put::builder()
+            .table_name(self.table.table.as_str())
+            .set_item(Some(item(partition, direction_key(experience))?))
+            .expression_attribute_names("#generation", "generation");
+        let put = match before {
+            0 => put.condition_expression("attribute_not_exists(#generation)"),
+            before => {
+                put.condition_expression("#generation = :before").expression_attribute_values(":before", number(before))
+            }
+        };
+        let put = put.build().map_err(|e| self.table.unreadable(e.to_string()))?;
+        let mut writes = vec![TransactWriteItem::builder().put(put).build()];
+        if let Some(organization) = organization {
+            // The hub reads this one, the spoke the other: neither is ever there without the other.
+            writes.extend(
+                self.table.puts(vec![item(DIRECTED.to_owned(), directed_key(experience, Some(organization)))?])?,
+            );
+        }
+        match self.table.dynamodb.transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(lost_the_race) => Ok(false),
+            Err(error) => Err(self.table.failed(ApiError::new("dynamodb:TransactWriteItems", &error))),
+        }
+    }
+
+    async fn put_hold(&self, organization: &OrganizationId, hold: &Hold) -> Result<(), LedgerError> {
+        self.put_whole(self.item(hold, organization, hold_key(&hold.experience))?).await
+    }
+
+    async fn trusted_directions(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<[Option<String>; 2], LedgerError> {
+        let prefix = directed_key(experience, None);
+        let items = self.table.all(self.table.beginning_with(organization.as_str(), &prefix)).await?;
+        let of = |of_the_fleet| {
+            let key = trusted_direction_key(experience, of_the_fleet);
+            let item = items.iter().find(|item| item.get("item").and_then(|it| it.as_s().ok()) == Some(&key))?;
+            item.get(STATEMENT)?.as_s().ok().cloned()
+        };
+        Ok([of(true), of(false)])
+    }
+
+    async fn put_trusted_direction(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+        of_the_fleet: bool,
+        envelope: &str,
+    ) -> Result<(), LedgerError> {
+        let mut item = Item::new();
+        item.insert("organization".to_owned(), text(organization));
+        item.insert("item".to_owned(), text(trusted_direction_key(experience, of_the_fleet)));
+        item.insert(STATEMENT.to_owned(), text(envelope));
+        self.put_whole(item).await
     }
 
     async fn mark(&self, experience: &ExperienceId) -> Result<Option<HeadMark>, LedgerError> {

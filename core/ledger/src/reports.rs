@@ -58,7 +58,9 @@ const ATTRIBUTES: &[&str] = &[
     "member_experience",
     "version",
     "digest",
+    "line",
     "status",
+    "paused",
     "received_at",
     "applied_at",
     "applied",
@@ -89,8 +91,14 @@ const ATTRIBUTES: &[&str] = &[
     "change_set_times",
     "needs",
     "ledger",
+    "hold",
     "disputed",
     "filter_settings",
+    "until",
+    "by",
+    "at",
+    "reason",
+    "released_at",
 ];
 
 /// The bound for one organization. An operator of the hub decides it. The organization's own report
@@ -469,13 +477,15 @@ mod tests {
         ExperienceId::new("exp-management").unwrap()
     }
 
-    /// A receipt and a sign of life with every attribute that they may have.
-    fn written() -> [Item; 2] {
+    /// A receipt, a sign of life and a hold with every attribute that they may have.
+    fn written() -> [Item; 3] {
         let digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
         let at = "2026-11-24T12:00:00Z";
         let receipt = serde_json::json!({
             "organization": "o-alpha00000", "item": "exp-management#exp-member", "experience": "exp-management",
-            "member_experience": "exp-member", "version": 42, "digest": digest, "status": "held", "received_at": at,
+            "member_experience": "exp-member", "version": 42, "digest": digest, "line": 3,
+            "status": "held", "received_at": at,
+            "paused": {"whose": "fleet", "until": at, "by": "arn:someone", "since": at, "reason": "r"},
             "applied_at": at, "applied": {"version": 41, "digest": digest, "at": at}, "allowed": 1, "denied": 2,
             "pending": 3, "would_change": {"allow": 1, "deny": 2}, "left": "01234567",
             "drift": {"noticed_at": at, "times": 1, "products": 1, "edited": [{"product": "prod-c", "now": "approved"}],
@@ -498,8 +508,13 @@ mod tests {
                 "contested_by": "all", "rivals": ["all"]},
             "disputed": [{"member_experience": "exp-member", "version": 9, "digest": digest, "found_at": at}],
             "filter_settings": ["{}"],
+            "hold": {"experience": "exp-management", "until": at, "by": "arn:someone", "at": at, "reason": "r"},
         });
-        [receipt, seen].map(|value| serde_dynamo::to_item(value).unwrap())
+        let hold = serde_json::json!({
+            "organization": "o-alpha00000", "item": "hold#exp-management", "experience": "exp-management", "until": at,
+            "by": "arn:someone", "at": at, "reason": "r", "released_at": at,
+        });
+        [receipt, seen, hold].map(|value| serde_dynamo::to_item(value).unwrap())
     }
 
     fn taken_over(items: impl IntoIterator<Item = Item>) -> Organization {
@@ -520,14 +535,17 @@ mod tests {
         // Every attribute of the examples is read, and the examples lack none.
         assert_eq!(attributes(&read.receipts[0]), given[0]);
         assert_eq!(attributes(read.seen.as_ref().unwrap()), given[1]);
+        // A hold names its organization by the partition alone.
+        let hold = attributes(read.hold.as_ref().unwrap());
+        assert_eq!(hold, given[2].iter().filter(|name| *name != "organization").cloned().collect());
         let asked: BTreeSet<String> = ATTRIBUTES.iter().map(|name| (*name).to_owned()).collect();
-        assert_eq!(asked, given[0].union(&given[1]).cloned().collect());
+        assert_eq!(asked, given.iter().flatten().cloned().collect());
         assert_eq!(projection().1.len(), ATTRIBUTES.len());
     }
 
     #[test]
     fn texts_and_lists_are_cut() {
-        let [mut receipt, _] = written();
+        let [mut receipt, ..] = written();
         receipt.insert("error".to_owned(), text("é".repeat(100_000)));
         let many = vec![text("cs"); 5_000];
         receipt.insert("change_sets".to_owned(), AttributeValue::L(many));

@@ -16,14 +16,12 @@ use serde::{Deserialize, Serialize};
 use crate::client::TableClient;
 use crate::item::{Item, text};
 use crate::partition::{
-    admitted_key, confirm_key, earlier_confirm_key, hub_partition, seen_key, spokes_prefix, trusted_key,
+    DIRECTED, ROSTER, admitted_key, confirm_key, directed_key, direction_key, earlier_confirm_key, hold_key,
+    hub_partition, seen_key, spokes_prefix, trusted_key,
 };
 use crate::records::record_prefixes;
 use crate::{LedgerError, TableName};
 
-/// The partition of the records. Therefore the attribute `organization`, which is the table's
-/// partition key, is not the admitted organization. That one is `member`.
-const ROSTER: &str = "hub#roster";
 /// How often deletions that DynamoDB left unprocessed are requested again.
 const TRIES: usize = 10;
 
@@ -151,14 +149,17 @@ impl Roster for DynamoRoster {
         let earlier = earlier_confirm_key(experience);
         let spokes = spokes_prefix(experience);
         let [journals, outcomes] = record_prefixes(experience);
-        let of_its_own = [receipts, spokes, journals, outcomes, earlier].map(|prefix| (own, prefix));
-        for (partition, prefix) in of_its_own.into_iter().chain([(operators.as_str(), confirmed)]) {
+        let (hold, trusted) = (hold_key(experience), directed_key(experience, None));
+        let of_its_own = [receipts, spokes, journals, outcomes, earlier, hold, trusted].map(|prefix| (own, prefix));
+        let said = [confirmed, direction_key(experience)].map(|prefix| (operators.as_str(), prefix));
+        for (partition, prefix) in of_its_own.into_iter().chain(said) {
             let keys = self.table.beginning_with(partition, &prefix).projection_expression("organization, #item");
             let keys = self.table.all(keys).await?;
             self.delete(&keys).await?;
             gone += keys.len();
         }
         gone += self.delete_one(own, &trusted_key(experience)).await?;
+        gone += self.delete_one(DIRECTED, &directed_key(experience, Some(organization))).await?;
         gone += self.delete_one(ROSTER, &admitted_key(experience, Some(organization))).await?;
         Ok(gone)
     }

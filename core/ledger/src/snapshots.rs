@@ -5,7 +5,7 @@
 //! The items `digest#<version>` repeat the digests, so that many versions can be compared with few
 //! reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use jiff::Timestamp;
 use pmp_aws::ApiError;
-use pmp_protocol::{Counts, Digest, ExperienceId, Sealed, Snapshot, SnapshotVersion};
+use pmp_protocol::{Counts, Digest, ExperienceId, Pin, Sealed, Snapshot, SnapshotVersion};
 
 use crate::chunks::{self, CHUNK_BYTES};
 use crate::client::TableClient;
@@ -78,6 +78,7 @@ impl DynamoSnapshots {
         taken_at: Timestamp,
         digest: Digest,
         counts: Counts,
+        pinned: Option<&Pin>,
     ) -> Item {
         let mut item = Item::from(Self::key(experience, &digest_key(version)));
         item.extend([
@@ -87,6 +88,15 @@ impl DynamoSnapshots {
             ("approved".to_owned(), number(counts.approved)),
             ("rejected".to_owned(), number(counts.rejected)),
         ]);
+        if let Some(Pin { version, by, at, reason, .. }) = pinned {
+            // The digest is that of the version itself.
+            item.extend([
+                ("pinned_to".to_owned(), number(version)),
+                ("pinned_by".to_owned(), text(by)),
+                ("pinned_at".to_owned(), text(at)),
+                ("pinned_for".to_owned(), text(reason)),
+            ]);
+        }
         item
     }
 
@@ -224,7 +234,17 @@ fn read_version(item: &Item) -> Result<KeptVersion, ItemError> {
         _ => None,
     };
     let (version, digest) = (parse(item, "version")?, parse(item, "digest")?);
-    Ok(KeptVersion { version, digest, taken_at: parse(item, "taken_at")?, counts })
+    let pinned = match parse_optional(item, "pinned_to")? {
+        Some(version) => Some(Pin {
+            version,
+            digest,
+            by: parse(item, "pinned_by")?,
+            at: parse(item, "pinned_at")?,
+            reason: parse(item, "pinned_for")?,
+        }),
+        None => None,
+    };
+    Ok(KeptVersion { version, digest, taken_at: parse(item, "taken_at")?, counts, pinned })
 }
 
 fn known<T>(read: Result<T, ItemError>) -> Option<T> {
@@ -271,7 +291,8 @@ impl SnapshotStore for DynamoSnapshots {
         let version = snapshot.version;
         let mut items = Self::chunk_items(experience, version, taken_at, sealed);
         let chunks = items.len();
-        items.push(Self::digest_item(experience, version, taken_at, sealed.digest(), sealed.counts()));
+        let pinned = snapshot.pinned;
+        items.push(Self::digest_item(experience, version, taken_at, sealed.digest(), sealed.counts(), pinned));
         let won = self.write(items, self.head_update(snapshot, chunks)?).await?;
         Ok(if won { Stored::Won { chunks } } else { Stored::Lost })
     }
@@ -280,7 +301,10 @@ impl SnapshotStore for DynamoSnapshots {
         let Head { latest, digest, taken_at, .. } = *head;
         let mut items = Self::chunk_items(experience, latest, taken_at, sealed);
         let chunks = items.len();
-        items.push(Self::digest_item(experience, latest, taken_at, digest, sealed.counts()));
+        // What it was pinned for stands there still, unless that item is lost, too.
+        let found = self.table.all(self.table.between(experience, &digest_key(latest), &digest_key(latest))).await?;
+        let pinned = found.first().and_then(|item| known(read_version(item))).and_then(|kept| kept.pinned);
+        items.push(Self::digest_item(experience, latest, taken_at, digest, sealed.counts(), pinned.as_ref()));
         let update = Update::builder()
             .table_name(self.table.table.as_str())
             .set_key(Some(Self::key(experience, HEAD).into()))
@@ -365,17 +389,30 @@ impl SnapshotStore for DynamoSnapshots {
         Ok(read_digests(&self.digest_items(experience).await?))
     }
 
-    async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError> {
+    async fn prune(
+        &self,
+        experience: &ExperienceId,
+        latest: SnapshotVersion,
+        keep: u64,
+        pinned: &BTreeSet<SnapshotVersion>,
+    ) -> Result<usize, LedgerError> {
         let Ok(last_to_go) = SnapshotVersion::new(latest.get().saturating_sub(keep)) else { return Ok(0) };
         let (from, to) = (chunk_key(SnapshotVersion::FIRST, 0), chunk_key(last_to_go, 9999));
         let mut old = self.query(experience, from, to, Some("experience, #item")).await?;
         let (from, to) = (digest_key(SnapshotVersion::FIRST), digest_key(last_to_go));
         old.extend(self.query(experience, from, to, Some("experience, #item")).await?);
+        old.retain(|item| !is_of_one_of(item, pinned));
         let items = old.len();
         // Items that DynamoDB leaves unprocessed are deleted with the next prune.
         self.table.delete(old).await?;
         Ok(items)
     }
+}
+
+/// Whether an item belongs to one of these versions, by its sort key.
+fn is_of_one_of(item: &Item, versions: &BTreeSet<SnapshotVersion>) -> bool {
+    let Some(Ok(key)) = item.get("item").map(AttributeValue::as_s) else { return false };
+    versions.iter().any(|version| key.starts_with(&format!("v{version:020}#")) || *key == digest_key(*version))
 }
 
 /// Whether the transaction was cancelled because another hub changed the head first, and for no
@@ -411,6 +448,7 @@ mod tests {
             taken_at,
             sealed: &sealed,
             statement: None,
+            pinned: None,
         };
         DynamoSnapshots::chunk_items(new.experience, new.version, new.taken_at, new.sealed)
     }
@@ -447,7 +485,8 @@ mod tests {
         let item = |number| {
             let experience = ExperienceId::new("exp-1").unwrap();
             let counts = Counts { approved: 1, rejected: 2 };
-            DynamoSnapshots::digest_item(&experience, version(number), Timestamp::UNIX_EPOCH, Digest::of(b"it"), counts)
+            let digest = Digest::of(b"it");
+            DynamoSnapshots::digest_item(&experience, version(number), Timestamp::UNIX_EPOCH, digest, counts, None)
         };
         let mut odd = [item(1), item(2), item(3), item(4)];
         odd[1].insert("digest".to_owned(), AttributeValue::Bool(true));
@@ -461,6 +500,16 @@ mod tests {
         earlier.remove("approved");
         assert_eq!(read_version(&earlier).unwrap().counts, None);
         assert!(read_version(&odd[1]).is_err());
+    }
+
+    #[test]
+    fn a_pinned_version_is_known_by_the_keys_of_all_its_items() {
+        let experience = ExperienceId::new("exp-1").unwrap();
+        let pinned = BTreeSet::from([SnapshotVersion::new(4).unwrap()]);
+        let of = |key: String| is_of_one_of(&DynamoSnapshots::key(&experience, &key).into(), &pinned);
+        let version = |number| SnapshotVersion::new(number).unwrap();
+        assert!(of(chunk_key(version(4), 1)) && of(chunk_key(version(4), 12)) && of(digest_key(version(4))));
+        assert!(!of(chunk_key(version(40), 1)) && !of(digest_key(version(5))) && !of(HEAD.to_owned()));
     }
 
     #[test]

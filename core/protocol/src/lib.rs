@@ -15,6 +15,7 @@ mod content;
 pub mod deciding;
 mod decisions;
 mod digest;
+mod direction;
 mod drift;
 mod filter_input;
 mod hint;
@@ -46,6 +47,10 @@ pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
 pub use content::{Content, ContentError, Counts, Note, ResourceRequests};
 pub use decisions::{Decisions, Ground, GroundKind, Listing, MAX_GROUNDS};
 pub use digest::{Digest, DigestError};
+pub use direction::{
+    Because, DIRECTION_SCHEMA, Direction, DirectionChange, Hold, LONGEST_PAUSE, MAX_REASON, Pause, Paused, PausedBy,
+    Pin, USUAL_HOLD, longest_hold, paused,
+};
 pub use drift::{Drift, DriftHandling, EditedProduct, ForeignChangeSet, Left, ListedAs};
 pub use filter_input::{FactsFrom, FilterInput, MAX_SHARED_SETTINGS, VerdictMark};
 pub use hint::{Hint, lines, one_line, render, told};
@@ -58,7 +63,8 @@ pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
     Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,
-    LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus, Removal,
+    LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus,
+    Removal,
 };
 pub use recorded::Recorded;
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Confirmed, Digest, Drift, ExperienceId, FilterInput, Left, OrganizationId, ProductId, Recorded,
-    SnapshotVersion, SpokeScope, Verdict, WouldChange,
+    AccountId, Confirmed, Digest, Drift, ExperienceId, FilterInput, Hold, Left, OrganizationId, Paused, ProductId,
+    Recorded, SnapshotVersion, SpokeScope, Verdict, WouldChange,
 };
 
 /// The acknowledgement of one snapshot for one member experience: what was tried, and what stands.
@@ -18,7 +18,8 @@ use crate::{
 /// never hides what is in force.
 ///
 /// The ledger keeps one per (organization, management experience, member experience); an older
-/// version never overwrites a newer one.
+/// version of the same line never overwrites a newer one, and an older line none of a newer one
+/// ([`Self::order`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Receipt {
@@ -32,8 +33,15 @@ pub struct Receipt {
     pub version: SnapshotVersion,
     /// The digest of its content.
     pub digest: Digest,
+    /// How often the organization's pin was changed before this sync; absent where it never was,
+    /// and in receipts of older spokes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub line: u64,
     /// What came of it.
     pub status: ReceiptStatus,
+    /// Why nothing is changed for now, where a pause holds it; absent in all other receipts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
     /// When the spoke took the snapshot up.
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub received_at: Timestamp,
@@ -113,6 +121,13 @@ impl Receipt {
     #[must_use]
     pub fn tried(&self) -> Attempt {
         Attempt { version: self.version, digest: self.digest, at: self.received_at, outcome: self.status }
+    }
+
+    /// The place of this receipt among all for the experience: the line first, and the version
+    /// within it. Only the hub's operators begin a line, by a change of the organization's pin.
+    #[must_use]
+    pub fn order(&self) -> (u64, SnapshotVersion) {
+        (self.line, self.version)
     }
 
     /// The snapshot that is in force; none before the first. A spoke that wrote no such thing yet,
@@ -310,9 +325,17 @@ pub struct FilterIdentity {
     pub digest: Digest,
 }
 
-/// The layout of the ledger: from 2 on, what the hub's operators say about an organization lies in
-/// a partition that nobody there can write.
-pub const LEDGER_LAYOUT: u32 = 2;
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// The layout of the ledger that a spoke reads, as its sign of life tells it.
+pub const LEDGER_LAYOUT: u32 = LAYOUT_OF_DIRECTIONS;
+/// From this layout on, what the hub's operators say about an organization lies in a partition that
+/// nobody there can write.
+pub const LAYOUT_OF_CONFIRMATIONS: u32 = 2;
+/// From this layout on, a spoke obeys directions: pins and pauses.
+pub const LAYOUT_OF_DIRECTIONS: u32 = 3;
 
 /// A sign of life of one member organization for one management experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -350,6 +373,9 @@ pub struct OrganizationSeen {
     /// earlier spokes, which look for confirmations in the organization's own partition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ledger: Option<u32>,
+    /// The member's own hold, as long as it lasts, and until a day after the hub's bound ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// Receipts that the spoke found in its own partition and that do not match the ledger, the
     /// newest last. They are replaced by then; they are told for a day. Bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

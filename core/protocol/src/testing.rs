@@ -69,7 +69,9 @@ pub fn receipt(number: u64, status: ReceiptStatus, error: Option<&str>) -> Recei
         member_experience: experience("exp-member"),
         version: version(number),
         digest: Digest::of(b"now"),
+        line: 0,
         status,
+        paused: None,
         received_at: now(),
         applied_at: None,
         applied: None,
@@ -112,6 +114,7 @@ pub fn seen() -> OrganizationSeen {
         change_set_times: None,
         needs: None,
         ledger: None,
+        hold: None,
         disputed: Vec::new(),
         filter_settings: Vec::new(),
     }

@@ -36,6 +36,12 @@ pub struct Verified {
 /// # Errors
 /// If it cannot be read, or if no trusted key signed it.
 pub fn open(envelope: &str, trusted: &TrustedKeys) -> Result<Statement, Refusal> {
+    let (payload, key) = open_payload(envelope, trusted)?;
+    read(&payload, key)
+}
+
+/// The bytes that a trusted key signed, and which one it was.
+pub(crate) fn open_payload<'a>(envelope: &str, trusted: &'a TrustedKeys) -> Result<(Vec<u8>, &'a PublicKey), Refusal> {
     let opened = envelope::open(envelope)?;
     let message = pae(PAYLOAD_TYPE, &opened.payload);
     let signed_by = trusted.keys().iter().find(|key| key.verifies(&message, &opened.signature));
@@ -43,7 +49,7 @@ pub fn open(envelope: &str, trusted: &TrustedKeys) -> Result<Statement, Refusal>
         let named = trusted.keys().iter().find(|key| opened.hint.as_deref() == Some(key.id().as_str()));
         return Err(named.map_or_else(|| unknown(opened.hint), |key| Refusal::BadSignature(key.id().clone())));
     };
-    read(&opened.payload, key)
+    Ok((opened.payload, key))
 }
 
 /// The refusal of an unknown key. Its name is shortened and made harmless, because anybody who

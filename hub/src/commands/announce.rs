@@ -28,6 +28,7 @@ pub(super) async fn announce(
         signing: None,
         unsigned: false,
         looks_products_up: false,
+        max_hold: None,
     };
     // Nothing is stored, so nothing is pruned.
     let hub = compose::hub(sdk, &publish, u64::MAX);

@@ -1,7 +1,7 @@
 //! `confirm`: lets a snapshot pass that a guard rail holds (rule 5).
 
 use clap::Args;
-use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, ReceiptStore, Reports, SnapshotStore};
+use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, Head, ReceiptStore, Reports, SnapshotStore};
 use pmp_protocol::{Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
@@ -12,7 +12,7 @@ use super::confirm_many::{ManyArgs, confirm_many};
 use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::{HubError, sdk};
-use crate::{confirm, status};
+use crate::{confirm, status, steer};
 
 /// The arguments that replace a single organization.
 const MANY: [&str; 3] = ["all", "cause", "organizations"];
@@ -51,7 +51,19 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
     let sdk = sdk().await?;
     let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
-    let head = snapshots.head(&config.experience).await.map_err(HubError::Ledger)?;
+    let newest = snapshots.head(&config.experience).await.map_err(HubError::Ledger)?;
+    let said = receipts.direction(&config.experience, Some(organization)).await.map_err(HubError::Ledger)?;
+    let directed = steer::said(said, Some(organization))?;
+    // What the organization is pinned to is what its spokes act on.
+    let pin = directed.and_then(|directed| directed.direction.pin);
+    if let Some(pin) = pin.as_ref().filter(|pin| pin.version != version) {
+        let (organization, pinned) = (organization.clone(), pin.version);
+        return Err(confirm::Refusal::Pinned { organization, pinned, version }.into());
+    }
+    let head = newest.clone().map(|head| match &pin {
+        Some(pin) => Head { latest: pin.version, digest: pin.digest, ..head },
+        None => head,
+    });
     let reports = DynamoReports::new(&sdk, config.timestamps.clone()).consistent();
     let organization =
         reports.report(organization, &config.experience, Extent::Large).await.map_err(HubError::Ledger)?.organization;
@@ -62,7 +74,7 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         force: args.force || args.undo,
     };
     let held = confirm::decide(&wanted, head.as_ref(), &organization)?;
-    let Some(head) = head else { return Err(confirm::Refusal::NoSnapshot.into()) };
+    let (Some(head), Some(newest)) = (head, newest) else { return Err(confirm::Refusal::NoSnapshot.into()) };
     let confirmation = OperatorConfirmation {
         organization: wanted.organization,
         experience: config.experience.clone(),
@@ -79,7 +91,7 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         progress::note(&hint);
     }
     let announced = match topic.filter(|_| !args.no_announce) {
-        Some(topic) => Some(announce(&sdk, config, topic, &head).await?),
+        Some(topic) => Some(announce(&sdk, config, topic, &newest).await?),
         None => None,
     };
     if output.is_table() {

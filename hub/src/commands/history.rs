@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::{DynamoSnapshots, KeptVersion, LedgerError, SnapshotStore, TableName};
-use pmp_protocol::{Content, Digest, ExperienceId, Note, ResourceRequests, Snapshot, SnapshotVersion};
+use pmp_protocol::{Content, Digest, ExperienceId, Note, Pin, ResourceRequests, Snapshot, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Frame, Output, Table, age, count, fold, parse_duration, progress};
 use serde::Serialize;
 use serde_json::json;
@@ -137,6 +137,10 @@ pub(crate) struct Row {
     rejected: Option<usize>,
     /// Whether it is the newest.
     in_force: bool,
+    /// The pin of the fleet for which it was stored: who went back to which version, when and why;
+    /// none where it is what the management experience said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pinned: Option<Pin>,
 }
 
 /// Everything that the three commands read from.
@@ -241,6 +245,7 @@ fn rows(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> Vec<
         approved: kept.counts.map(|counts| counts.approved),
         rejected: kept.counts.map(|counts| counts.rejected),
         in_force: kept.version == newest,
+        pinned: kept.pinned.clone(),
     };
     // A restored table may hold versions above its head. No spoke ever followed them.
     let follows = |kept: &&KeptVersion| kept.version <= newest && kept.taken_at >= since;
@@ -257,17 +262,24 @@ fn last_before(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) 
 }
 
 fn table(rows: &[Row], now: Timestamp) -> Table {
-    let mut table = Table::new(&["VERSION", "TAKEN", "AGE", "APPROVED", "REJECTED", "DIGEST"]);
+    // A column only where there is something in it.
+    let pinned = rows.iter().any(|row| row.pinned.is_some());
+    let mut header = vec!["VERSION", "TAKEN", "AGE", "APPROVED", "REJECTED", "DIGEST"];
+    header.extend(pinned.then_some("PINNED"));
+    let mut table = Table::new(&header);
     let or_dash = |number: Option<usize>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     for row in rows {
-        table.row([
+        let mut cells = vec![
             row.version.to_string(),
             row.taken_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
             age(row.taken_at, now),
             or_dash(row.approved),
             or_dash(row.rejected),
             row.digest.short(),
-        ]);
+        ];
+        let told = row.pinned.as_ref().map(|pin| format!("to {} by {}: {}", pin.version, pin.by, pin.reason));
+        cells.extend(pinned.then(|| told.unwrap_or_else(|| "-".to_owned())));
+        table.row(cells);
     }
     table
 }
@@ -403,6 +415,7 @@ mod tests {
             digest: Digest::of(b"it"),
             taken_at: taken_at.parse().unwrap(),
             counts: None,
+            pinned: None,
         };
         let all = [
             kept(1, "2026-11-01T00:00:00Z"),

@@ -79,6 +79,12 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
         }
     }
     hints(&view);
+    if let Some(pin) = view.fleet.direction().and_then(|direction| direction.pin.as_ref()) {
+        progress::note(&format!(
+            "hint: the fleet is pinned to {}: nothing of this is published until `pmp-hub unpin`",
+            pin.version
+        ));
+    }
     Ok(match args.detailed_exitcode {
         true if plan.holds() => Exit::Refused,
         true if plan.changes() => Exit::ChangesPending,

@@ -146,7 +146,13 @@ fn document(experience: &ExperienceId, view: &View, rows: &[SpokeStatus]) -> ser
     });
     json!({"experience": experience, "snapshot": snapshot, "spokes": rows, "roster": roster, "highest_stored": view.mark,
         "restored": view.restored().is_some(), "left_out": view.left_out, "signs_of_life": signs_of_life(view),
-        "causes": causes.collect::<Vec<_>>()})
+        "causes": causes.collect::<Vec<_>>(), "directions": directions(view)})
+}
+
+/// What operators direct: for the fleet, and for single organizations.
+fn directions(view: &View) -> serde_json::Value {
+    let organizations: Vec<_> = view.directions.found.values().map(|directed| &directed.direction).collect();
+    json!({"fleet": view.fleet.direction(), "organizations": organizations})
 }
 
 /// When each spoke was last seen, and the number of experiences that it keeps in step.
@@ -156,7 +162,8 @@ fn signs_of_life(view: &View) -> Vec<serde_json::Value> {
         let spoke = seen.spoke.as_ref();
         json!({"organization": seen.organization, "spoke": spoke.map(|spoke| &spoke.id), "last_seen": seen.last_seen,
             "experiences": seen.experiences, "selected": spoke.and_then(|spoke| spoke.selected.as_ref()),
-            "account": seen.account, "region": seen.region, "spoke_version": seen.spoke_version})
+            "account": seen.account, "region": seen.region, "spoke_version": seen.spoke_version,
+            "hold": seen.hold})
     };
     signs.map(sign).collect()
 }

@@ -93,7 +93,8 @@ fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersi
 /// The rows in which the version is not applied yet, worst first.
 fn missing(rows: &[SpokeStatus], version: SnapshotVersion) -> Vec<&SpokeStatus> {
     let is_there = |row: &SpokeStatus| match row.state {
-        SpokeState::Skipped | SpokeState::WouldChange => true,
+        // One that is pinned or paused does not come before an operator lets it.
+        SpokeState::Skipped | SpokeState::WouldChange | SpokeState::Pinned | SpokeState::Paused => true,
         // An experience that moves on to a newer version had this one applied.
         SpokeState::Synced | SpokeState::Applying | SpokeState::Drifted => {
             row.in_force().is_some_and(|applied| applied >= version)

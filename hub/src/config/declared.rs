@@ -8,11 +8,14 @@ use clap::Args;
 use jiff::SignedDuration;
 use pmp_aws::{QueueUrl, TopicArn};
 use pmp_ledger::TableName;
-use pmp_protocol::{ExperienceId, OrganizationId};
+use pmp_protocol::{ExperienceId, LONGEST_PAUSE, OrganizationId};
 use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
 
 use crate::signing::SigningKey;
+
+/// The shortest bound of members' holds: below it, none could be made.
+const SHORTEST_HOLD: SignedDuration = SignedDuration::from_hours(1);
 
 declare_settings! {
     /// The settings that several commands share. Each is checked by the commands that need it.
@@ -40,7 +43,7 @@ declare_settings! {
             variable: "PMP_TIMESTAMPS_TABLE",
             value: "TABLE",
             help: "The table of receipts: its name or ARN",
-            needed_by: "status, exceptions, members, versions, wait, confirm, recover; publish and run, optional there; init creates it; optional for history, show and diff",
+            needed_by: "status, exceptions, members, versions, wait, confirm, pin, unpin, pause, resume, directions, recover; publish and run, optional there; init creates it; optional for history, show and diff",
             meaning: "name or ARN. With it, history, show and diff suggest which experience you may have \
                 meant. Without it, `publish` and `run` keep no note of the highest version, and do not \
                 notice that [the table of snapshots was \
@@ -51,7 +54,7 @@ declare_settings! {
             variable: "PMP_TOPIC_ARN",
             value: "ARN",
             help: "The topic on which snapshots are announced",
-            needed_by: "publish, run, recover, confirm (optional there); init creates it",
+            needed_by: "publish, run, recover, pin and unpin of the fleet; confirm, pause, resume and the other pins (optional there); init creates it",
             meaning: "the topic",
         }
         events_queue_url: QueueUrl = EVENTS {
@@ -79,7 +82,7 @@ declare_settings! {
             variable: "PMP_MEMBER_ORGANIZATIONS",
             value: "ORG,…",
             help: "The member organizations that are admitted, separated by commas, besides those of `members admit`",
-            needed_by: "status, exceptions, members, versions, wait, confirm, run; optional",
+            needed_by: "status, exceptions, members, versions, wait, confirm, pin, unpin, pause, resume, directions, run; optional",
             meaning: "the [member organizations](operations.md#members) that are admitted, `o-…`, separated \
                 by commas, in addition to those of `members admit`. Empty means no list; anything in \
                 the list that is not an id is an error",
@@ -89,9 +92,17 @@ declare_settings! {
             variable: "PMP_SIGNING_KEY",
             value: "KEY",
             help: "The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed; `none` to stop signing",
-            needed_by: "publish, run, recover, public-key, doctor; optional",
-            meaning: "the key that [signs](security.md#signatures) snapshots: `awskms:///ARN` of a KMS key \
+            needed_by: "publish, run, recover, pin, unpin, pause, resume, directions, public-key, doctor; optional",
+            meaning: "the key that [signs](security.md#signatures) snapshots, and what is [directed](steer.md): `awskms:///ARN` of a KMS key \
                 over P-256, or `file:PATH` of an Ed25519 key in PKCS#8; `none` to stop signing",
+        }
+        max_hold: MaxHold = MAX_HOLD {
+            flag: "max-hold",
+            variable: "PMP_MAX_HOLD",
+            value: "DURATION",
+            help: "How long a member may hold by itself, from 1h to 720h [default: 168h]",
+            needed_by: "publish, run; optional",
+            meaning: "the longest that a member may [hold](steer.md#a-member-holds) by itself (168h; from 1h to 720h)",
         }
         statement_lifetime: Lifetime = LIFETIME {
             flag: "statement-lifetime",
@@ -187,6 +198,22 @@ impl FromStr for Lifetime {
         let given = SignedDuration::try_from(given).unwrap_or(SignedDuration::MAX);
         if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&given) {
             return Err("not from 24h to 2160h (90 days)".to_owned());
+        }
+        Ok(Self(given))
+    }
+}
+
+/// How long a member may hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MaxHold(pub(crate) SignedDuration);
+
+impl FromStr for MaxHold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let given = SignedDuration::try_from(parse_duration(text)?).unwrap_or(SignedDuration::MAX);
+        if !(SHORTEST_HOLD..=LONGEST_PAUSE).contains(&given) {
+            return Err("not from 1h to 720h (30 days)".to_owned());
         }
         Ok(Self(given))
     }

@@ -22,6 +22,10 @@ pub(crate) enum ExceptionKind {
     Held,
     /// Let through by an operator of the hub; the spoke has not taken it up yet.
     Confirmed,
+    /// Nothing is changed there until a time: operators of the hub paused it, or the member holds.
+    Paused,
+    /// On an older snapshot, to which operators of the hub pinned its organization.
+    Pinned,
     /// The catalog refused a product, or it could not be looked up: it is left as it is, and tried
     /// again.
     #[serde(rename = "set-aside")]
@@ -33,12 +37,15 @@ pub(crate) enum ExceptionKind {
 }
 
 impl ExceptionKind {
-    pub(crate) const ALL: [Self; 5] = [Self::Held, Self::Confirmed, Self::Deferred, Self::Excluded, Self::Skipped];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Held, Self::Confirmed, Self::Paused, Self::Pinned, Self::Deferred, Self::Excluded, Self::Skipped];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::Confirmed => "confirmed",
+            Self::Paused => "paused",
+            Self::Pinned => "pinned",
             Self::Deferred => "set aside",
             Self::Excluded => "excluded",
             Self::Skipped => "skipped",
@@ -140,6 +147,14 @@ fn exceptions_of(row: &SpokeStatus, head: Option<&Head>) -> Vec<ExceptionRow> {
             let behind = if behind { format!(" (snapshot {})", receipt.version) } else { String::new() };
             let since = Some(receipt.received_at);
             found.push(ExceptionRow { since, ..of_it(kind, format!("{}{behind}", what_is_held(receipt))) });
+        }
+        (SpokeState::Paused, Some(receipt)) => {
+            let since = receipt.paused.as_ref().map(|paused| paused.since);
+            found.push(ExceptionRow { since, ..of_it(ExceptionKind::Paused, row.message.clone()) });
+        }
+        (SpokeState::Pinned, _) => {
+            let since = row.pinned.as_ref().map(|pin| pin.at);
+            found.push(ExceptionRow { since, ..of_it(ExceptionKind::Pinned, row.message.clone()) });
         }
         (SpokeState::Skipped, _) => found.push(of_it(ExceptionKind::Skipped, row.message.clone())),
         _ => {}

@@ -13,10 +13,11 @@ pub(crate) fn of_state(state: SpokeState) -> Color {
         SpokeState::Drifted
         | SpokeState::Never
         | SpokeState::Stale
+        | SpokeState::Paused
         | SpokeState::Applying
         | SpokeState::WouldChange => Color::Yellow,
         SpokeState::Skipped => Color::DarkGrey,
-        SpokeState::Synced => Color::Green,
+        SpokeState::Synced | SpokeState::Pinned => Color::Green,
     }
 }
 
@@ -24,7 +25,9 @@ pub(crate) fn of_state(state: SpokeState) -> Color {
 pub(crate) fn of_exception(kind: ExceptionKind) -> Color {
     match kind {
         ExceptionKind::Held => Color::Red,
-        ExceptionKind::Confirmed | ExceptionKind::Deferred => Color::Yellow,
+        ExceptionKind::Confirmed | ExceptionKind::Paused | ExceptionKind::Pinned | ExceptionKind::Deferred => {
+            Color::Yellow
+        }
         ExceptionKind::Excluded | ExceptionKind::Skipped => Color::DarkGrey,
     }
 }

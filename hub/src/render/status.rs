@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use pmp_ledger::Organization;
+use pmp_ledger::{Organization, Said};
 use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, age, count};
 use pmp_terminal::{Frame, Table, cut};
 
@@ -31,8 +31,9 @@ pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -
         }
     };
     let restored = view.restored().map(|restored| format!("{restored}. Nothing is published until `pmp-hub recover`"));
+    let directed = directed(view, now);
     let view = format!("{experience}, hub view at {}: {current}", now.strftime("%H:%M:%SZ"));
-    std::iter::once(view).chain(restored).collect()
+    std::iter::once(view).chain(restored).chain(directed).collect()
 }
 
 /// One screen: what needs a person, grouped by cause, and how many are well.
@@ -40,7 +41,10 @@ pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -
 pub(crate) fn page(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp, header: bool) -> Page {
     let top = if header { top(experience, view, rows, now) } else { Vec::new() };
     let groups = group(rows.iter().filter(|row| !row.state.is_healthy()));
-    let blocks = groups.iter().map(|group| block(group, now)).collect();
+    // What is pinned or paused is well, and is told with its reason all the same.
+    let directed = |row: &&SpokeStatus| matches!(row.state, SpokeState::Paused | SpokeState::Pinned);
+    let directed = group(rows.iter().filter(directed));
+    let blocks = groups.iter().chain(&directed).map(|group| block(group, now)).collect();
     let well = [SpokeState::Applying, SpokeState::Synced, SpokeState::Skipped];
     let well = well.into_iter().filter_map(|state| {
         let rows: Vec<&SpokeStatus> = rows.iter().filter(|row| row.state == state).collect();
@@ -82,7 +86,31 @@ fn top(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timest
         spokes = vec![format!("{} have several spokes: --all", count(spokes.len(), "organization"))];
     }
     let spokes = spokes.into_iter().map(|line| cut(&line, Frame::WIDTH));
-    [format!("{experience}: {current}"), seen].into_iter().chain(restored).chain(spokes).collect()
+    let directed = directed(view, now).into_iter().map(|line| cut(&line, Frame::WIDTH));
+    [format!("{experience}: {current}"), seen].into_iter().chain(restored).chain(directed).chain(spokes).collect()
+}
+
+/// What operators direct for the whole fleet, a line each: who, since when and why.
+fn directed(view: &View, now: Timestamp) -> Vec<String> {
+    let direction = match &view.fleet {
+        Said::Directed(directed) => &directed.direction,
+        Said::Unreadable(problem) => return vec![format!("what is directed for the fleet cannot be read: {problem}")],
+        Said::Nothing | Said::NotPermitted => return Vec::new(),
+    };
+    let pin = direction.pin.as_ref().map(|pin| {
+        // A hub of an earlier release knows of no pin.
+        let obeyed = view.head.as_ref().is_some_and(|head| head.digest == pin.digest);
+        let obeyed = if obeyed {
+            ""
+        } else {
+            "; the newest snapshot is another content: publish again, by a hub that knows pins"
+        };
+        format!("pinned to {} by {} {} ago: {}{obeyed}", pin.version, pin.by, age(pin.at, now), pin.reason)
+    });
+    let pause = direction.paused(now).map(|pause| {
+        format!("paused until {} by {} {} ago: {}", moment(pause.ends()), pause.by, age(pause.at, now), pause.reason)
+    });
+    pin.into_iter().chain(pause).collect()
 }
 
 /// One cause, and whom it concerns.

@@ -9,10 +9,12 @@ use aws_config::SdkConfig;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{
-    DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Extent, Head, LedgerError, Member, ReceiptStore,
-    Report, Reports, Roster, SnapshotStore, TableName,
+    Directions, DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Extent, Head, LedgerError, Member,
+    ReceiptStore, Report, Reports, Roster, Said, SnapshotStore, TableName,
 };
-use pmp_protocol::{Digest, ExperienceId, HeadMark, OrganizationId, Receipt, SnapshotVersion, most_alike};
+use pmp_protocol::{
+    Digest, Direction, ExperienceId, HeadMark, OrganizationId, Pin, Receipt, SnapshotVersion, most_alike,
+};
 
 /// What is said of an organization that reports and was never admitted.
 pub(crate) const NOT_ADMITTED: &str =
@@ -41,6 +43,10 @@ pub(crate) struct View {
     /// The digests of the versions that are kept; read only where a report is about one that is not
     /// the newest.
     pub(crate) kept: BTreeMap<SnapshotVersion, Digest>,
+    /// What operators direct for the whole fleet.
+    pub(crate) fleet: Said,
+    /// What they direct for single organizations.
+    pub(crate) directions: Directions,
     /// Whom the hub admitted; none where it admitted nobody, and therefore listens to everyone.
     pub(crate) roster: Option<BTreeMap<OrganizationId, Admitted>>,
     /// What was found of each organization, by id.
@@ -113,11 +119,12 @@ impl Fleet {
                 (all.map(|report| Looked { id: report.organization.id.clone(), report: Ok(report) }).collect(), None)
             }
         };
+        let (fleet, directions) = self.directed(experience).await?;
         // In this order, and head and mark as they are now: the head is not older than the mark,
         // nor than any report. A report may be a moment old.
         let mark = self.marks.mark(experience).await?;
         let head = self.snapshots.head(experience).await?;
-        let mut view = View { head, mark, kept: BTreeMap::new(), roster, looked, left_out };
+        let mut view = View { head, mark, kept: BTreeMap::new(), fleet, directions, roster, looked, left_out };
         if view.needs_history() {
             view.kept = self.snapshots.digests(experience).await?;
         }
@@ -135,11 +142,17 @@ impl Fleet {
     ) -> Result<View, LedgerError> {
         let roster = self.roster(experience).await?;
         let report = self.reports.report(organization, experience, Extent::Large).await?;
+        let (fleet, directions) = self.directed(experience).await?;
         let mark = self.marks.mark(experience).await?;
         let head = self.snapshots.head(experience).await?;
         let looked = vec![Looked { id: organization.clone(), report: Ok(report) }];
         let kept = self.snapshots.digests(experience).await?;
-        Ok(View { head, mark, kept, roster, looked, left_out: None })
+        Ok(View { head, mark, kept, fleet, directions, roster, looked, left_out: None })
+    }
+
+    /// What operators direct, for the fleet and for organizations.
+    async fn directed(&self, experience: &ExperienceId) -> Result<(Said, Directions), LedgerError> {
+        tokio::try_join!(self.marks.direction(experience, None), self.marks.directions(experience))
     }
 
     /// The management experience that is meant where the ledger knows nothing of `experience`: the
@@ -239,6 +252,31 @@ impl View {
         self.looked.iter().any(|looked| looked.report.as_ref().map_or(true, |report| !report.is_empty()))
     }
 
+    /// What operators direct for one organization.
+    pub(crate) fn direction(&self, organization: &OrganizationId) -> Option<&Direction> {
+        self.directions.found.get(organization).map(|directed| &directed.direction)
+    }
+
+    /// Which snapshot an organization is to be on; none before the first.
+    pub(crate) fn expected(&self, organization: &OrganizationId) -> Option<Expected<'_>> {
+        let head = self.head.as_ref()?;
+        let pin = self.direction(organization).and_then(|direction| direction.pin.as_ref());
+        Some(match pin {
+            Some(pin) => Expected { version: pin.version, digest: pin.digest, since: pin.at, pin: Some(pin) },
+            None => Expected { version: head.latest, digest: head.digest, since: head.taken_at, pin: None },
+        })
+    }
+
+    /// How many versions `version` is behind what the organization is to be on; for one that is
+    /// pinned, how far it is from the pin.
+    pub(crate) fn lag(&self, organization: &OrganizationId, version: SnapshotVersion) -> Option<u64> {
+        let expected = self.expected(organization)?;
+        Some(match expected.pin {
+            Some(pin) => pin.version.get().abs_diff(version.get()),
+            None => expected.version.get().saturating_sub(version.get()),
+        })
+    }
+
     /// Whether an organization was admitted, or nobody asks for that.
     pub(crate) fn is_admitted(&self, organization: &OrganizationId) -> bool {
         self.roster.as_ref().is_none_or(|roster| roster.contains_key(organization))
@@ -265,6 +303,11 @@ impl View {
         let times = [Some(receipt.received_at), receipt.applied_at, receipt.applied().map(|applied| applied.at)];
         if let Some(time) = times.into_iter().flatten().find(|time| is_ahead(*time, now)) {
             return Some(format!("its time is ahead of the hub's clock: {time}"));
+        }
+        // Only operators of the hub begin a line, and they write both at once.
+        let line = self.direction(&receipt.organization).map_or(0, |direction| direction.line);
+        if receipt.line > line {
+            return Some(format!("it says that its pin was changed {} times, and it was {line} times", receipt.line));
         }
         claims(receipt).find_map(|(version, digest)| self.unknown(version, digest))
     }
@@ -314,6 +357,17 @@ impl View {
             None => Some(format!("the ledger has no snapshot {version}: it was never stored, or is lost")),
         }
     }
+}
+
+/// Which snapshot an organization is to be on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    pub(crate) version: SnapshotVersion,
+    pub(crate) digest: Digest,
+    /// Since when: since it was taken, or pinned.
+    pub(crate) since: Timestamp,
+    /// The pin of the organization, where there is one.
+    pub(crate) pin: Option<&'a Pin>,
 }
 
 /// What a receipt says of the ledger: the versions that were tried and applied, with their digests.

@@ -8,7 +8,8 @@
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report, Unreadable};
 use pmp_protocol::{
-    Confirmed, OperatorConfirmation, OrganizationSeen, Receipt, ReceiptStatus, SnapshotVersion, age, count,
+    Confirmed, Direction, LAYOUT_OF_DIRECTIONS, OperatorConfirmation, OrganizationSeen, Paused, PausedBy, Receipt,
+    ReceiptStatus, SnapshotVersion, age, count, longest_hold,
 };
 
 use crate::status::fleet::{Looked, NOT_ADMITTED, View, is_ahead};
@@ -22,6 +23,10 @@ pub(super) const MAX_UNREADABLE: usize = 10;
 #[must_use]
 pub(crate) fn rows(view: &View, now: Timestamp, stale_after: SignedDuration) -> Vec<SpokeStatus> {
     let mut rows: Vec<_> = view.looked.iter().flat_map(|looked| rows_of(view, looked, now, stale_after)).collect();
+    rows.extend(view.directions.unreadable.iter().map(|(organization, problem)| {
+        let message = format!("what operators direct for it cannot be read: {problem}");
+        SpokeStatus::whole(organization, SpokeState::Unreadable, message)
+    }));
     rows.sort_by(|a, b| {
         let place = |row: &SpokeStatus| (row.state, row.organization.clone(), row.member_experience.clone());
         place(a).cmp(&place(b)).then_with(|| a.key.cmp(&b.key))
@@ -62,11 +67,13 @@ fn whole_organization(view: &View, report: &Report, now: Timestamp, stale_after:
         let spoke = seen.spoke.as_ref().map(|spoke| spoke.id.clone());
         // Where there is one, it goes without saying which.
         let which = spoke.iter().filter(|_| signs.len() > 1).map(|id| format!("spoke `{id}`: ")).collect::<String>();
-        rows.extend(of_one_spoke(seen, now).into_iter().map(|(state, message)| SpokeStatus {
-            last_seen: Some(seen.last_seen),
-            spoke: spoke.clone(),
-            ..row(state, format!("{which}{message}"))
-        }));
+        rows.extend(of_one_spoke(seen, longest_hold(view.fleet.direction()), now).into_iter().map(
+            |(state, message)| SpokeStatus {
+                last_seen: Some(seen.last_seen),
+                spoke: spoke.clone(),
+                ..row(state, format!("{which}{message}"))
+            },
+        ));
     }
     let latest = signs.iter().map(|seen| seen.last_seen).max();
     for row in &mut rows {
@@ -87,8 +94,19 @@ fn whole_organization(view: &View, report: &Report, now: Timestamp, stale_after:
 }
 
 /// What concerns one spoke as a whole.
-fn of_one_spoke(seen: &OrganizationSeen, now: Timestamp) -> Vec<(SpokeState, String)> {
+fn of_one_spoke(seen: &OrganizationSeen, bound: SignedDuration, now: Timestamp) -> Vec<(SpokeState, String)> {
     let mut found = Vec::new();
+    if let Some(hold) = &seen.hold {
+        let ends = hold.ends(bound);
+        let (by, reason) = (&hold.by, &hold.reason);
+        if hold.holds(bound, now) {
+            found.push((SpokeState::Paused, format!("held by the member until {ends} by {by}: {reason}")));
+        } else if hold.is_cut(bound, now) {
+            let message =
+                format!("its hold until {} by {by} was ended by the hub's bound at {ends}: {reason}", hold.until);
+            found.push((SpokeState::Paused, message));
+        }
+    }
     if is_ahead(seen.last_seen, now) {
         let message = format!("its sign of life is ahead of the hub's clock: {}", seen.last_seen);
         found.push((SpokeState::Disputed, message));
@@ -152,7 +170,7 @@ fn row(
         Some(reason) => (SpokeState::Disputed, reason),
         None => judge(view, organization, receipt, now, stale_after),
     };
-    let lag = |version: SnapshotVersion| Some(view.head.as_ref()?.latest.get().saturating_sub(version.get()));
+    let lag = |version: SnapshotVersion| view.lag(&organization.id, version);
     let believed = state != SpokeState::Disputed;
     SpokeStatus {
         member_experience: Some(receipt.member_experience.clone()),
@@ -163,6 +181,7 @@ fn row(
         last_seen: organization.sign_for(receipt).map(|seen| seen.last_seen),
         spoke: receipt.owner.clone(),
         confirmation: confirmation(organization, receipt).filter(|_| state == SpokeState::Held).cloned(),
+        pinned: view.direction(&organization.id).and_then(|direction| direction.pin.clone()),
         receipt: Some(receipt.clone()),
         ..SpokeStatus::whole(&organization.id, state, message)
     }
@@ -200,6 +219,13 @@ fn judge(
     if let Some(left) = left_as_set(receipt) {
         return (SpokeState::Drifted, and_silent(left));
     }
+    if let Some(disobeyed) = disobeyed(view, organization, receipt, now) {
+        return (SpokeState::Error, and_silent(disobeyed));
+    }
+    if let Some(paused) = receipt.paused.as_ref().filter(|_| receipt.status == ReceiptStatus::Held) {
+        let (state, message) = judge_pause(view, organization, paused, now, stale_after);
+        return (state, and_silent(message));
+    }
     match receipt.status {
         ReceiptStatus::Failed => return (SpokeState::Error, and_silent(error())),
         ReceiptStatus::Held => return (SpokeState::Held, and_silent(held_message(organization, receipt))),
@@ -222,15 +248,76 @@ fn judge(
         }
         ReceiptStatus::InSync | ReceiptStatus::Failed | ReceiptStatus::Held => {}
     }
-    match &view.head {
-        Some(head) if receipt.version < head.latest => {
-            let waiting = age(head.taken_at, now);
-            let state =
-                if now.duration_since(head.taken_at) > stale_after { SpokeState::Stale } else { SpokeState::Applying };
-            (state, format!("snapshot {} of {waiting} ago is not acknowledged yet", head.latest))
+    let Some(expected) = view.expected(&organization.id) else { return (SpokeState::Synced, synced_message(receipt)) };
+    let behind = |message: String| {
+        let late = now.duration_since(expected.since) > stale_after;
+        (if late { SpokeState::Stale } else { SpokeState::Applying }, message)
+    };
+    let waiting = age(expected.since, now);
+    match expected.pin {
+        Some(pin) if (receipt.version, receipt.digest) != (expected.version, expected.digest) => {
+            behind(format!("the pin to snapshot {} of {waiting} ago is not acknowledged yet", pin.version))
         }
-        _ => (SpokeState::Synced, synced_message(receipt)),
+        Some(pin) => {
+            let others = Some(synced_message(receipt)).filter(|others| !others.is_empty());
+            let others = others.map(|others| format!("; {others}")).unwrap_or_default();
+            let message = format!("pinned to {} by {} {waiting} ago: {}{others}", pin.version, pin.by, pin.reason);
+            (SpokeState::Pinned, message)
+        }
+        None if receipt.version < expected.version => {
+            behind(format!("snapshot {} of {waiting} ago is not acknowledged yet", expected.version))
+        }
+        None => (SpokeState::Synced, synced_message(receipt)),
     }
+}
+
+/// Why what operators direct has no effect there: its spoke is too old to obey. None where it is
+/// obeyed, and where nothing is directed.
+fn disobeyed(view: &View, organization: &Organization, receipt: &Receipt, now: Timestamp) -> Option<String> {
+    let layout = organization.sign_for(receipt).and_then(|seen| seen.ledger).unwrap_or(1);
+    if layout >= LAYOUT_OF_DIRECTIONS || !receipt.is_kept() {
+        return None;
+    }
+    let own = view.direction(&organization.id);
+    let pin = own.and_then(|own| own.pin.as_ref()).map(|pin| format!("the pin to snapshot {}", pin.version));
+    let pause = [view.fleet.direction(), own].into_iter().flatten().find_map(|it| it.paused(now));
+    let what = pin.or_else(|| pause.map(|pause| format!("the pause until {}", pause.until)))?;
+    Some(format!(
+        "does not obey {what}: its spoke, or its role's template, is older than pins and pauses (it reads the ledger's layout \
+         {layout}, and they take {LAYOUT_OF_DIRECTIONS}): update it"
+    ))
+}
+
+/// How an experience stands whose spoke says that it is paused. The hub compares: what it did not
+/// pause itself, the member holds, and that has a bound.
+fn judge_pause(
+    view: &View,
+    organization: &Organization,
+    paused: &Paused,
+    now: Timestamp,
+    stale_after: SignedDuration,
+) -> (SpokeState, String) {
+    let is_it = |direction: Option<&Direction>| {
+        direction.and_then(|direction| direction.paused(now)).is_some_and(|pause| pause.ends() == paused.until)
+    };
+    let fleet = view.fleet.direction();
+    let own = view.direction(&organization.id);
+    let holds = match paused.whose {
+        PausedBy::Fleet => is_it(fleet),
+        PausedBy::Organization => is_it(own),
+        PausedBy::Member => {
+            let most = paused.since.checked_add(longest_hold(fleet)).unwrap_or(Timestamp::MAX);
+            now < paused.until && paused.until <= most
+        }
+    };
+    if holds {
+        return (SpokeState::Paused, paused.to_string());
+    }
+    // It ended, or was resumed, and the spoke has not gone on yet.
+    let changed = [fleet, own].into_iter().flatten().map(|direction| direction.at).max();
+    let since = paused.until.min(now).min(changed.filter(|_| now < paused.until).unwrap_or(now));
+    let state = if now.duration_since(since) > stale_after { SpokeState::Stale } else { SpokeState::Applying };
+    (state, format!("it was {paused}; that is over, and its spoke has not gone on yet"))
 }
 
 /// That all is applied but what somebody else set; none where that is not so.

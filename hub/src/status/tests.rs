@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use pmp_ledger::{Head, Organization, Report, Unreadable};
+use pmp_ledger::{Directed, Head, Organization, Report, Unreadable};
 use pmp_protocol::testing::{now, receipt, seen, version};
 use pmp_protocol::{
-    Digest, HeadMark, Needs, OperatorConfirmation, OrganizationSeen, ReceiptStatus, SpokeScope, WouldChange,
+    Because, Digest, Direction, DirectionChange, HeadMark, Needs, OperatorConfirmation, OrganizationSeen, Paused,
+    PausedBy, ReceiptStatus, SpokeScope, WouldChange,
 };
 
 use super::*;
@@ -309,4 +310,81 @@ fn a_spoke_that_met_what_it_does_not_know_needs_a_newer_one() {
     let message = "needs a newer spoke: this one does not read `pmp-sync.snapshot/2`";
     assert_eq!((rows[0].state, rows[0].message.as_str()), (SpokeState::Error, message));
     assert_eq!(rows[1].state, SpokeState::Synced);
+}
+
+/// A view in which operators directed these things for alpha, and whose spoke reads layout `ledger`
+/// of the ledger.
+fn directed(changes: &[DirectionChange], receipt: Receipt, ledger: Option<u32>) -> View {
+    let mut alpha = organization("2026-11-24T11:59:00Z", vec![receipt], None);
+    alpha.seen.as_mut().unwrap().ledger = ledger;
+    let id = alpha.id.clone();
+    let mut view = view([alpha], Some(&head(42, "2026-11-24T11:59:00Z")));
+    view.kept = (40..42).map(|kept| (SnapshotVersion::new(kept).unwrap(), Digest::of(b"now"))).collect();
+    let because =
+        Because { by: "arn:kim".into(), at: "2026-11-24T11:50:00Z".parse().unwrap(), reason: "an audit".into() };
+    let mut direction = Direction::none(ExperienceId::new("exp-management").unwrap(), Some(id.clone()));
+    for change in changes {
+        direction = direction.changed(change, &because).unwrap();
+    }
+    view.directions.found.insert(id, Directed { direction, statement: None });
+    view
+}
+
+fn judged_in(view: &View) -> (SpokeState, Option<u64>, String) {
+    let rows = rows(view, now(), HOUR);
+    let row = rows.iter().find(|row| row.member_experience.is_some()).unwrap();
+    (row.state, row.lag, row.message.clone())
+}
+
+#[test]
+fn a_pinned_organization_is_expected_on_its_pin() {
+    let pin = [DirectionChange::Pin(SnapshotVersion::new(40).unwrap(), Digest::of(b"now"))];
+    let applied_at = Some(now());
+    let of_line = |line, version| Receipt { line, applied_at, ..receipt(version, ReceiptStatus::InSync, None) };
+    let judged = |line, version, ledger| judged_in(&directed(&pin, of_line(line, version), ledger));
+    let message = "pinned to 40 by arn:kim 10m ago: an audit".to_owned();
+    assert_eq!(judged(1, 40, Some(3)), (SpokeState::Pinned, Some(0), message));
+    let (state, lag, message) = judged(0, 42, Some(3));
+    assert_eq!((state, lag), (SpokeState::Applying, Some(2)), "{message}");
+    assert_eq!(message, "the pin to snapshot 40 of 10m ago is not acknowledged yet");
+    // One that is too old is never in step with a pin, wherever it is.
+    for (version, ledger) in [(42, Some(2)), (42, None), (40, Some(2))] {
+        let (state, _, message) = judged(0, version, ledger);
+        assert_eq!(state, SpokeState::Error);
+        assert!(message.starts_with("does not obey the pin to snapshot 40: "), "{message}");
+    }
+    // Nobody but the hub's operators begins a line.
+    let (state, lag, message) = judged(2, 40, Some(3));
+    assert_eq!((state, lag), (SpokeState::Disputed, None));
+    assert_eq!(message, "it says that its pin was changed 2 times, and it was 1 times");
+    // A pin that was taken back leaves a receipt that is behind.
+    let back = [pin[0].clone(), DirectionChange::Unpin];
+    assert_eq!(judged_in(&directed(&back, of_line(1, 40), Some(3))).0, SpokeState::Applying);
+}
+
+#[test]
+fn a_pause_is_believed_where_the_hub_made_it_or_the_member_may() {
+    let until: Timestamp = "2026-11-24T14:00:00Z".parse().unwrap();
+    let paused = |whose, since: &str, until| {
+        let paused =
+            Paused { whose, until, by: "arn:kim".into(), since: since.parse().unwrap(), reason: "a freeze".into() };
+        Receipt { paused: Some(paused), ..receipt(42, ReceiptStatus::Held, Some("paused")) }
+    };
+    let began = "2026-11-24T11:50:00Z";
+    let pause = [DirectionChange::Pause(until)];
+    let state = |changes: &[DirectionChange], receipt| judged_in(&directed(changes, receipt, Some(3))).0;
+    assert_eq!(state(&pause, paused(PausedBy::Organization, began, until)), SpokeState::Paused);
+    let (_, _, message) = judged_in(&directed(&pause, paused(PausedBy::Organization, began, until), Some(3)));
+    assert_eq!(message, "paused until 2026-11-24 14:00:00Z by arn:kim: a freeze");
+    // Resumed ten minutes ago, and it has not gone on yet; or never paused at all.
+    let resumed = [pause[0].clone(), DirectionChange::Resume];
+    assert_eq!(state(&resumed, paused(PausedBy::Organization, began, until)), SpokeState::Applying);
+    assert_eq!(state(&[DirectionChange::MaxHold(3_600)], paused(PausedBy::Fleet, began, until)), SpokeState::Applying);
+    // The member's own, within seven days and beyond.
+    assert_eq!(state(&pause, paused(PausedBy::Member, began, until)), SpokeState::Paused);
+    let beyond = paused(PausedBy::Member, "2026-11-01T00:00:00Z", until);
+    assert_ne!(state(&pause, beyond), SpokeState::Paused);
+    // An older spoke goes on as if there were none.
+    let old = judged_in(&directed(&pause, receipt(41, ReceiptStatus::InSync, None), Some(2)));
+    assert!(old.0 == SpokeState::Error && old.2.starts_with("does not obey the pause until "), "{old:?}");
 }

@@ -292,6 +292,7 @@ module "function" {
     PMP_SIGNING_KEY          = var.signing_key_arn == null ? "" : "awskms:///${var.signing_key_arn}"
     PMP_STATEMENT_LIFETIME   = var.statement_lifetime
     PMP_STALE_AFTER          = var.stale_after == null ? "" : var.stale_after
+    PMP_MAX_HOLD             = var.max_hold == null ? "" : var.max_hold
     PMP_INTERVAL             = var.interval
     PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
     PMP_LOG                  = var.log_level
@@ -304,6 +305,93 @@ module "function" {
       error_message = "stale_after has to be longer than the interval. Leave it null, or give more."
     },
   ]
+}
+
+# For people: attach them to whom you like. To publish is neither's; whoever steers has the hub's function do it.
+
+# Looks at everything, and writes nothing.
+resource "aws_iam_policy" "observer" {
+  name        = "${var.prefix}-observer"
+  path        = var.role_path
+  description = "Looks at the snapshots and the members of pmp-sync"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([
+      {
+        Sid      = "LookAtTheSnapshots"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:Query"]
+        Resource = aws_dynamodb_table.ledger["Snapshots"].arn
+      },
+      {
+        Sid      = "LookAtTheMembers"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"]
+        Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+      }
+      ], var.kms_key_arn == null ? [] : [
+      {
+        Sid       = "UseTheKey"
+        Effect    = "Allow"
+        Action    = ["kms:Decrypt", "kms:DescribeKey"]
+        Resource  = var.kms_key_arn
+        Condition = { StringEquals = { "kms:ViaService" = "dynamodb.${local.region}.amazonaws.com" } }
+      }
+    ])
+  })
+}
+
+# Confirms, pins and pauses, beside what the observer may. It stores no snapshot, and admits nobody.
+resource "aws_iam_policy" "operator" {
+  name        = "${var.prefix}-operator"
+  path        = var.role_path
+  description = "Confirms, pins and pauses in pmp-sync, together with the observer's policy"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([
+      # What is said about organizations and about the fleet; not the roster, and nothing that members wrote.
+      {
+        Sid      = "SayWhatIsDirected"
+        Effect   = "Allow"
+        Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem"]
+        Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+        Condition = {
+          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["hub#o-*", "hub#directed", "hub#heads"] }
+          Null                      = { "dynamodb:LeadingKeys" = "false" }
+        }
+      },
+      {
+        Sid      = "Announce"
+        Effect   = "Allow"
+        Action   = "sns:Publish"
+        Resource = aws_sns_topic.snapshots.arn
+      },
+      # Has the hub publish, which it does by what the management experience or a pin says.
+      {
+        Sid      = "HaveTheHubPublish"
+        Effect   = "Allow"
+        Action   = "lambda:InvokeFunction"
+        Resource = module.function.arn
+      }
+      ], var.signing_key_arn == null ? [] : [
+      {
+        Sid      = "SignWhatIsDirected"
+        Effect   = "Allow"
+        Action   = ["kms:GetPublicKey", "kms:Sign"]
+        Resource = var.signing_key_arn
+      }
+      ], var.kms_key_arn == null ? [] : [
+      {
+        Sid      = "UseTheKey"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource = var.kms_key_arn
+        Condition = {
+          StringEquals = { "kms:ViaService" = [for service in ["dynamodb", "sns"] : "${service}.${local.region}.amazonaws.com"] }
+        }
+      }
+    ])
+  })
 }
 
 # What applied before there was a module for the function.

@@ -30,6 +30,16 @@ output "topic_arn" {
   value       = aws_sns_topic.snapshots.arn
 }
 
+output "observer_policy_arn" {
+  description = "For people who look"
+  value       = aws_iam_policy.observer.arn
+}
+
+output "operator_policy_arn" {
+  description = "For people who confirm, pin and pause, beside the observer's"
+  value       = aws_iam_policy.operator.arn
+}
+
 output "hub_event_bus_arn" {
   description = "The bus that takes forwarded change events"
   value       = "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/default"

@@ -127,6 +127,17 @@ variable "stale_after" {
   }
 }
 
+variable "max_hold" {
+  type        = string
+  default     = null
+  description = "The longest that a member may hold by itself (`pmp-spoke hold`), from 1h to 30d. Null, seven days."
+
+  validation {
+    condition     = var.max_hold == null || can(regex("^[1-9][0-9]*(m|h|d)$", var.max_hold))
+    error_message = "A duration such as 90m, 12h or 7d."
+  }
+}
+
 variable "keep_versions" {
   type        = number
   default     = 50

@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with};
 
 use crate::commands::env::{EnvArgs, print_environment};
+use crate::commands::hold::{HoldArgs, hold, unhold};
 use crate::commands::init::{InitArgs, initialize};
 use crate::commands::run::run_agent;
 use crate::commands::{doctor, plan, status, sync};
@@ -23,11 +24,13 @@ const EXAMPLES: &str = "Examples:
                             run the others with the settings of a deployed function";
 
 /// The settings that each command uses, for its help; `doctor` uses all.
-const USES: [(&str, &[&[&str]]); 8] = [
+const USES: [(&str, &[&[&str]]); 10] = [
     ("run", &[LEDGER, FILTER, GUARD, CATALOG, RECORD, &["queue_url"]]),
     ("sync", &[LEDGER, FILTER, GUARD, CATALOG, RECORD]),
     ("plan", &[LEDGER, FILTER, GUARD]),
     ("status", &[LEDGER, &["mode"]]),
+    ("hold", &[LEDGER]),
+    ("unhold", &[LEDGER]),
     ("init", &[&["experience_id", "topic_arn"]]),
     ("env", &[]),
     ("version", &[]),
@@ -109,6 +112,14 @@ enum Command {
   pmp-spoke status -o wide                      every experience, with whole sentences
   pmp-spoke status --check                      for monitoring")]
     Status(status::StatusArgs),
+    /// Change nothing in this organization until a time, within the hub's bound. It ends by itself
+    #[command(after_help = "Examples:
+  pmp-spoke hold --until 2h --reason 'our quarter closes'
+  pmp-spoke hold --until 2026-12-01T06:00:00Z --reason 'an audit'")]
+    Hold(HoldArgs),
+    /// End a hold before its time
+    #[command(after_help = "Example:\n  pmp-spoke unhold")]
+    Unhold,
     /// Make the queue with its dead-letter queue and policy, and subscribe it to the hub's topic
     #[command(after_help = "Example:
   eval \"$(pmp-spoke init)\"                        and take the queue's URL into this shell")]
@@ -149,6 +160,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Sync(args) => sync::sync(&cli.config, args, output).await,
         Command::Plan(args) => plan::plan(&cli.config, args, output).await,
         Command::Status(args) => status::status(&cli.config, args, output).await,
+        Command::Hold(args) => hold(&cli.config, args, output).await,
+        Command::Unhold => unhold(&cli.config, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
         Command::Doctor => {
             let checkup = doctor::examine(&cli.config, output).await;

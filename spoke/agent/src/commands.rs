@@ -2,6 +2,7 @@
 
 pub(crate) mod doctor;
 pub(crate) mod env;
+pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod metrics;
 pub(crate) mod mistyped;

@@ -1,6 +1,7 @@
 //! The parts of a spoke, put together from its settings.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -62,6 +63,8 @@ pub(crate) async fn spoke(
         guard_window: config.guard_window,
         engine: config.engine,
         lease,
+        reads_directions: Arc::new(AtomicBool::new(true)),
+        pause_ends: Arc::default(),
         trust: Arc::new(Trust::new(config.trusted.clone())),
         records: Some(Records {
             store: Arc::new(DynamoRecords::new(&hub, config.timestamps.clone())),

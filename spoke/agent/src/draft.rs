@@ -115,6 +115,8 @@ pub(crate) struct Draft {
     pub(crate) member: ExperienceId,
     pub(crate) version: SnapshotVersion,
     pub(crate) digest: Digest,
+    /// How often the organization's pin was changed.
+    pub(crate) line: u64,
     pub(crate) received_at: Timestamp,
     /// The snapshot in force at the start of the pass. Every receipt holds it until a newer one is
     /// in force.
@@ -152,6 +154,7 @@ impl Draft {
             member: ExperienceId::new(member).unwrap(),
             version: SnapshotVersion::FIRST,
             digest: Digest::of(b"now"),
+            line: 0,
             received_at: Timestamp::UNIX_EPOCH,
             applied: None,
             filtered: 0,
@@ -191,7 +194,9 @@ impl Draft {
             member_experience: self.member.clone(),
             version: self.version,
             digest: self.digest,
+            line: self.line,
             status,
+            paused: None,
             received_at: self.received_at,
             applied_at: None,
             applied: self.applied,

@@ -10,6 +10,8 @@ use pmp_runtime::Stop;
 use pmp_signature::Refusal;
 use pmp_terminal::Failure;
 
+use crate::not_obeyed::{NotObeyed, Whose};
+
 /// A step that failed for all experiences.
 #[derive(Debug, thiserror::Error)]
 pub enum SpokeError {
@@ -39,6 +41,15 @@ pub enum SpokeError {
         /// Why the head is not trusted.
         #[source]
         refusal: Refusal,
+    },
+    /// What operators direct cannot be read or verified. Nothing is changed.
+    #[error("{whose} is not obeyed; nothing is changed")]
+    NotObeyed {
+        /// For whom it is.
+        whose: Whose,
+        /// Why it is not obeyed.
+        #[source]
+        problem: NotObeyed,
     },
     /// Told to stop before the end. What was begun is in the live state, and the next run goes on
     /// from there.
@@ -116,6 +127,7 @@ impl Hint for SpokeError {
             Self::Ledger(source) => source.hint(),
             Self::NoSnapshot(_) => Some("let the hub publish once: `pmp-hub publish`".to_owned()),
             Self::Untrusted { refusal, .. } => refusal.hint(),
+            Self::NotObeyed { problem, .. } => Some(problem.hint()),
             Self::Restored { .. } => Some("ask the hub's operators to run `pmp-hub recover`".to_owned()),
             Self::Leased { .. } => {
                 Some("let it finish, or wait for it with `--wait`; after a crash its lease ends by itself".to_owned())

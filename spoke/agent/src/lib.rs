@@ -53,6 +53,7 @@ mod lambda;
 mod lease;
 mod metrics_sink;
 mod mode;
+mod not_obeyed;
 mod pass;
 mod progress;
 mod retry;

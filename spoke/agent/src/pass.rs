@@ -1,8 +1,8 @@
 //! One pass: all member experiences, against one snapshot. It starts in [`Spoke::sync`].
 //!
 //! 1. [`standing`] reads the ledger: head, receipts, the other spokes. [`trust`] checks the head's
-//!    signature.
-//! 2. [`snapshot`] fetches the snapshot that the head names.
+//!    signature, and [`steer`] what operators direct: a pin, a pause.
+//! 2. [`snapshot`] fetches the snapshot that the head names, or the pin.
 //! 3. [`discover`] finds the member experiences, without those that [`beside`] leaves to other
 //!    spokes.
 //! 4. [`running`] works on all of them side by side. Each is narrowed by its filter, compared with
@@ -21,21 +21,23 @@ pub(crate) mod reporter;
 mod running;
 pub(crate) mod snapshot;
 pub(crate) mod standing;
+pub(crate) mod steer;
 pub(crate) mod tally;
 pub(crate) mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeHistory};
 use pmp_filter_host::{Filter, Limits};
 use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::GuardRails;
 use pmp_protocol::{
-    ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LEDGER_LAYOUT, ManagementId, OrganizationSeen, Receipt,
-    ReceiptStatus, ResourceRequests, Snapshot, one_line,
+    ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LAYOUT_OF_CONFIRMATIONS, LEDGER_LAYOUT, ManagementId,
+    OrganizationSeen, Receipt, ReceiptStatus, ResourceRequests, Snapshot, one_line,
 };
 use pmp_runtime::{Chance, Clock, Stop, SystemChance, SystemClock};
 use tokio::sync::Semaphore;
@@ -90,6 +92,10 @@ pub struct Spoke {
     pub(crate) guard_window: Duration,
     pub(crate) engine: EngineSettings,
     pub(crate) lease: Leases,
+    /// Whether the role may read what the hub's operators direct, as it was found last.
+    pub(crate) reads_directions: Arc<AtomicBool>,
+    /// When the pause ends that was found last; none where nothing is paused.
+    pub(crate) pause_ends: Arc<Mutex<Option<Timestamp>>>,
     /// The keys whose signatures count, and what they signed before.
     pub(crate) trust: Arc<Trust>,
     /// Where decisions and outcomes are kept. `None` where no record is kept.
@@ -163,6 +169,8 @@ impl Spoke {
             guard_window: erosion::WINDOW,
             engine: EngineSettings::default(),
             lease,
+            reads_directions: Arc::new(AtomicBool::new(true)),
+            pause_ends: Arc::default(),
             trust: Arc::default(),
             records: None,
             sync_settings: false,
@@ -220,6 +228,7 @@ impl Spoke {
         let life =
             SignOfLife { needs: standing.needs.clone(), disputed: standing.told.clone(), ..SignOfLife::default() };
         let beside = standing.beside.clone();
+        let life = SignOfLife { hold: standing.steering.told_hold(self.clock.now()), ..life };
         let outcome = Box::pin(self.try_sync(standing, snapshot, confirmed, stop)).await.map(|done| done.0);
         if matches!(outcome, Err(SpokeError::Stopped(_))) {
             // A stop is no failure that the hub should see. The next run reports.
@@ -287,7 +296,13 @@ impl Spoke {
             error: life.error.as_deref().map(told),
             change_set_times: life.times,
             needs: life.needs,
-            ledger: Some(LEDGER_LAYOUT),
+            // A role that may not read directions obeys none.
+            ledger: Some(if self.reads_directions.load(Ordering::Relaxed) {
+                LEDGER_LAYOUT
+            } else {
+                LAYOUT_OF_CONFIRMATIONS
+            }),
+            hold: life.hold,
             disputed: life.disputed,
             filter_settings: self.sharing.settings(self.filters.made_ready()),
         }

@@ -70,6 +70,7 @@ impl Place {
             topic: Arc::new(SnsTopic::new(&altered, topic.parse().unwrap())),
             experience: management(),
             // Few, so that each publish takes something away.
+            max_hold: None,
             keep_versions: 3,
             signing: None,
             unsigned: false,

@@ -161,7 +161,7 @@ impl Place {
         let (sealed, taken_at) = (Sealed::new(&content).unwrap(), Timestamp::now());
         let experience = &management();
         let (previous, sealed) = (self.newest, &sealed);
-        let new = NewSnapshot { experience, previous, version, taken_at, sealed, statement: None };
+        let new = NewSnapshot { experience, previous, version, taken_at, sealed, statement: None, pinned: None };
         assert_eq!(self.snapshots.store(&new).await.unwrap(), Stored::Won { chunks: 1 });
         let mark = HeadMark { version, digest: sealed.digest(), at: taken_at };
         self.receipts.raise(experience, mark).await.unwrap();

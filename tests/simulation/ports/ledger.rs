@@ -1,16 +1,16 @@
 //! The ledger's ports: snapshots, receipts, the lease.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_ledger::{
-    Found, Head, Lease, LeaseStore, LedgerError, NewSnapshot, Organization, ReceiptStore, SnapshotStore, Stored,
-    TableName, Taken, Watched, may_replace, may_replace_late, may_take,
+    Directed, Directions, Found, Head, Lease, LeaseStore, LedgerError, NewSnapshot, Organization, ReceiptStore, Said,
+    SnapshotStore, Stored, TableName, Taken, Watched, may_replace, may_replace_late, may_take,
 };
 use pmp_protocol::{
-    Digest, ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Sealed, Snapshot,
-    SnapshotVersion,
+    Digest, ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Sealed,
+    Snapshot, SnapshotVersion,
 };
 
 use super::{Failure, Ports};
@@ -85,8 +85,28 @@ impl SnapshotStore for Ports {
         self.call(Operation::ReadSnapshot, &format!("digests of {experience}"), digests).await.map_err(in_ledger)
     }
 
-    async fn prune(&self, _: &ExperienceId, latest: SnapshotVersion, _: u64) -> Result<usize, LedgerError> {
+    async fn prune(
+        &self,
+        _: &ExperienceId,
+        latest: SnapshotVersion,
+        _: u64,
+        _: &BTreeSet<SnapshotVersion>,
+    ) -> Result<usize, LedgerError> {
         panic!("a spoke prunes below snapshot {latest}")
+    }
+}
+
+/// What the ledger knows of the organization.
+fn organization_of(id: &OrganizationId, world: &World, fault: Option<Fault>) -> Organization {
+    Organization {
+        id: id.clone(),
+        seen: world.seen.clone().filter(|_| fault != Some(Fault::Empty)),
+        spokes: Fault::cut(fault, world.spokes.clone()),
+        receipts: Fault::cut(fault, world.receipts.values().cloned()),
+        confirmations: Vec::new(),
+        direction: world.directed.clone().map_or(Said::Nothing, |it| Said::Directed(Box::new(it))),
+        hold: None,
+        unreadable: Vec::new(),
     }
 }
 
@@ -136,13 +156,9 @@ impl ReceiptStore for Ports {
     }
 
     async fn organization(&self, id: &OrganizationId, _: &ExperienceId) -> Result<Organization, LedgerError> {
-        let read = |world: &mut World, fault| Organization {
-            id: id.clone(),
-            seen: world.seen.clone().filter(|_| fault != Some(Fault::Empty)),
-            spokes: Fault::cut(fault, world.spokes.clone()),
-            receipts: Fault::cut(fault, world.receipts.values().cloned()),
-            confirmations: Vec::new(),
-            unreadable: Vec::new(),
+        let read = |world: &mut World, fault| {
+            world.heard = world.directed.as_ref().map(|directed| directed.direction.clone());
+            organization_of(id, world, fault)
         };
         self.call(Operation::ReadReceipts, "", read).await.map_err(in_ledger)
     }
@@ -160,6 +176,41 @@ impl ReceiptStore for Ports {
     }
 
     async fn put_trusted(&self, _: &OrganizationId, _: &ExperienceId, envelope: &str) -> Result<(), LedgerError> {
+        panic!("a spoke without keys trusts {envelope}")
+    }
+
+    async fn direction(&self, _: &ExperienceId, organization: Option<&OrganizationId>) -> Result<Said, LedgerError> {
+        assert!(organization.is_none(), "the organization's own comes with its receipts");
+        self.call(Operation::ReadReceipts, "direction", |_, _| Said::Nothing).await.map_err(in_ledger)
+    }
+
+    async fn directions(&self, experience: &ExperienceId) -> Result<Directions, LedgerError> {
+        panic!("a spoke reads all directions of {experience}")
+    }
+
+    async fn put_direction(&self, directed: &Directed, _: u64) -> Result<bool, LedgerError> {
+        panic!("a spoke directs {directed:?}")
+    }
+
+    async fn put_hold(&self, _: &OrganizationId, hold: &Hold) -> Result<(), LedgerError> {
+        panic!("an agent holds until {}", hold.until)
+    }
+
+    async fn trusted_directions(
+        &self,
+        _: &OrganizationId,
+        _: &ExperienceId,
+    ) -> Result<[Option<String>; 2], LedgerError> {
+        panic!("a spoke without keys asks what it trusted before")
+    }
+
+    async fn put_trusted_direction(
+        &self,
+        _: &OrganizationId,
+        _: &ExperienceId,
+        _: bool,
+        envelope: &str,
+    ) -> Result<(), LedgerError> {
         panic!("a spoke without keys trusts {envelope}")
     }
 

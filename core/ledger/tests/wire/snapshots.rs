@@ -30,6 +30,7 @@ fn new<'a>(
         taken_at: at(0),
         sealed,
         statement,
+        pinned: None,
     }
 }
 
@@ -83,7 +84,7 @@ async fn the_versions_that_are_kept_are_read_as_they_were() {
     let digests = snapshots(&server).digests(&management()).await.unwrap();
     assert_eq!(digests, BTreeMap::from([(version(42), sealed.digest())]));
     let counts = Some(sealed.counts());
-    let expected = KeptVersion { version: version(42), digest: sealed.digest(), taken_at: at(0), counts };
+    let expected = KeptVersion { version: version(42), digest: sealed.digest(), taken_at: at(0), counts, pinned: None };
     assert_eq!(snapshots(&server).versions(&management()).await.unwrap(), [expected]);
     hold("versions-read.json", &server);
 }

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use pmp_ledger::{
-    DynamoLeases, DynamoReceipts, DynamoRecords, DynamoReports, DynamoRoster, Extent, Found, Lease, LeaseStore,
-    LeaseTerm, Member, NewJournal, Organization, ReceiptStore, RecordStore, Reports, Roster, Watched,
+    Directed, DynamoLeases, DynamoReceipts, DynamoRecords, DynamoReports, DynamoRoster, Extent, Found, Lease,
+    LeaseStore, LeaseTerm, Member, NewJournal, Organization, ReceiptStore, RecordStore, Reports, Roster, Said, Watched,
 };
 use pmp_protocol::{OrganizationSeen, Receipt, ReceiptStatus};
 use serde_json::json;
 
 use crate::server::Server;
 use crate::values::{
-    at, confirmation, full_outcome, full_receipt, full_scope, full_seen, journal, management, mark, member,
-    minimal_outcome, minimal_receipt, minimal_seen, organization, sparse_receipt, sparse_scope,
+    at, confirmation, direction, full_outcome, full_receipt, full_scope, full_seen, hold as own_hold, journal,
+    management, mark, member, minimal_direction, minimal_outcome, minimal_receipt, minimal_seen, organization,
+    sparse_receipt, sparse_scope,
 };
 use crate::{found, hold, items, one, table};
 
@@ -109,6 +110,58 @@ async fn a_confirmation_is_written_and_read_as_it_was() {
     let server = Server::answering([]).await;
     receipts(&server).delete_confirmation(&confirmation(Some(member()))).await.unwrap();
     hold("confirmation-taken-back.json", &server);
+}
+
+#[tokio::test]
+async fn a_direction_is_written_and_read_as_it_was() {
+    let directed = |direction, statement: Option<&str>| Directed { direction, statement: statement.map(Into::into) };
+    let own = directed(direction(Some(organization())), Some("an envelope"));
+    let fleet = directed(minimal_direction(), None);
+    for (name, directed, before) in [("direction-own.json", &own, 6), ("direction-fleet.json", &fleet, 0)] {
+        let server = Server::answering([]).await;
+        assert!(receipts(&server).put_direction(directed, before).await.unwrap());
+        hold(name, &server);
+    }
+    // The spoke finds its own with what else is said about it; the hub finds the copies.
+    let [in_place, copy] = &items("direction-own.json")[..] else { panic!() };
+    let server = Server::answering([found(Vec::new()), found(Vec::new()), found(vec![in_place.clone()])]).await;
+    let read = receipts(&server).organization(&organization(), &management()).await.unwrap();
+    assert_eq!(read.direction, Said::Directed(Box::new(own.clone())));
+    let server = Server::answering([found(vec![copy.clone()])]).await;
+    let all = receipts(&server).directions(&management()).await.unwrap();
+    assert_eq!((all.found.get(&organization()), all.unreadable.len()), (Some(&own), 0));
+    hold("directions-read.json", &server);
+    let server = Server::answering([found(items("direction-fleet.json"))]).await;
+    let read = receipts(&server).direction(&management(), None).await.unwrap();
+    assert_eq!(read, Said::Directed(Box::new(fleet)));
+    hold("direction-read.json", &server);
+    // One that says something else than its place is none.
+    let server = Server::answering([found(items("direction-fleet.json"))]).await;
+    let read = receipts(&server).direction(&management(), Some(&organization())).await.unwrap();
+    assert_eq!(read, Said::Unreadable("it is for the fleet".into()));
+}
+
+#[tokio::test]
+async fn a_trusted_direction_is_written_and_read_as_it_was() {
+    for (name, of_the_fleet) in [("trusted-direction-fleet.json", true), ("trusted-direction-own.json", false)] {
+        let server = Server::answering([]).await;
+        let put = receipts(&server);
+        put.put_trusted_direction(&organization(), &management(), of_the_fleet, "an envelope").await.unwrap();
+        hold(name, &server);
+        let server = Server::answering([found(items(name))]).await;
+        let read = receipts(&server).trusted_directions(&organization(), &management()).await.unwrap();
+        let expected = [of_the_fleet, !of_the_fleet].map(|here| here.then(|| "an envelope".to_owned()));
+        assert_eq!(read, expected);
+        hold("trusted-directions-read.json", &server);
+    }
+}
+
+#[tokio::test]
+async fn a_hold_is_written_and_read_as_it_was() {
+    let server = Server::answering([]).await;
+    receipts(&server).put_hold(&organization(), &own_hold()).await.unwrap();
+    hold("hold.json", &server);
+    assert_eq!(read_back(&["hold.json"]).await.hold, Some(own_hold()));
 }
 
 #[tokio::test]

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    AccountId, Answer, Answers, Applied, ChangeSetTimes, Confirmed, Content, Decision, DecisionJournal, Decisions,
-    DeferralReason, Deferred, Digest, DisputedReceipt, Drift, DriftHandling, EditedProduct, ExperienceId, FactsFrom,
-    FilterIdentity, FilterInput, FilteredFor, ForeignChangeSet, Ground, GroundKind, HeadMark, JournalEntry,
-    LEDGER_LAYOUT, Left, ListedAs, Listing, Needs, Note, OperatorConfirmation, OrganizationId, OrganizationSeen,
-    Outcome, ProductAttributes, ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests,
-    SnapshotVersion, SpokeScope, Verdict, VerdictMark, WouldChange,
+    AccountId, Answer, Answers, Applied, ChangeSetTimes, Confirmed, Content, DIRECTION_SCHEMA, Decision,
+    DecisionJournal, Decisions, DeferralReason, Deferred, Digest, Direction, DisputedReceipt, Drift, DriftHandling,
+    EditedProduct, ExperienceId, FactsFrom, FilterIdentity, FilterInput, FilteredFor, ForeignChangeSet, Ground,
+    GroundKind, HeadMark, Hold, JournalEntry, LEDGER_LAYOUT, Left, ListedAs, Listing, Needs, Note,
+    OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Pause, Paused, PausedBy, Pin, ProductAttributes,
+    ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests, SnapshotVersion, SpokeScope, Verdict,
+    VerdictMark, WouldChange,
 };
 
 pub(crate) fn management() -> ExperienceId {
@@ -149,7 +150,9 @@ pub(crate) fn full_receipt() -> Receipt {
         member_experience: member(),
         version: version(42),
         digest: digest("content 42"),
+        line: 3,
         status: ReceiptStatus::Held,
+        paused: Some(paused()),
         received_at: at(1),
         applied_at: Some(at(2)),
         applied: Some(Applied { version: version(41), digest: digest("content 41"), at: at(3) }),
@@ -196,7 +199,9 @@ pub(crate) fn minimal_receipt(status: ReceiptStatus) -> Receipt {
         member_experience: member(),
         version: version(1),
         digest: digest("content 1"),
+        line: 0,
         status,
+        paused: None,
         received_at: at(0),
         applied_at: None,
         applied: None,
@@ -277,6 +282,7 @@ pub(crate) fn full_seen() -> OrganizationSeen {
         change_set_times: Some(ChangeSetTimes { quickest_ms: 900, typical_ms: 1_100 }),
         needs: Some(Needs { schema: "pmp-sync.snapshot/2".into() }),
         ledger: Some(LEDGER_LAYOUT),
+        hold: Some(hold()),
         disputed: vec![disputed],
         filter_settings: vec![r#"{"exclude_labels":["genai"]}"#.into()],
     }
@@ -296,9 +302,58 @@ pub(crate) fn minimal_seen() -> OrganizationSeen {
         change_set_times: None,
         needs: None,
         ledger: None,
+        hold: None,
         disputed: Vec::new(),
         filter_settings: Vec::new(),
     }
+}
+
+fn paused() -> Paused {
+    Paused {
+        whose: PausedBy::Organization,
+        until: at(90),
+        by: "arn:aws:iam::111111111111:user/kim".into(),
+        since: at(30),
+        reason: "an audit".into(),
+    }
+}
+
+pub(crate) fn hold() -> Hold {
+    Hold {
+        experience: management(),
+        until: at(90),
+        by: "arn:aws:iam::222222222222:user/mim".into(),
+        at: at(30),
+        reason: "an audit".into(),
+        released_at: Some(at(60)),
+    }
+}
+
+pub(crate) fn direction(organization: Option<OrganizationId>) -> Direction {
+    let by = "arn:aws:iam::111111111111:user/kim";
+    Direction {
+        schema: DIRECTION_SCHEMA.into(),
+        experience: management(),
+        organization,
+        generation: 7,
+        line: 3,
+        by: by.into(),
+        at: at(31),
+        reason: "an audit".into(),
+        pin: Some(Pin {
+            version: version(40),
+            digest: digest("content 40"),
+            by: by.into(),
+            at: at(30),
+            reason: "bad".into(),
+        }),
+        pause: Some(Pause { until: at(90), by: by.into(), at: at(31), reason: "an audit".into() }),
+        max_hold_seconds: Some(86_400),
+    }
+}
+
+pub(crate) fn minimal_direction() -> Direction {
+    Direction { pin: None, pause: None, max_hold_seconds: None, ..direction(None) }
 }
 
 pub(crate) fn sparse_scope() -> SpokeScope {

@@ -68,7 +68,7 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
 /// The newest snapshot, or the version that was asked for.
 async fn snapshot(spoke: &Spoke, standing: &Standing, wanted: Option<SnapshotVersion>) -> Result<Snapshot, Failure> {
     let latest = standing.head.latest;
-    let Some(wanted) = wanted.filter(|wanted| *wanted != latest) else {
+    let Some(wanted) = wanted.filter(|wanted| *wanted != standing.target().0) else {
         return Ok(spoke.in_force(standing, &[]).await?);
     };
     if wanted > latest {

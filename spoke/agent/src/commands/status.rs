@@ -5,7 +5,7 @@ use clap::Args;
 use comfy_table::Color;
 use jiff::Timestamp;
 use pmp_ledger::Head;
-use pmp_protocol::{Confirmed, ExperienceId, Receipt, ReceiptStatus, SnapshotVersion};
+use pmp_protocol::{Confirmed, ExperienceId, Receipt, ReceiptStatus, SnapshotVersion, longest_hold};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, progress};
 use serde::Serialize;
 use serde_json::json;
@@ -60,7 +60,7 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
     let holder = spoke.lease.held_now(now).await.map_err(SpokeError::from)?;
     let (head, receipts) = (&standing.head, &standing.before.receipts);
     let mut standpoints: Vec<_> = receipts.iter().map(|receipt| standpoint(&standing, receipt, now)).collect();
-    standpoints.sort_by_key(|it| (rank(it, head), it.experience.clone()));
+    standpoints.sort_by_key(|it| (rank(it, standing.target().0), it.experience.clone()));
     if output.is_table() {
         if output.header {
             output
@@ -70,7 +70,7 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
             output.line("No pass has been made yet.")?;
         } else {
             let (table, more) = table(&standpoints, output, now);
-            let summary = summary(receipts, head.latest);
+            let summary = summary(receipts, standing.target().0);
             let below = more.into_iter().chain([summary]).collect::<Vec<_>>().join("\n");
             output.list("experiences", &standpoints, table, "")?;
             output.lines(below.lines())?;
@@ -81,11 +81,14 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
         output.document(&json!({
             "organization": spoke.identity.organization, "spoke": standing.beside.me().id, "mode": spoke.mode.to_string(),
             "snapshot": snapshot, "last_seen": seen, "at_work": holder, "experiences": standpoints, "receipts": receipts,
+            "pinned": standing.steering.pin(), "paused": standing.paused, "hold": standing.steering.hold,
         }))?;
     }
     let well = |receipt: &Receipt| match receipt.status {
         ReceiptStatus::InSync | ReceiptStatus::Applying | ReceiptStatus::Skipped => true,
         ReceiptStatus::Partial => receipt.is_unfinished(),
+        // It goes on by itself.
+        ReceiptStatus::Held if receipt.paused.is_some() => true,
         ReceiptStatus::Held | ReceiptStatus::Failed => false,
     };
     if receipts.is_empty() {
@@ -107,6 +110,17 @@ fn headline(spoke: &Spoke, standing: &Standing, holder: Option<&str>, now: Times
     let passed = seen.map_or_else(|| "none yet".to_owned(), |seen| format!("{} ago", age(seen.last_seen, now)));
     lines.push(format!("spoke `{}`, mode {}, last pass {passed}", standing.beside.me().id, spoke.mode));
     lines.extend(seen.and_then(|seen| seen.error.as_ref()).map(|error| format!("the last pass failed: {error}")));
+    let steering = &standing.steering;
+    lines.extend(
+        steering
+            .pin()
+            .map(|pin| format!("pinned to {} by {} {} ago: {}", pin.version, pin.by, age(pin.at, now), pin.reason)),
+    );
+    lines.extend(standing.paused.as_ref().map(ToString::to_string));
+    let bound = longest_hold(steering.fleet.as_ref());
+    let cut = steering.hold.as_ref().filter(|hold| hold.is_cut(bound, now));
+    lines
+        .extend(cut.map(|hold| format!("the hub's bound ended the hold until {} at {}", hold.until, hold.ends(bound))));
     lines.extend(holder.map(|holder| format!("at work: {holder}")));
     lines
 }
@@ -134,8 +148,11 @@ fn message(standing: &Standing, receipt: &Receipt, now: Timestamp) -> String {
         return format!("confirmed by {by}, taken up with the next pass");
     }
     let mut parts: Vec<String> = receipt.error.iter().cloned().collect();
-    if receipt.version < head.latest && receipt.is_kept() {
+    let (target, _) = standing.target();
+    if receipt.version < head.latest && standing.steering.pin().is_none() && receipt.is_kept() {
         parts.push(format!("snapshot {} was taken {} ago", head.latest, age(head.taken_at, now)));
+    } else if receipt.version != target && receipt.is_kept() {
+        parts.push(format!("the pin to snapshot {target} is taken up with the next pass"));
     }
     let next_try = receipt.deferred.iter().filter_map(|found| found.next_try).filter(|next| *next > now).min();
     parts.extend(next_try.map(|next| format!("tried again in {}", age(now, next))));
@@ -151,12 +168,12 @@ fn let_through<'a>(standing: &'a Standing, receipt: &Receipt) -> Option<&'a Conf
 }
 
 /// The order of the rows: the worst comes first.
-fn rank(it: &Standpoint, head: &Head) -> usize {
+fn rank(it: &Standpoint, in_force: SnapshotVersion) -> usize {
     const ORDER: [&str; 6] = ["failed", "held", "partial", "applying", "would-change", "in-sync"];
     let place = ORDER.iter().position(|status| *status == it.status);
     match place {
         // An experience that is behind is no problem yet. It comes before those in step.
-        Some(place) if it.status == "in-sync" && it.tried == head.latest => place + 1,
+        Some(place) if it.status == "in-sync" && it.tried == in_force => place + 1,
         Some(place) => place,
         None => ORDER.len() + 1,
     }

@@ -68,9 +68,9 @@ async fn sync_newest(
 ) -> Result<(PassOutcome, SnapshotVersion), Failure> {
     let stopped = || SpokeError::stopped(stop);
     let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
-    let version = standing.head.latest;
+    let version = standing.target().0;
     if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
-        let error = format!("snapshot {confirmed} was confirmed, but the newest is {version}");
+        let error = format!("snapshot {confirmed} was confirmed, but {version} is in force");
         return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
     }
     let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: spoke.clock.now() });

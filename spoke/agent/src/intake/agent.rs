@@ -48,6 +48,22 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
             }
             // An idle spoke checks the lease as well: its holder may die, and the holder's message
             // is hidden from every spoke by then.
+            () = spoke.pause_is_over() => {
+                tracing::info!("the pause is over; looking whether something is left to do");
+                let mut looking = Box::pin(look_at_the_ledger(spoke, stop));
+                tokio::select! {
+                    biased;
+                    again = &mut looking => {
+                        look = again;
+                        continue;
+                    }
+                    // The receive is polled meanwhile: an answer that nobody reads would time out.
+                    received = &mut *receive => {
+                        look = looking.await;
+                        received
+                    }
+                }
+            }
             () = sleep(spoke.lease.look_again_in()) => {
                 let mut looking = Box::pin(look_again(spoke, look, stop));
                 tokio::select! {
@@ -136,7 +152,7 @@ async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
     if !standing.leaves_something(spoke.mode) {
         return Ok(());
     }
-    tracing::info!(version = %standing.head.latest, "the ledger says that something is left to do");
+    tracing::info!(version = %standing.target().0, "the ledger says that something is left to do");
     let metrics = spoke.metrics.as_deref().map(Metrics::begin);
     let work = async |stop: &Stop| {
         let stopped = || SpokeError::stopped(stop);

@@ -41,6 +41,15 @@ const LOOKS: u32 = 5;
 /// has to act, and the hub announces the snapshot again then.
 const WAIT_FOR_RECOVERY: Duration = Duration::from_secs(600);
 
+/// How often a message may have been received for it to wait for the end of a pause: fewer than the
+/// receives of a usual redrive policy.
+const WAITS: u32 = 3;
+/// The longest that a message waits for the end of a pause. SQS hides a message for twelve hours at
+/// the most; where a pause ends later, the hub's announcements lead to the pass after it.
+const LONGEST_WAIT: Duration = Duration::from_secs(11 * 60 * 60);
+/// A message comes again so long after the end of a pause: the clock of the queue is another one.
+const AFTER_THE_PAUSE: Duration = Duration::from_secs(1);
+
 /// What became of messages.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
@@ -65,6 +74,8 @@ struct Acted {
     /// The outcome of the pass, and when its snapshot was announced. `None` where no message
     /// matched the ledger.
     pass: Option<(PassOutcome, Option<Timestamp>)>,
+    /// For how long a message waits for the end of a pause. `None` where none does.
+    waits: Option<Duration>,
 }
 
 /// Answers `messages`. Where another spoke holds the lease, `if_held` says whether to wait or to
@@ -151,7 +162,8 @@ async fn look_first(
     let Some(pass) = spoke.look(&standing, Arc::new(snapshot), stop).await? else { return Ok(None) };
     let SnapshotMessage { version, reason, .. } = newest;
     tracing::info!(%version, reason = reason.as_str(), "message received: everything is as it was left");
-    Ok(Some(Acted { worths, pass: Some((pass, announced_at(backlog, newest))) }))
+    // Everything is in step, so nothing waits for the end of a pause.
+    Ok(Some(Acted { worths, pass: Some((pass, announced_at(backlog, newest))), waits: None }))
 }
 
 /// Reads the ledger, and makes a pass where a message matches it. The caller holds the lease.
@@ -162,7 +174,7 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
     let standing = match standing {
         Ok(standing) => standing,
         Err(SpokeError::NoSnapshot(_)) => {
-            return Ok(Acted { worths: weigh(&backlog.messages, None).0, pass: None });
+            return Ok(Acted { worths: weigh(&backlog.messages, None).0, pass: None, waits: None });
         }
         Err(error) => {
             tracing::warn!("without the ledger's word nothing is changed; the messages are kept");
@@ -170,7 +182,7 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
         }
     };
     let (worths, newest) = weigh(&backlog.messages, Some(&standing.head));
-    let Some(newest) = newest else { return Ok(Acted { worths, pass: None }) };
+    let Some(newest) = newest else { return Ok(Acted { worths, pass: None, waits: None }) };
     let SnapshotMessage { version, reason, .. } = newest;
     tracing::info!(%version, reason = reason.as_str(), "message received");
     if *version < standing.head.latest {
@@ -178,8 +190,9 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
     }
     let in_force = stop.unless_stopped(spoke.in_force(&standing, &backlog.messages)).await;
     let snapshot = Arc::new(in_force.ok_or_else(|| SpokeError::stopped(stop))??);
+    let waits = standing.paused.as_ref().and_then(|paused| hide_until(paused.until, spoke.clock.now()));
     let pass = spoke.sync(standing, snapshot, None, stop).await?;
-    Ok(Acted { worths, pass: Some((pass, announced_at(backlog, newest))) })
+    Ok(Acted { worths, pass: Some((pass, announced_at(backlog, newest))), waits })
 }
 
 /// Settles the messages that the pass answered, and hands the others back.
@@ -188,8 +201,14 @@ async fn settle(inbox: &dyn Inbox, ours: Vec<Received>, acted: Acted, answer: &m
     let complete = pass.as_ref().is_some_and(PassOutcome::is_complete);
     (answer.pass, answer.announced) = (pass, announced.flatten());
     let mut stopped = Vec::new();
+    let mut waits = acted.waits;
     for (message, worth) in ours.into_iter().zip(acted.worths) {
         match worth {
+            // One message comes again when the pause ends, so that the spoke goes on by itself.
+            Worth::Answered if complete && message.times < WAITS => match waits.take() {
+                Some(pause) => hand_back(inbox, vec![message], pause, answer).await,
+                None => answer.settled.push(message),
+            },
             Worth::Answered if complete => answer.settled.push(message),
             Worth::Answered => stopped.push(message),
             Worth::NotBorneOut(reason) => {
@@ -302,6 +321,13 @@ async fn keep_hidden<T>(inbox: &dyn Inbox, messages: &[Received], work: impl Fut
     }
 }
 
+/// For how long a message is hidden that waits for the end of a pause. `None` where that is too
+/// long for the queue.
+fn hide_until(until: Timestamp, now: Timestamp) -> Option<Duration> {
+    let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+    Some(left.saturating_add(AFTER_THE_PAUSE)).filter(|left| *left <= LONGEST_WAIT)
+}
+
 /// The pause before a message that is not understood is received again. It doubles, up to 512
 /// seconds, so that a queue without a dead-letter queue is no hot loop.
 fn pause_before(times: u32) -> Duration {
@@ -313,7 +339,7 @@ fn pause_before(times: u32) -> Duration {
 fn pause_after(error: &SpokeError, times: u32) -> Duration {
     match error {
         SpokeError::Leased { .. } | SpokeError::Ledger(_) => pause_while_leased(times),
-        SpokeError::Restored { .. } | SpokeError::Untrusted { .. } => {
+        SpokeError::Restored { .. } | SpokeError::Untrusted { .. } | SpokeError::NotObeyed { .. } => {
             WAIT_FOR_RECOVERY * (1 << times.clamp(1, 6).saturating_sub(1))
         }
         _ => RETRY_AFTER,
@@ -329,6 +355,14 @@ fn pause_while_leased(times: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_waits_for_the_end_of_a_pause_unless_that_is_too_far() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(hide_until(at(100), at(40)), Some(Duration::from_secs(61)));
+        assert_eq!(hide_until(at(40), at(100)), Some(Duration::from_secs(1)));
+        assert_eq!(hide_until(at(12 * 60 * 60), at(0)), None);
+    }
 
     #[test]
     fn a_message_that_is_not_understood_comes_again_ever_later() {

@@ -59,10 +59,12 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
     let count = |status| receipts.iter().filter(|receipt| receipt.status == status).count();
     let sum = |figure: fn(&Receipt) -> usize| receipts.iter().map(figure).sum();
     let kept = receipts.len() - count(ReceiptStatus::Skipped);
+    // What is paused waits for its time, and not for a person.
+    let paused = receipts.iter().filter(|receipt| receipt.paused.is_some()).count();
     let datum = datum
         .flag(Metric::Synced, count(ReceiptStatus::InSync) == kept)
         .count(Metric::Partial, count(ReceiptStatus::Partial))
-        .count(Metric::Held, count(ReceiptStatus::Held))
+        .count(Metric::Held, count(ReceiptStatus::Held).saturating_sub(paused))
         .count(Metric::Failed, count(ReceiptStatus::Failed))
         .count(Metric::ChangeSets, tally.change_sets)
         .durations(Metric::ChangeSetMillis, tally.change_set_times.iter().copied())

@@ -42,7 +42,8 @@ impl Spoke {
         };
         let experiences = pass.receipts.iter().filter(|receipt| receipt.is_kept()).count();
         let disputed = standing.told.clone();
-        let life = SignOfLife { experiences, times, disputed, ..SignOfLife::default() };
+        let hold = standing.steering.told_hold(self.clock.now());
+        let life = SignOfLife { experiences, times, hold, disputed, ..SignOfLife::default() };
         let write = async {
             // A key that follows another may have signed the head anew.
             self.trust.keep(self.receipts.as_ref(), &self.identity, &self.management).await?;

@@ -163,7 +163,8 @@ impl Recorder {
         let entry = JournalEntry::new(receipt.version, receipt.digest, now, receipt.status, receipt.filter.clone());
         let mut journal = match found.journal {
             None => DecisionJournal::new(entry, decisions),
-            Some(journal) if journal.newest().0.version > entry.version => return Ok(false),
+            // A later line may go back to an older version.
+            Some(journal) if journal.newest().0.version > entry.version && receipt.line == 0 => return Ok(false),
             Some(journal) => self.with(journal, entry, decisions, experience, receipt.digest).await?,
         };
         let retention = self.records.retention;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pmp_catalog::ChangeSetId;
 use pmp_plan::Desired;
 use pmp_protocol::{
-    Confirmed, Decisions, Deferred, ExperienceId, FactsFrom, FilterInput, Receipt, ReceiptStatus, Snapshot,
+    Confirmed, Decisions, Deferred, ExperienceId, FactsFrom, FilterInput, Paused, Receipt, ReceiptStatus, Snapshot,
     VerdictMark, confirmed,
 };
 use pmp_runtime::{Stop, StopReason};
@@ -243,9 +243,12 @@ impl Pass<'_> {
             left_alone: &left_alone,
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };
-        let applied = match self.spoke.mode {
-            Mode::Apply => self.apply(&order, live, &draft).await,
-            Mode::Observe => self.engine.observe(&order, live),
+        let paused = self.standing.paused.as_ref().filter(|_| self.spoke.mode == Mode::Apply);
+        let (applied, waits) = match (self.spoke.mode, paused) {
+            (Mode::Apply, None) => (self.apply(&order, live, &draft).await, false),
+            // What waits for the end of the pause is planned and told.
+            (Mode::Apply, Some(paused)) => paused_instead(self.engine.observe(&order, live), paused),
+            (Mode::Observe, _) => (self.engine.observe(&order, live), false),
         };
         let Applied { status, progress, error } = deferred::finish(applied, known.not_looked_up(), &deferred);
         self.tally().add(&draft, &progress, before);
@@ -256,6 +259,7 @@ impl Pass<'_> {
             }
             status => {
                 let mut receipt = draft.receipt(status, &progress, error);
+                receipt.paused = paused.filter(|_| waits).cloned();
                 // The reason of the stop says more than that there was one.
                 if let Some(reason) = self.stop.reason().filter(|_| receipt.is_unfinished()) {
                     receipt.error = Some(told(&reason.to_string()));
@@ -368,6 +372,7 @@ impl Pass<'_> {
             member: member.clone(),
             version: self.snapshot.version(),
             digest: self.snapshot.digest(),
+            line: self.standing.steering.line(),
             received_at: self.began,
             applied: before.and_then(Receipt::applied),
             filtered: 0,
@@ -384,5 +389,19 @@ impl Pass<'_> {
             earlier: Earlier::of(before, self.snapshot.version(), self.snapshot.digest()),
             recorded: before.and_then(|before| before.recorded),
         }
+    }
+}
+
+/// What a receipt tells while nothing may be changed: held, with what waits; and whether anything
+/// waits. What is in step is in step, and what a guard rail holds is held by it as well.
+fn paused_instead(mut observed: Applied, paused: &Paused) -> (Applied, bool) {
+    let would_change = observed.progress.would_change.take();
+    match observed.status {
+        ReceiptStatus::Skipped => {
+            let waits = would_change.map_or_else(String::new, |would_change| format!("; {would_change}"));
+            let error = Some(format!("{paused}{waits}"));
+            (Applied { status: ReceiptStatus::Held, error, ..observed }, true)
+        }
+        _ => (observed, false),
     }
 }

@@ -1,8 +1,8 @@
-//! Gets the snapshot that the ledger's head names, from a message or from the ledger. A spoke uses
-//! no other one (rules 0 and 9).
+//! Gets the snapshot that the ledger's head names, from a message or from the ledger, or the one
+//! that the organization is pinned to. A spoke uses no other one (rules 0 and 9).
 
 use pmp_ledger::{Head, LedgerError, SnapshotStore};
-use pmp_protocol::{ExperienceId, Snapshot, SnapshotMessage, one_line};
+use pmp_protocol::{Digest, ExperienceId, Pin, Snapshot, SnapshotMessage, SnapshotVersion, one_line};
 
 use crate::error::SpokeError;
 
@@ -30,13 +30,32 @@ pub(crate) async fn in_force(
             ),
         }
     }
-    let snapshot = store.fetch(experience, head.latest).await?;
-    if snapshot.digest() == head.digest {
+    fetched(store, experience, head.latest, head.digest, "the head").await
+}
+
+/// Returns the snapshot that the organization is pinned to.
+pub(crate) async fn pinned(
+    store: &dyn SnapshotStore,
+    experience: &ExperienceId,
+    pin: &Pin,
+) -> Result<Snapshot, SpokeError> {
+    fetched(store, experience, pin.version, pin.digest, "the pin").await
+}
+
+async fn fetched(
+    store: &dyn SnapshotStore,
+    experience: &ExperienceId,
+    version: SnapshotVersion,
+    digest: Digest,
+    named_by: &str,
+) -> Result<Snapshot, SpokeError> {
+    let snapshot = store.fetch(experience, version).await?;
+    if snapshot.digest() == digest {
         return Ok(snapshot);
     }
     Err(SpokeError::Ledger(LedgerError::Damaged {
         experience: experience.clone(),
-        version: head.latest,
-        problem: format!("its digest is {}, and the head names {}", snapshot.digest(), head.digest),
+        version,
+        problem: format!("its digest is {}, and {named_by} names {digest}", snapshot.digest()),
     }))
 }

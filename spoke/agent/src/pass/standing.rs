@@ -3,18 +3,23 @@
 //! names, and on nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::ApiError;
-use pmp_ledger::{Found, Head, LedgerError, Organization, Unreadable};
+use pmp_ledger::{Found, Head, LedgerError, Organization, Said, Unreadable};
 use pmp_protocol::{
-    ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Needs, OrganizationSeen, Receipt, ReceiptStatus,
-    Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, one_line,
+    ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Hold, Needs, OrganizationSeen, Paused, Receipt,
+    ReceiptStatus, Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, one_line,
 };
 
 use crate::error::SpokeError;
 use crate::mode::Mode;
+use crate::not_obeyed::{NotObeyed, Whose};
 use crate::pass::beside::Beside;
+use crate::pass::steer::{self, Steering};
 use crate::pass::{Spoke, snapshot};
 
 /// How long the sign of life names a receipt that was disputed.
@@ -29,8 +34,13 @@ const MAX_TOLD: usize = 20;
 /// it, and the hub's versions only grow.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
-    /// The snapshot in force.
+    /// The newest snapshot of the ledger. It is the one in force, unless the organization is pinned
+    /// to another one ([`Self::target`]).
     pub(crate) head: Head,
+    /// What operators direct, and the member's own hold.
+    pub(crate) steering: Steering,
+    /// Why nothing is changed now; none where changes may be made.
+    pub(crate) paused: Option<Paused>,
     /// The items of this organization. Receipts that do not match the ledger are left out: they
     /// prove nothing about what was done here, and supersede nothing.
     pub(crate) before: Organization,
@@ -78,15 +88,20 @@ impl Spoke {
     /// trusted, it reports to the hub that this spoke waits.
     ///
     /// # Errors
-    /// Where there is no snapshot, where the ledger was restored or is not trusted, and where it
-    /// cannot be read. Nothing may be changed then.
+    /// Where there is no snapshot, where the ledger was restored or is not trusted, where what
+    /// operators direct is not obeyed, and where it cannot be read. Nothing may be changed then.
     pub(crate) async fn begin(&self, needs: Option<Needs>) -> Result<Standing, SpokeError> {
         let standing = self.standing().await;
-        if let Err(error @ (SpokeError::Restored { .. } | SpokeError::Untrusted { .. })) = &standing {
+        if let Err(
+            error @ (SpokeError::Restored { .. } | SpokeError::Untrusted { .. } | SpokeError::NotObeyed { .. }),
+        ) = &standing
+        {
             self.report_error(one_line(error), needs.clone()).await?;
         }
         let standing = standing?;
         standing.warn();
+        *self.pause_ends.lock().unwrap_or_else(PoisonError::into_inner) =
+            standing.paused.as_ref().map(|paused| paused.until);
         self.trust.keep(self.receipts.as_ref(), &self.identity, &self.management).await?;
         Ok(Standing { needs, ..standing })
     }
@@ -96,6 +111,9 @@ impl Spoke {
         // Receipts are read before the head. A spoke acknowledges only what the hub has stored, so
         // a receipt above a head that was read later cannot be genuine.
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
+        // What operators direct is read before the head: a pin names a version that was stored by
+        // then.
+        let fleet = self.receipts.direction(&self.management, None).await?;
         // The mark is read before the head. The hub stores first and raises the mark after that. In
         // the other order, a publish between the two reads would look like a ledger that was
         // restored.
@@ -107,12 +125,48 @@ impl Spoke {
         let head = head.ok_or_else(|| SpokeError::NoSnapshot(ExperienceId::clone(&self.management)))?;
         let (receipts, now) = (self.receipts.as_ref(), self.clock.now());
         self.trust.check(receipts, &self.identity, &self.management, &head, now).await?;
-        // Digests are read only where a receipt is older than the head. Most passes find none.
-        let older = before.receipts.iter().any(|it| lowest(it) < head.latest);
+        let steering = self.steering(&before, fleet, &head).await?;
+        // Digests are read only where a receipt is older than the head, and not about what the
+        // organization is pinned to. Most passes find none.
+        let pinned = steering.pin().map(|pin| (pin.version, pin.digest));
+        let is_pinned = |it: &Receipt| {
+            pinned == Some((it.version, it.digest))
+                && it.applied.is_none_or(|applied| pinned == Some((applied.version, applied.digest)))
+        };
+        let older = before.receipts.iter().any(|it| lowest(it) < head.latest && !is_pinned(it));
         let digests = if older { self.snapshots.digests(&self.management).await? } else { BTreeMap::new() };
         let beside = self.beside(&before);
         self.lease.share_with(beside.neighbours().count());
-        Ok(sift(&self.management, head, &digests, before, beside, self.clock.now()))
+        Ok(sift(&self.management, head, steering, &digests, before, beside, self.clock.now()))
+    }
+
+    /// What operators direct, where it may be obeyed, and the member's own hold.
+    async fn steering(&self, before: &Organization, fleet: Said, head: &Head) -> Result<Steering, SpokeError> {
+        let not_obeyed = |whose| move |problem: NotObeyed| SpokeError::NotObeyed { whose, problem };
+        let reads = before.direction != Said::NotPermitted && fleet != Said::NotPermitted;
+        self.reads_directions.store(reads, Ordering::Relaxed);
+        let hold = steer::own_hold(before, &self.management).map_err(not_obeyed(Whose::Member))?;
+        let [fleet, own] = {
+            let said = [&fleet, &before.direction];
+            self.trust.directions(self.receipts.as_ref(), &self.identity, &self.management, said).await?
+        };
+        if let Some(pin) = own.as_ref().and_then(|own| own.pin.as_ref())
+            && pin.version > head.latest
+        {
+            let problem = NotObeyed::PinnedAhead { pinned: pin.version, newest: head.latest };
+            return Err(not_obeyed(Whose::Organization)(problem));
+        }
+        Ok(Steering { fleet, own, hold, reads })
+    }
+
+    /// Waits until the pause ends that was found last; for ever, where nothing is paused. Each is
+    /// told once.
+    pub(crate) async fn pause_is_over(&self) {
+        let pause_ends = || self.pause_ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(until) = *pause_ends() else { return std::future::pending().await };
+        let left = Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
+        tokio::time::sleep(left).await;
+        *pause_ends() = None;
     }
 
     /// The other spokes of this organization, by their signs of life.
@@ -129,18 +183,26 @@ impl Spoke {
             error: seen.error,
             times: seen.change_set_times,
             needs: None,
+            hold: seen.hold,
             disputed: seen.disputed,
         });
         self.report_seen(SignOfLife { needs: Some(needs.clone()), ..life }, &beside).await
     }
 
-    /// The snapshot in force. Its content is taken from one of `messages` where one has it.
+    /// The snapshot that a pass is for: the one that the organization is pinned to, or the newest,
+    /// whose content is taken from one of `messages` where one has it.
     pub(crate) async fn in_force(
         &self,
         standing: &Standing,
         messages: &[SnapshotMessage],
     ) -> Result<Snapshot, SpokeError> {
-        snapshot::in_force(self.snapshots.as_ref(), &self.management, &standing.head, messages).await
+        let store = self.snapshots.as_ref();
+        match standing.steering.pin() {
+            Some(pin) if (pin.version, pin.digest) != (standing.head.latest, standing.head.digest) => {
+                snapshot::pinned(store, &self.management, pin).await
+            }
+            _ => snapshot::in_force(store, &self.management, &standing.head, messages).await,
+        }
     }
 
     /// The high-water mark. `None` where the role may not read it, because an earlier release's
@@ -162,15 +224,24 @@ impl Standing {
         self.disputed.get(member).and_then(Option::as_ref)
     }
 
+    /// Which snapshot a pass is for.
+    pub(crate) fn target(&self) -> (SnapshotVersion, Digest) {
+        self.steering.target(&self.head)
+    }
+
     /// Whether there is something to do without a message: an earlier run was stopped or failed,
-    /// receipts are not about the head, or this is the first run (rule 2). What was only observed
+    /// receipts are not about the snapshot in force, a pause has begun or ended, or this is the
+    /// first run (rule 2). What was only observed
     /// is left for a spoke that applies.
     pub(crate) fn leaves_something(&self, mode: Mode) -> bool {
         let Organization { seen, receipts, .. } = &self.before;
         let behind = |receipt: &Receipt| {
             let observed = receipt.would_change.is_some_and(|it| !it.is_nothing()) && !mode.observes();
-            let elsewhere = (receipt.version, receipt.digest) != (self.head.latest, self.head.digest);
-            receipt.is_unfinished() || elsewhere || observed
+            let elsewhere = (receipt.version, receipt.digest) != self.target();
+            let waited = receipt.paused.is_some() && self.paused.is_none();
+            // While nothing may be changed, what is unfinished stays so.
+            let unfinished = receipt.is_unfinished() && self.paused.is_none();
+            unfinished || waited || elsewhere || observed
         };
         let failed = seen.as_ref().is_some_and(|seen| seen.error.is_some());
         failed || receipts.iter().any(behind) || (seen.is_none() && receipts.is_empty())
@@ -216,6 +287,8 @@ pub(crate) struct SignOfLife {
     pub(crate) times: Option<ChangeSetTimes>,
     /// What this spoke lacks.
     pub(crate) needs: Option<Needs>,
+    /// The member's own hold, as it is told.
+    pub(crate) hold: Option<Hold>,
     /// Receipts that were disputed.
     pub(crate) disputed: Vec<DisputedReceipt>,
 }
@@ -229,6 +302,7 @@ fn lowest(receipt: &Receipt) -> SnapshotVersion {
 fn sift(
     management: &ExperienceId,
     head: Head,
+    steering: Steering,
     digests: &BTreeMap<SnapshotVersion, Digest>,
     mut before: Organization,
     beside: Beside,
@@ -237,7 +311,9 @@ fn sift(
     let own = before.spokes.iter().find(|seen| seen.spoke.as_ref().is_some_and(|spoke| spoke.id == beside.me().id));
     let signs = Signs { own: own.cloned(), organization: before.seen.clone() };
     before.seen = before.sign_of(&beside.me().id);
+    let pinned = steering.pin().map(|pin| (pin.version, pin.digest));
     let borne_out = |version: SnapshotVersion, digest: Digest| match version.cmp(&head.latest) {
+        _ if pinned == Some((version, digest)) => true,
         std::cmp::Ordering::Greater => false,
         std::cmp::Ordering::Equal => digest == head.digest,
         // Versions that an older hub stored, or that are pruned, cannot be compared; they supersede
@@ -248,7 +324,9 @@ fn sift(
     let is_ahead = |time: Timestamp| time.duration_since(now) > AHEAD;
     let times = |receipt: &Receipt| [Some(receipt.received_at), receipt.applied_at, receipt.applied.map(|it| it.at)];
     let (receipts, forged): (Vec<_>, Vec<_>) = before.receipts.into_iter().partition(|receipt| {
-        borne_out(receipt.version, receipt.digest) && !times(receipt).into_iter().flatten().any(is_ahead)
+        // Only the hub's operators begin a line.
+        let known = receipt.line <= steering.line();
+        known && borne_out(receipt.version, receipt.digest) && !times(receipt).into_iter().flatten().any(is_ahead)
     });
     // What another spoke wrote is its own to mend; what nobody else can be told to have written,
     // this one replaces.
@@ -272,7 +350,8 @@ fn sift(
     let unreadable = before.unreadable.iter();
     let unreadable = unreadable.filter_map(|item| Some((member_of(item, management)?, item.found.clone())));
     disputed.extend(unreadable.filter(|(member, _)| !beside.is_for_another(member)));
-    Standing { head, before, signs, disputed, told, needs: None, beside }
+    let paused = steering.paused(now);
+    Standing { head, steering, paused, before, signs, disputed, told, needs: None, beside }
 }
 
 /// The member experience in the place of whose receipt an item lies that cannot be read; none where
@@ -323,7 +402,7 @@ mod tests {
         let organization = Organization::unknown(alpha());
         let organization = Organization { receipts, unreadable, ..organization };
         let beside = Beside::of(SpokeScope::of(None), &organization);
-        sift(&management(), head, &digests, organization, beside, at(100))
+        sift(&management(), head, Steering::default(), &digests, organization, beside, at(100))
     }
 
     #[test]

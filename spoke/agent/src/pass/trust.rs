@@ -2,18 +2,20 @@
 //! signed for this experience, not older than the one that was trusted before, and not expired. The
 //! spoke refuses every other head, and changes nothing.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pmp_ledger::{Head, LedgerError, ReceiptStore};
-use pmp_protocol::{ExperienceId, Needs, one_line};
-use pmp_signature::{Expectation, Refusal, Statement, TrustedKeys, open, verify};
+use pmp_ledger::{Head, LedgerError, ReceiptStore, Said};
+use pmp_protocol::{Direction, ExperienceId, Needs, one_line};
+use pmp_signature::{Expectation, Refusal, SignedDirection, Statement, TrustedKeys, open, open_direction, verify};
 
 use crate::error::SpokeError;
 use crate::identity::Identity;
+use crate::not_obeyed::Whose;
 use crate::pass::Spoke;
 use crate::pass::standing::SignOfLife;
+use crate::pass::steer;
 
 /// The trust of one spoke. Without keys it believes the ledger.
 #[derive(Debug, Default)]
@@ -21,6 +23,16 @@ pub(crate) struct Trust {
     keys: Option<TrustedKeys>,
     /// The statement that was trusted last in this process. The spoke watches when it expires.
     newest: Mutex<Option<Newest>>,
+    /// The directions that were trusted last in this process: the fleet's, and the organization's.
+    directed: Mutex<[Option<DirectedLast>; 2]>,
+}
+
+/// A direction that was trusted.
+#[derive(Debug, Clone)]
+struct DirectedLast {
+    signed: SignedDirection,
+    /// Its envelope, where it is not written down yet.
+    unwritten: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,7 +51,7 @@ impl Trust {
     /// the ledger.
     #[must_use]
     pub(crate) fn new(keys: Option<TrustedKeys>) -> Self {
-        Self { keys, newest: Mutex::default() }
+        Self { keys, newest: Mutex::default(), directed: Mutex::default() }
     }
 
     /// Checks whether the spoke may act on `head` at `now`. It stores nothing; [`Self::keep`] does.
@@ -80,6 +92,48 @@ impl Trust {
         Ok(())
     }
 
+    /// What the hub's operators direct, for all organizations and for this one, where it may be
+    /// obeyed. Writes nothing: [`Self::keep`] does.
+    ///
+    /// # Errors
+    /// Where it may not, or where the ledger fails.
+    pub(crate) async fn directions(
+        &self,
+        receipts: &dyn ReceiptStore,
+        identity: &Identity,
+        management: &ExperienceId,
+        said: [&Said; 2],
+    ) -> Result<[Option<Direction>; 2], SpokeError> {
+        let places = [(Whose::Fleet, None), (Whose::Organization, Some(&identity.organization))];
+        let (mut directions, mut trusted) = ([None, None], [None, None]);
+        let before = match &self.keys {
+            Some(_) => receipts.trusted_directions(&identity.organization, management).await?,
+            None => [None, None],
+        };
+        let known = self.directed().clone();
+        for (place, (whose, organization)) in places.into_iter().enumerate() {
+            let keys = self.keys.as_ref();
+            let written = before[place].as_deref().zip(keys).and_then(|(envelope, keys)| {
+                let signed = open_direction(Some(envelope), keys).ok();
+                // What someone here wrote counts only if the hub signed it, for this place.
+                signed.filter(|signed| signed.direction.problem(management, organization).is_none())
+            });
+            // What this process trusted counts, too: the ledger may have lost it.
+            let of_this = known[place].as_ref().map(|known| &known.signed);
+            let newest = [written.as_ref(), of_this].into_iter().flatten().max_by_key(|it| it.direction.generation);
+            directions[place] = steer::judge(said[place], keys, management, organization, newest)
+                .map_err(|problem| SpokeError::NotObeyed { whose, problem })?;
+            let (Said::Directed(directed), Some(keys)) = (said[place], keys) else { continue };
+            let Ok(signed) = steer::verified(directed, keys, management, organization) else { continue };
+            let is_new = written.is_none_or(|written| {
+                (written.direction.generation, &written.key_id) != (signed.direction.generation, &signed.key_id)
+            });
+            trusted[place] = Some(DirectedLast { unwritten: directed.statement.clone().filter(|_| is_new), signed });
+        }
+        *self.directed() = trusted;
+        Ok(directions)
+    }
+
     /// Stores the envelope that was trusted last in this organization's partition, so that the
     /// spoke trusts nothing older later on. Nobody in the organization can forge the hub's
     /// signature on it.
@@ -89,6 +143,17 @@ impl Trust {
         identity: &Identity,
         management: &ExperienceId,
     ) -> Result<(), LedgerError> {
+        let directed = self.directed().clone();
+        for (place, last) in directed.into_iter().enumerate() {
+            let Some(envelope) = last.and_then(|last| last.unwritten) else { continue };
+            let of_the_fleet = place == 0;
+            receipts.put_trusted_direction(&identity.organization, management, of_the_fleet, &envelope).await?;
+            if let Some(last) =
+                self.directed()[place].as_mut().filter(|last| last.unwritten.as_ref() == Some(&envelope))
+            {
+                last.unwritten = None;
+            }
+        }
         let unwritten = self.newest().as_ref().and_then(|newest| newest.unwritten.clone());
         let Some(envelope) = unwritten else { return Ok(()) };
         receipts.put_trusted(&identity.organization, management, &envelope).await?;
@@ -125,7 +190,11 @@ impl Trust {
         Some(if newest.refused_since { 0 } else { usize::try_from(left).unwrap_or_default() })
     }
 
-    fn newest(&self) -> std::sync::MutexGuard<'_, Option<Newest>> {
+    fn directed(&self) -> MutexGuard<'_, [Option<DirectedLast>; 2]> {
+        self.directed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Option<Newest>> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -155,6 +224,7 @@ impl Spoke {
             error: None,
             times: seen.change_set_times,
             needs: needs.clone().or(seen.needs),
+            hold: seen.hold,
             disputed: seen.disputed,
         });
         let needs = needs.or_else(|| life.needs.clone());

@@ -1,0 +1,471 @@
+//! What the hub's operators direct: which snapshot is to be held, and until when nothing is to be
+//! changed; for the whole fleet, or for one member organization. And the hold of a member: "not
+//! now".
+//!
+//! A direction is one item that is written again with each change. Its [`Direction::generation`]
+//! grows with each, so that an older one is noticed. An example: the fleet is pinned to snapshot 40
+//! (generation 1), paused (2), resumed (3) and unpinned (4).
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, ExperienceId, OrganizationId, SnapshotVersion};
+
+/// The form of a direction. A spoke refuses any other, rather than half understand it.
+pub const DIRECTION_SCHEMA: &str = "pmp-sync.direction/1";
+/// The longest that a pause may last: what is paused for longer is forgotten, and was meant to be
+/// something else.
+pub const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The longest that a member may hold, where the hub's operators say nothing else.
+pub const USUAL_HOLD: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The longest reason that is kept, in characters: a person reads a sentence.
+pub const MAX_REASON: usize = 300;
+
+/// A snapshot that is held, whatever the management experience says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Pin {
+    /// The version whose content is held.
+    pub version: SnapshotVersion,
+    /// The digest of that content.
+    pub digest: Digest,
+    /// Who pinned it, as STS names them.
+    pub by: String,
+    /// When it was pinned, by the operator's clock.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
+    pub at: Timestamp,
+    /// Why, in the operator's words.
+    pub reason: String,
+}
+
+/// A time in which nothing is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Pause {
+    /// Then it ends by itself.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
+    pub until: Timestamp,
+    /// Who paused, as STS names them.
+    pub by: String,
+    /// Since when, by the operator's clock.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
+    pub at: Timestamp,
+    /// Why, in the operator's words.
+    pub reason: String,
+}
+
+impl Pause {
+    /// When it ends: when it says, and never later than the longest pause after its beginning,
+    /// whoever wrote it.
+    #[must_use]
+    pub fn ends(&self) -> Timestamp {
+        self.until.min(self.at.checked_add(LONGEST_PAUSE).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Whether it holds at `now`, by the clock of whoever asks. AWS refuses requests whose time is
+    /// more than five minutes from its own, so it ends at most so much too early or too late.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        now < self.ends()
+    }
+}
+
+/// What the hub's operators direct, for the fleet or for one organization.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Direction {
+    /// The form of this document, always [`DIRECTION_SCHEMA`].
+    pub schema: String,
+    /// Management experience whose snapshots are meant.
+    pub experience: ExperienceId,
+    /// The member organization; none for the whole fleet.
+    #[serde(default, rename = "member", skip_serializing_if = "Option::is_none")]
+    pub organization: Option<OrganizationId>,
+    /// How often it was changed.
+    pub generation: u64,
+    /// How often its pin was changed. Receipts are in the order of this number first, and of their
+    /// version then: so an organization can go back to an older version.
+    pub line: u64,
+    /// Who changed it last, as STS names them.
+    pub by: String,
+    /// When it was changed last, by the operator's clock.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
+    pub at: Timestamp,
+    /// Why it was changed last.
+    pub reason: String,
+    /// The snapshot that is held; none where what the management experience says is followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
+    /// Until when nothing is changed; none where nothing is paused. It may have ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// The longest that a member may hold, in seconds: of the fleet alone; none for the usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_hold_seconds: Option<u64>,
+}
+
+/// A change of a direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DirectionChange {
+    /// Hold the content of a version.
+    Pin(SnapshotVersion, Digest),
+    /// Follow the management experience again.
+    Unpin,
+    /// Change nothing until then.
+    Pause(Timestamp),
+    /// Go on before the pause ends.
+    Resume,
+    /// Let members hold for this long at the most, in seconds.
+    MaxHold(u64),
+}
+
+/// Who changes a direction, when and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Because {
+    /// Who, as STS names them.
+    pub by: String,
+    /// When, by their clock.
+    pub at: Timestamp,
+    /// Why, in their words.
+    pub reason: String,
+}
+
+impl Direction {
+    /// The direction before the first: nothing is pinned, nothing is paused.
+    #[must_use]
+    pub fn none(experience: ExperienceId, organization: Option<OrganizationId>) -> Self {
+        Self {
+            schema: DIRECTION_SCHEMA.to_owned(),
+            experience,
+            organization,
+            generation: 0,
+            line: 0,
+            by: String::new(),
+            at: Timestamp::UNIX_EPOCH,
+            reason: String::new(),
+            pin: None,
+            pause: None,
+            max_hold_seconds: None,
+        }
+    }
+
+    /// The direction after a change; none where it is so already. What ended in between is left
+    /// out.
+    #[must_use]
+    pub fn changed(&self, change: &DirectionChange, because: &Because) -> Option<Self> {
+        let Because { by, at, reason } = because.clone();
+        let mut next = self.clone();
+        next.pause = next.pause.filter(|pause| pause.holds(at));
+        match *change {
+            DirectionChange::Pin(version, digest) => {
+                let same = self.pin.as_ref().is_some_and(|pin| (pin.version, pin.digest) == (version, digest));
+                if same {
+                    return None;
+                }
+                next.pin = Some(Pin { version, digest, by: by.clone(), at, reason: reason.clone() });
+            }
+            DirectionChange::Unpin => next.pin = None,
+            DirectionChange::Pause(until) => {
+                next.pause = Some(Pause { until, by: by.clone(), at, reason: reason.clone() });
+            }
+            DirectionChange::Resume => next.pause = None,
+            DirectionChange::MaxHold(seconds) => next.max_hold_seconds = Some(seconds),
+        }
+        let (pins, pauses) = (next.pin != self.pin, next.pause != self.pause);
+        let asked = match change {
+            DirectionChange::Unpin => pins,
+            DirectionChange::Resume => self.pause.as_ref().is_some_and(|pause| pause.holds(at)),
+            DirectionChange::MaxHold(_) => next.max_hold_seconds != self.max_hold_seconds,
+            DirectionChange::Pin(..) | DirectionChange::Pause(_) => pins || pauses,
+        };
+        if !asked {
+            return None;
+        }
+        next.generation = self.generation.saturating_add(1);
+        next.line = self.line.saturating_add(u64::from(pins));
+        (next.by, next.at, next.reason) = (by, at, reason);
+        Some(next)
+    }
+
+    /// The pause that holds at `now`.
+    #[must_use]
+    pub fn paused(&self, now: Timestamp) -> Option<&Pause> {
+        self.pause.as_ref().filter(|pause| pause.holds(now))
+    }
+
+    /// What is wrong with it as one of `experience` for `organization`, or for the fleet; none
+    /// where nothing is.
+    #[must_use]
+    pub fn problem(&self, experience: &ExperienceId, organization: Option<&OrganizationId>) -> Option<String> {
+        if self.schema != DIRECTION_SCHEMA {
+            return Some(format!("its form is not {DIRECTION_SCHEMA}: it needs a newer release"));
+        }
+        if self.experience != *experience {
+            return Some(format!("it is about `{}`", self.experience));
+        }
+        if self.organization.as_ref() != organization {
+            let whose = self.organization.as_ref().map_or("the fleet".to_owned(), |id| format!("`{id}`"));
+            return Some(format!("it is for {whose}"));
+        }
+        if self.generation == 0 {
+            return Some("its generation is 0".to_owned());
+        }
+        None
+    }
+}
+
+/// A member's "not now": nothing is changed in its organization for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Hold {
+    /// Management experience whose snapshots are held off.
+    pub experience: ExperienceId,
+    /// Until when the member wants it.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
+    pub until: Timestamp,
+    /// Who holds, as STS names them.
+    pub by: String,
+    /// Since when. A hold that is renewed while it lasts keeps its beginning.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
+    pub at: Timestamp,
+    /// Why, in the member's words.
+    pub reason: String,
+    /// When the member took it back; absent where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::DateTime>"))]
+    pub released_at: Option<Timestamp>,
+}
+
+impl Hold {
+    /// When it ends at the latest, by the hub's bound.
+    #[must_use]
+    pub fn ends(&self, bound: SignedDuration) -> Timestamp {
+        let most = self.at.checked_add(bound).unwrap_or(Timestamp::MAX);
+        let ends = self.until.min(most);
+        self.released_at.map_or(ends, |released| ends.min(released))
+    }
+
+    /// Whether it holds at `now`.
+    #[must_use]
+    pub fn holds(&self, bound: SignedDuration, now: Timestamp) -> bool {
+        now < self.ends(bound)
+    }
+
+    /// Whether the hub's bound ended it before the member wanted.
+    #[must_use]
+    pub fn is_cut(&self, bound: SignedDuration, now: Timestamp) -> bool {
+        !self.holds(bound, now) && self.released_at.is_none() && now < self.until
+    }
+}
+
+/// The longest that a member may hold, as the fleet's direction says.
+#[must_use]
+pub fn longest_hold(fleet: Option<&Direction>) -> SignedDuration {
+    let seconds = fleet.and_then(|fleet| fleet.max_hold_seconds);
+    seconds.map_or(USUAL_HOLD, |seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
+}
+
+/// Who it was that paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum PausedBy {
+    /// The hub's operators, for all organizations.
+    Fleet,
+    /// The hub's operators, for this organization.
+    Organization,
+    /// The member itself, by a hold.
+    Member,
+}
+
+/// Why a spoke changes nothing now, as its receipts tell it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Paused {
+    /// Who paused: the hub's operators or the member.
+    pub whose: PausedBy,
+    /// Then it goes on by itself.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
+    pub until: Timestamp,
+    /// Who paused, as STS names them.
+    pub by: String,
+    /// When the pause began.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
+    pub since: Timestamp,
+    /// Why, in their words.
+    pub reason: String,
+}
+
+impl std::fmt::Display for Paused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { whose, until, by, reason, .. } = self;
+        let until = until.strftime("%Y-%m-%d %H:%M:%SZ");
+        match whose {
+            PausedBy::Fleet => write!(f, "paused for all organizations until {until} by {by}: {reason}"),
+            PausedBy::Organization => write!(f, "paused until {until} by {by}: {reason}"),
+            PausedBy::Member => write!(f, "held by the member until {until} by {by}: {reason}"),
+        }
+    }
+}
+
+/// What keeps an organization from changing anything at `now`: of several pauses the one that ends
+/// last. Pure.
+#[must_use]
+pub fn paused(
+    fleet: Option<&Direction>,
+    own: Option<&Direction>,
+    hold: Option<&Hold>,
+    now: Timestamp,
+) -> Option<Paused> {
+    let of = |whose, direction: Option<&Direction>| {
+        let pause = direction?.paused(now)?;
+        let Pause { by, at: since, reason, .. } = pause.clone();
+        Some(Paused { whose, until: pause.ends(), by, since, reason })
+    };
+    let bound = longest_hold(fleet);
+    let held = hold.filter(|hold| hold.holds(bound, now)).map(|hold| {
+        let Hold { by, at: since, reason, .. } = hold.clone();
+        Paused { whose: PausedBy::Member, until: hold.ends(bound), by, since, reason }
+    });
+    let all = [of(PausedBy::Fleet, fleet), of(PausedBy::Organization, own), held];
+    all.into_iter().flatten().max_by_key(|paused| paused.until)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn because(second: i64) -> Because {
+        Because { by: "arn:kim".to_owned(), at: at(second), reason: "bad approval".to_owned() }
+    }
+
+    fn version(number: u64) -> SnapshotVersion {
+        SnapshotVersion::new(number).unwrap()
+    }
+
+    fn fleet() -> Direction {
+        Direction::none(ExperienceId::new("exp-management").unwrap(), None)
+    }
+
+    fn pin(number: u64) -> DirectionChange {
+        DirectionChange::Pin(version(number), Digest::of(&number.to_le_bytes()))
+    }
+
+    #[test]
+    fn each_change_is_a_generation_and_each_change_of_the_pin_a_line() {
+        let pinned = fleet().changed(&pin(40), &because(1)).unwrap();
+        assert_eq!((pinned.generation, pinned.line), (1, 1));
+        assert_eq!(pinned.changed(&pin(40), &because(2)), None, "it is so already");
+        let paused = pinned.changed(&DirectionChange::Pause(at(100)), &because(2)).unwrap();
+        assert_eq!((paused.generation, paused.line), (2, 1));
+        let other = paused.changed(&pin(45), &because(3)).unwrap();
+        assert_eq!((other.generation, other.line, other.pause.is_some()), (3, 2, true));
+        let unpinned = other.changed(&DirectionChange::Unpin, &because(4)).unwrap();
+        assert_eq!((unpinned.generation, unpinned.line, &unpinned.pin), (4, 3, &None));
+        assert_eq!(unpinned.changed(&DirectionChange::Unpin, &because(5)), None);
+        let resumed = unpinned.changed(&DirectionChange::Resume, &because(5)).unwrap();
+        assert_eq!((resumed.generation, &resumed.pause), (5, &None));
+        assert_eq!(resumed.changed(&DirectionChange::Resume, &because(6)), None);
+    }
+
+    #[test]
+    fn a_pause_that_has_ended_is_nothing_to_resume() {
+        let paused = fleet().changed(&DirectionChange::Pause(at(100)), &because(0)).unwrap();
+        assert!(paused.paused(at(99)).is_some() && paused.paused(at(100)).is_none());
+        assert_eq!(paused.changed(&DirectionChange::Resume, &because(100)), None);
+        // Whatever else is changed then takes it along.
+        assert_eq!(paused.changed(&pin(3), &because(100)).unwrap().pause, None);
+    }
+
+    #[test]
+    fn a_pause_ends_after_thirty_days_whatever_it_says() {
+        let pause = Pause { until: Timestamp::MAX, by: "arn:kim".to_owned(), at: at(0), reason: "for ever".to_owned() };
+        let month = 30 * 24 * 60 * 60;
+        assert!(pause.holds(at(month - 1)) && !pause.holds(at(month)));
+    }
+
+    #[test]
+    fn of_several_pauses_the_one_that_ends_last_counts() {
+        let until = |second| fleet().changed(&DirectionChange::Pause(at(second)), &because(0)).unwrap();
+        let hold = Hold {
+            experience: ExperienceId::new("exp-management").unwrap(),
+            until: at(150),
+            by: "arn:mim".to_owned(),
+            at: at(0),
+            reason: "audit".to_owned(),
+            released_at: None,
+        };
+        let (all, own) = (until(100), until(200));
+        let whose = |now| paused(Some(&all), Some(&own), Some(&hold), at(now)).map(|paused| paused.whose);
+        assert_eq!(whose(50), Some(PausedBy::Organization));
+        assert_eq!(whose(200), None);
+        let held = paused(Some(&all), None, Some(&hold), at(120)).unwrap();
+        assert_eq!((held.whose, held.until), (PausedBy::Member, at(150)));
+        let released = Hold { released_at: Some(at(110)), ..hold };
+        assert_eq!(paused(Some(&all), None, Some(&released), at(120)), None);
+    }
+
+    #[test]
+    fn a_hold_past_the_hubs_bound_is_cut() {
+        let hold = Hold {
+            experience: ExperienceId::new("exp-management").unwrap(),
+            until: at(1_000),
+            by: "arn:mim".to_owned(),
+            at: at(0),
+            reason: "audit".to_owned(),
+            released_at: None,
+        };
+        let bounded = fleet().changed(&DirectionChange::MaxHold(600), &because(0)).unwrap();
+        let bound = longest_hold(Some(&bounded));
+        assert_eq!((hold.ends(bound), hold.holds(bound, at(599))), (at(600), true));
+        assert!(hold.is_cut(bound, at(600)) && !hold.is_cut(bound, at(599)) && !hold.is_cut(bound, at(1_000)));
+        assert_eq!(longest_hold(None), USUAL_HOLD);
+    }
+
+    #[test]
+    fn a_direction_for_somebody_else_is_none() {
+        let organization = OrganizationId::new("o-alpha00000").unwrap();
+        let direction = fleet().changed(&pin(40), &because(1)).unwrap();
+        let experience = direction.experience.clone();
+        assert_eq!(direction.problem(&experience, None), None);
+        assert_eq!(direction.problem(&experience, Some(&organization)).unwrap(), "it is for the fleet");
+        let other = ExperienceId::new("exp-other").unwrap();
+        assert_eq!(direction.problem(&other, None).unwrap(), "it is about `exp-management`");
+        let later = Direction { schema: "pmp-sync.direction/2".to_owned(), ..direction };
+        assert!(later.problem(&experience, None).unwrap().ends_with("it needs a newer release"));
+    }
+
+    fn any_change() -> impl Strategy<Value = DirectionChange> {
+        prop_oneof![
+            (1_u64..4).prop_map(pin),
+            Just(DirectionChange::Unpin),
+            (0_i64..100).prop_map(|second| DirectionChange::Pause(at(second))),
+            Just(DirectionChange::Resume),
+            (1_u64..3).prop_map(DirectionChange::MaxHold),
+        ]
+    }
+
+    proptest! {
+        /// Whatever operators do, in whatever order: receipts of a later pin come after those of an
+        /// earlier one, and within one pin nothing but the version orders them.
+        #[test]
+        fn a_line_holds_one_pin_and_lines_only_grow(changes in prop::collection::vec(any_change(), 0..30)) {
+            let mut direction = fleet();
+            for (second, change) in changes.iter().enumerate() {
+                let Some(next) = direction.changed(change, &because(second as i64)) else { continue };
+                prop_assert_eq!(next.generation, direction.generation + 1);
+                prop_assert_eq!(next.line, direction.line + u64::from(next.pin != direction.pin));
+                prop_assert_eq!(next.problem(&direction.experience, None), None);
+                let json = serde_json::to_string(&next).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Direction>(&json).unwrap(), next.clone());
+                direction = next;
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `directions`: what is pinned and paused, for whom, by whom, since when and why.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use jiff::Timestamp;
+use pmp_ledger::{Directed, DynamoReceipts, ReceiptStore};
+use pmp_protocol::{Direction, OrganizationId};
+use pmp_terminal::{Exit, Failure, Output, Table, age, ask, count, progress};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::compose;
+use crate::config::ConfigArgs;
+use crate::error::HubError;
+use crate::error::sdk;
+use crate::signing::Signing;
+use crate::steer::{self, Helm, whose};
+
+#[derive(Debug, Args)]
+pub(crate) struct DirectionsArgs {
+    /// Sign all of them with the key of PMP_SIGNING_KEY, as they stand: after a change of keys
+    #[arg(long)]
+    sign: bool,
+    /// With --sign: do not ask
+    #[arg(long, requires = "sign")]
+    yes: bool,
+}
+
+/// What is directed in one place.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Row {
+    /// What is directed in this place.
+    #[serde(flatten)]
+    pub(crate) direction: Direction,
+    /// Whether it carries a signed statement.
+    pub(crate) signed: bool,
+    /// Why the key of PMP_SIGNING_KEY does not vouch for it; none where it does, and where there is
+    /// no key at hand.
+    pub(crate) not_ours: Option<String>,
+}
+
+/// What is directed, and what cannot be read of it.
+struct Found {
+    directed: Vec<Directed>,
+    unreadable: BTreeMap<OrganizationId, String>,
+}
+
+pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_steer(false)?;
+    let sdk = sdk().await?;
+    let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
+    let signing = config.signing.as_ref();
+    let signing = signing.map(|signing| Signing { signer: signing.key.signer(&sdk), lifetime: signing.lifetime });
+    let ledger = HubError::Ledger;
+    let fleet = receipts.direction(&config.experience, None).await.map_err(ledger)?;
+    let fleet = steer::said(fleet, None)?;
+    let all = receipts.directions(&config.experience).await.map_err(ledger)?;
+    let found = Found {
+        directed: fleet.into_iter().chain(all.found.into_values()).collect(),
+        unreadable: all.unreadable.into_iter().collect(),
+    };
+    let mut rows = Vec::new();
+    for directed in &found.directed {
+        let not_ours = steer::is_ours(directed, signing.as_ref()).await;
+        let not_ours = match not_ours {
+            Err(HubError::NotOurs { problem, .. }) => Some(problem),
+            other => other.map(|()| None)?,
+        };
+        let (direction, signed) = (directed.direction.clone(), directed.statement.is_some());
+        rows.push(Row { direction, signed, not_ours });
+    }
+    print(&rows, &found, &config.experience.to_string(), output)?;
+    if !args.sign {
+        return Ok(Exit::Ok);
+    }
+    let Some(signing) = &signing else {
+        let error = format!("there is no key to sign with");
+        return Err(Failure::new(error).hint("set PMP_SIGNING_KEY".to_owned()));
+    };
+    let others: Vec<_> = found.directed.iter().zip(&rows).filter(|(_, row)| row.not_ours.is_some()).collect();
+    if others.is_empty() {
+        progress::note("All of them are signed with this key.");
+        return Ok(Exit::Ok);
+    }
+    let question = format!("Sign {} as shown above?", count(others.len(), "direction"));
+    if !args.yes && ask(&question).map_err(|error| Failure::tried("cannot ask", error))? != Some(true) {
+        let error = format!("nothing is signed: nobody agreed");
+        return Err(Failure::new(error)
+            .hint("for what is listed above: `--sign --yes`".to_owned())
+            .exit(Exit::Refused));
+    }
+    let helm = Helm { receipts: &receipts, signing: Some(signing), experience: &config.experience };
+    for (directed, _) in &others {
+        helm.sign_again(directed, compose::clock().now()).await?;
+    }
+    progress::note(&format!("Signed {}.", count(others.len(), "direction")));
+    Ok(Exit::Ok)
+}
+
+fn print(rows: &[Row], found: &Found, experience: &str, output: Output) -> Result<(), Failure> {
+    let now = compose::clock().now();
+    if output.is_document() {
+        output.document(&json!({"experience": experience, "directions": rows, "unreadable": found.unreadable}))?;
+        return Ok(());
+    }
+    if rows.is_empty() && found.unreadable.is_empty() && output.is_table() {
+        output.line("Nothing is pinned or paused, and never was.")?;
+        return Ok(());
+    }
+    let mut table = Table::new(&["FOR", "WHAT", "SINCE", "BY", "SIGNED", "REASON"]);
+    for row in rows {
+        let whom = whose(row.direction.organization.as_ref()).replace('`', "");
+        let signed = match (&row.not_ours, row.signed) {
+            (Some(_), true) => "by another key",
+            (_, true) => "yes",
+            (_, false) => "no",
+        };
+        for (what, at, by, reason) in told(&row.direction, now) {
+            table.row([whom.clone(), what, age(at, now), by, signed.to_owned(), reason]);
+        }
+    }
+    for (organization, problem) in &found.unreadable {
+        let dash = || "-".to_owned();
+        table.row([organization.to_string(), "cannot be read".to_owned(), dash(), dash(), dash(), problem.clone()]);
+    }
+    output.list("directions", rows, table, "")?;
+    Ok(())
+}
+
+/// What a direction says at `now`: each with its beginning, its author and its reason.
+fn told(direction: &Direction, now: Timestamp) -> Vec<(String, Timestamp, String, String)> {
+    let pin = direction.pin.as_ref();
+    let pin = pin.map(|pin| (format!("pinned to {}", pin.version), pin.at, pin.by.clone(), pin.reason.clone()));
+    let pause = direction.paused(now);
+    let pause =
+        pause.map(|pause| (format!("paused until {}", pause.ends()), pause.at, pause.by.clone(), pause.reason.clone()));
+    let all: Vec<_> = pin.into_iter().chain(pause).collect();
+    if all.is_empty() {
+        return vec![("nothing".to_owned(), direction.at, direction.by.clone(), direction.reason.clone())];
+    }
+    all
+}

@@ -1,0 +1,401 @@
+//! `pin`, `unpin`, `pause` and `resume`: what operators direct, for the fleet or for single
+//! organizations.
+
+use std::str::FromStr;
+
+use aws_config::SdkConfig;
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, LedgerError, Reports, SnapshotStore};
+use pmp_protocol::{
+    Because, Direction, DirectionChange, LAYOUT_OF_DIRECTIONS, LONGEST_PAUSE, MAX_REASON, OrganizationId,
+    SnapshotVersion,
+};
+use pmp_terminal::{Exit, Failure, Output, parse_duration, progress};
+use serde_json::json;
+
+use super::announce::announce;
+use super::publish::sentence;
+use super::{Keep, caller};
+use crate::compose;
+use crate::config::{ConfigArgs, SteerConfig};
+use crate::error::HubError;
+use crate::error::sdk;
+use crate::publish::{Published, Trigger};
+use crate::signing::Signing;
+use crate::status::fleet::Fleet;
+use crate::steer::Helm;
+
+/// Why, which stands in the ledger, in `status` and in `history`.
+#[derive(Debug, Args)]
+struct ReasonArgs {
+    /// Why, in a sentence: `status`, `history` and the members' receipts tell it
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+    reason: String,
+    /// Only write it down, and leave it to the hub's next run to reach the spokes
+    #[arg(long)]
+    no_announce: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PinArgs {
+    /// The snapshot whose content is held
+    #[arg(value_name = "VERSION")]
+    version: SnapshotVersion,
+    /// Only for these organizations, separated by commas; without it, for the whole fleet
+    #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
+    organizations: Vec<OrganizationId>,
+    #[command(flatten)]
+    why: ReasonArgs,
+    #[command(flatten)]
+    keep: Keep,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnpinArgs {
+    /// Only for these organizations, separated by commas; without it, for the whole fleet
+    #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
+    organizations: Vec<OrganizationId>,
+    #[command(flatten)]
+    why: ReasonArgs,
+    #[command(flatten)]
+    keep: Keep,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "whom", required = true, multiple = false, args = ["organizations", "all"])]
+pub(crate) struct PauseArgs {
+    /// For these organizations, separated by commas
+    #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
+    organizations: Vec<OrganizationId>,
+    /// For all organizations of the fleet
+    #[arg(long)]
+    all: bool,
+    /// When it ends by itself: a time from now (2h, 3d) or a moment (2026-11-24T12:00:00Z), at most
+    /// 30 days from now
+    #[arg(long, value_name = "TIME")]
+    until: Until,
+    #[command(flatten)]
+    why: ReasonArgs,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "whom", required = true, multiple = false, args = ["organizations", "all"])]
+pub(crate) struct ResumeArgs {
+    /// For these organizations, separated by commas
+    #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
+    organizations: Vec<OrganizationId>,
+    /// For all organizations: those stay paused that are paused by name
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    why: ReasonArgs,
+}
+
+/// When a pause ends, as a person gives it.
+#[derive(Debug, Clone, Copy)]
+enum Until {
+    In(SignedDuration),
+    At(Timestamp),
+}
+
+impl FromStr for Until {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse::<Timestamp>() {
+            return Ok(Self::At(at));
+        }
+        let from_now = parse_duration(text).ok().and_then(|from_now| SignedDuration::try_from(from_now).ok());
+        from_now.map(Self::In).ok_or_else(|| "neither a time from now (2h, 3d), nor a moment".to_owned())
+    }
+}
+
+impl Until {
+    /// The moment, to the second; why it is none that a pause may last to.
+    fn at(self, now: Timestamp) -> Result<Timestamp, String> {
+        let at = match self {
+            Self::In(from_now) => now.checked_add(from_now).unwrap_or(Timestamp::MAX),
+            Self::At(at) => at,
+        };
+        if at <= now {
+            return Err(format!("{at} is over"));
+        }
+        if at.duration_since(now) > LONGEST_PAUSE {
+            let days = LONGEST_PAUSE.as_hours() / 24;
+            return Err(format!("{at} is more than {days} days from now: what is to stay is a pin"));
+        }
+        Ok(Timestamp::from_second(at.as_second()).unwrap_or(at))
+    }
+}
+
+fn parse_reason(text: &str) -> Result<String, String> {
+    let reason = text.trim();
+    match reason.chars().count() {
+        0 => Err("a reason is needed: whoever reads `status` at night asks for it".to_owned()),
+        1..=MAX_REASON => Ok(reason.to_owned()),
+        longer => Err(format!("{longer} characters, and {MAX_REASON} are kept")),
+    }
+}
+
+pub(crate) async fn pin(config: &ConfigArgs, args: &PinArgs, output: Output) -> Result<Exit, Failure> {
+    let publishes = args.organizations.is_empty() && !args.why.no_announce;
+    let desk = Desk::open(config, publishes).await?;
+    let version = args.version;
+    let snapshot = desk.fetch(version).await?;
+    let change = DirectionChange::Pin(version, snapshot);
+    let directed = desk.direct(&args.organizations, &change, &args.why).await?;
+    // A hub that pruned in between did not know of the pin.
+    if let Err(failure) = desk.fetch(version).await {
+        let taken_back =
+            "the hub deleted that snapshot just now: take it back with `pmp-hub unpin`, and pin a newer one";
+        return Err(failure.hint(taken_back.to_owned()));
+    }
+    let told = |whose: &str, changed: bool| {
+        if changed {
+            format!("Pinned {whose} to snapshot {version}.")
+        } else {
+            format!("Snapshot {version} is what {whose} is pinned to already.")
+        }
+    };
+    desk.finish(&directed, &args.why, Some(&args.keep), told, output).await
+}
+
+pub(crate) async fn unpin(config: &ConfigArgs, args: &UnpinArgs, output: Output) -> Result<Exit, Failure> {
+    let publishes = args.organizations.is_empty() && !args.why.no_announce;
+    let desk = Desk::open(config, publishes).await?;
+    let directed = desk.direct(&args.organizations, &DirectionChange::Unpin, &args.why).await?;
+    let told = |whose: &str, changed: bool| {
+        if changed {
+            format!("Unpinned {whose}: what the management experience says is followed again.")
+        } else {
+            format!("Nothing is pinned for {whose}.")
+        }
+    };
+    desk.finish(&directed, &args.why, Some(&args.keep), told, output).await
+}
+
+pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output) -> Result<Exit, Failure> {
+    let until = args.until.at(compose::clock().now()).map_err(|problem| {
+        let error = format!("`--until` is no end of a pause: {problem}");
+        Failure::new(error).hint("give a time from now, such as `--until 2h`".to_owned())
+    })?;
+    let desk = Desk::open(config, false).await?;
+    let directed = desk.direct(&args.organizations, &DirectionChange::Pause(until), &args.why).await?;
+    let told = |whose: &str, _| format!("Paused {whose} until {until}.");
+    desk.finish(&directed, &args.why, None, told, output).await
+}
+
+pub(crate) async fn resume(config: &ConfigArgs, args: &ResumeArgs, output: Output) -> Result<Exit, Failure> {
+    let desk = Desk::open(config, false).await?;
+    let directed = desk.direct(&args.organizations, &DirectionChange::Resume, &args.why).await?;
+    let told = |whose: &str, changed: bool| {
+        if changed { format!("Resumed {whose}.") } else { format!("Nothing is paused for {whose}.") }
+    };
+    desk.finish(&directed, &args.why, None, told, output).await
+}
+
+/// What all of these commands work with.
+struct Desk {
+    config: SteerConfig,
+    sdk: SdkConfig,
+    receipts: DynamoReceipts,
+    snapshots: DynamoSnapshots,
+    signing: Option<Signing>,
+}
+
+/// A direction as it is now, and whether the command changed it.
+struct Changed {
+    direction: Direction,
+    changed: bool,
+}
+
+fn ledger(error: LedgerError) -> Failure {
+    HubError::Ledger(error).into()
+}
+
+impl Desk {
+    async fn open(config: &ConfigArgs, publishes: bool) -> Result<Self, Failure> {
+        let config = config.for_steer(publishes)?;
+        let sdk = sdk().await?;
+        let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
+        let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
+        let signing = config.signing.as_ref();
+        let signing = signing.map(|signing| Signing { signer: signing.key.signer(&sdk), lifetime: signing.lifetime });
+        Ok(Self { config, sdk, receipts, snapshots, signing })
+    }
+
+    /// The digest of a version that the ledger keeps, whole and verified.
+    async fn fetch(&self, version: SnapshotVersion) -> Result<pmp_protocol::Digest, Failure> {
+        match self.snapshots.fetch(&self.config.experience, version).await {
+            Ok(snapshot) => Ok(snapshot.digest()),
+            Err(error @ LedgerError::NoSnapshot { .. }) => Err(Failure::from(HubError::Ledger(error))
+                .hint_instead("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned())),
+            Err(error) => Err(ledger(error)),
+        }
+    }
+
+    /// Changes what is directed for these organizations; for the fleet, where none is named.
+    async fn direct(
+        &self,
+        organizations: &[OrganizationId],
+        change: &DirectionChange,
+        why: &ReasonArgs,
+    ) -> Result<Vec<Changed>, Failure> {
+        let SteerConfig { experience, snapshots, timestamps, members, .. } = &self.config;
+        self.would_not_unsign().await?;
+        if !organizations.is_empty() {
+            let fleet = Fleet::new(&self.sdk, snapshots, timestamps, members.clone());
+            let roster = fleet.roster(experience).await.map_err(ledger)?;
+            let unknown = organizations.iter().find(|id| roster.as_ref().is_some_and(|it| !it.contains_key(*id)));
+            if let Some(unknown) = unknown {
+                let error = format!("`{unknown}` is not on the roster");
+                return Err(Failure::new(error).hint("`pmp-hub members` lists those that are admitted".to_owned()));
+            }
+        }
+        let by = caller(&self.sdk).await?;
+        let because = Because { by, at: compose::clock().now(), reason: why.reason.clone() };
+        let helm = Helm { receipts: &self.receipts, signing: self.signing.as_ref(), experience };
+        let whom: Vec<_> = if organizations.is_empty() { vec![None] } else { organizations.iter().map(Some).collect() };
+        let mut directed = Vec::new();
+        for (done, organization) in whom.into_iter().enumerate() {
+            let changed = helm.change(organization, change, &because).await.map_err(|error| {
+                let failure = Failure::from(error);
+                let before = "those named before this one are done; the same again goes on with the others";
+                if done == 0 { failure } else { failure.hint(before.to_owned()) }
+            })?;
+            let (direction, changed) = changed;
+            directed.push(Changed { direction, changed });
+        }
+        Ok(directed)
+    }
+
+    /// Refuses to direct without a signature where snapshots are signed: every spoke that trusts
+    /// keys would refuse it, and change nothing any more.
+    async fn would_not_unsign(&self) -> Result<(), Failure> {
+        if self.signing.is_some() || self.config.unsigned {
+            return Ok(());
+        }
+        let head = self.snapshots.head(&self.config.experience).await.map_err(ledger)?;
+        match head {
+            Some(head) if head.statement.is_some() => Err(HubError::Unsigned.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets the spokes know, and prints what was done.
+    async fn finish(
+        self,
+        directed: &[Changed],
+        why: &ReasonArgs,
+        keep: Option<&Keep>,
+        told: impl Fn(&str, bool) -> String,
+        output: Output,
+    ) -> Result<Exit, Failure> {
+        let of_organizations = directed.iter().any(|it| it.direction.organization.is_some());
+        let any = directed.iter().any(|it| it.changed);
+        self.too_old(directed).await?;
+        let mut document = json!({
+            "directions": directed.iter().map(|it| &it.direction).collect::<Vec<_>>(), "changed": any,
+        });
+        let mut lines: Vec<String> = directed
+            .iter()
+            .map(|it| told(&crate::steer::whose(it.direction.organization.as_ref()).replace('`', ""), it.changed))
+            .collect();
+        let reached = if !any || why.no_announce {
+            None
+        } else if let (Some(keep), false) = (keep, of_organizations) {
+            let published = self.publish(keep).await?;
+            lines.extend(published.as_ref().map(|published| sentence(published, false)));
+            document["published"] = json!(published);
+            published.map(|_| ())
+        } else {
+            let announced = self.announce().await?;
+            document["announced"] = json!(announced);
+            announced.map(|_| ())
+        };
+        if any && (of_organizations || keep.is_none()) {
+            lines.push(match reached {
+                Some(()) => "Announced it: the spokes take it up within seconds.".to_owned(),
+                None => "The spokes take it up with the next announcement.".to_owned(),
+            });
+        } else if any && reached.is_none() {
+            lines.push("The hub publishes it with its next run.".to_owned());
+        }
+        if output.is_table() {
+            output.lines(lines)?
+        } else {
+            output.document(&document)?
+        }
+        Ok(Exit::Ok)
+    }
+
+    /// Publishes what the fleet is directed to. None where this person may not: then the hub does.
+    async fn publish(&self, keep: &Keep) -> Result<Option<Published>, Failure> {
+        let publish = self.config.publish().ok_or_else(|| Failure::new("there is no topic"))?;
+        let hub = compose::hub(&self.sdk, &publish, keep.keep_versions);
+        match hub.publish(Trigger::Operator).await {
+            Ok(published) => Ok(Some(published)),
+            Err(error) if error.is_access_denied() => {
+                // Who may pin need not be one who may publish.
+                progress::note(&format!(
+                    "hint: you may not publish ({}); to have the hub do so now, invoke its function: `aws lambda invoke \
+                     --function-name PREFIX-hub --cli-binary-format raw-in-base64-out --payload '{{}}' /dev/stdout`",
+                    Failure::from(error).one_line()
+                ));
+                Ok(None)
+            }
+            Err(error) => Err(Failure::from(error)
+                .hint("it is written down all the same: the hub publishes it with its next run".to_owned())),
+        }
+    }
+
+    /// Announces the newest snapshot again, where there is a topic: the spokes look, and find what
+    /// is directed.
+    async fn announce(&self) -> Result<Option<Published>, Failure> {
+        let Some(topic) = self.config.topic.clone() else { return Ok(None) };
+        let Some(head) = self.snapshots.head(&self.config.experience).await.map_err(ledger)? else { return Ok(None) };
+        announce(&self.sdk, self.config.status(), topic, &head).await.map(Some)
+    }
+
+    /// Tells of the spokes that are too old to obey.
+    async fn too_old(&self, directed: &[Changed]) -> Result<(), Failure> {
+        let reports = DynamoReports::new(&self.sdk, self.config.timestamps.clone());
+        for organization in directed.iter().filter_map(|it| it.direction.organization.as_ref()) {
+            let report = reports.report(organization, &self.config.experience, Extent::Usual).await.map_err(ledger)?;
+            let old = |layout: Option<u32>| layout.is_none_or(|layout| layout < LAYOUT_OF_DIRECTIONS);
+            if report.organization.signs().iter().any(|seen| old(seen.ledger)) {
+                progress::note(&format!(
+                    "hint: a spoke of {organization} is of an earlier release, or its role of an earlier template, and obeys \
+                     neither pins nor pauses: update it"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_within_thirty_days_from_now() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let at = |text: &str| text.parse::<Until>().unwrap().at(now).map(|at| at.to_string());
+        assert_eq!(at("2h").unwrap(), "2026-11-24T14:00:00Z");
+        assert_eq!(at("30d").unwrap(), "2026-12-24T12:00:00Z");
+        assert_eq!(at("2026-11-25T06:00:00+01:00").unwrap(), "2026-11-25T05:00:00Z");
+        assert_eq!(at("2026-11-24T12:00:00Z").unwrap_err(), "2026-11-24T12:00:00Z is over");
+        assert!(at("31d").unwrap_err().ends_with("is more than 30 days from now: what is to stay is a pin"));
+        for text in ["", "soon", "tomorrow", "0s"] {
+            assert!(text.parse::<Until>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_a_sentence() {
+        assert_eq!(parse_reason("  an audit ").unwrap(), "an audit");
+        assert!(parse_reason("  ").is_err() && parse_reason(&"x".repeat(MAX_REASON + 1)).is_err());
+    }
+}

@@ -1,0 +1,177 @@
+//! `hold` and `unhold`: the member's own "not now". Nothing is changed in this organization for a
+//! while, within the bound that the hub sets.
+
+use std::str::FromStr;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use pmp_protocol::{ExperienceId, Hold, MAX_REASON, longest_hold};
+use pmp_terminal::{Exit, Failure, Output, parse_duration, progress};
+use serde_json::json;
+
+use crate::compose::{Purpose, sdk_and_spoke};
+use crate::config::{ConfigArgs, SpokeConfig};
+use crate::error::SpokeError;
+use crate::filters::rules::FilterRules;
+use crate::pass::Spoke;
+use crate::pass::steer::Steering;
+
+#[derive(Debug, Args)]
+pub(crate) struct HoldArgs {
+    /// Until when: a time from now (2h, 3d) or a moment (2026-11-24T12:00:00Z). The hub bounds it
+    #[arg(long, value_name = "TIME")]
+    until: Until,
+    /// Why, in a sentence: the hub's `status` and the receipts tell it
+    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+    reason: String,
+}
+
+/// When a hold ends, as a person gives it.
+#[derive(Debug, Clone, Copy)]
+enum Until {
+    In(SignedDuration),
+    At(Timestamp),
+}
+
+impl FromStr for Until {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(at) = text.parse::<Timestamp>() {
+            return Ok(Self::At(at));
+        }
+        let from_now = parse_duration(text).ok().and_then(|from_now| SignedDuration::try_from(from_now).ok());
+        from_now.map(Self::In).ok_or_else(|| "neither a time from now (2h, 3d), nor a moment".to_owned())
+    }
+}
+
+impl Until {
+    /// The moment, to the second.
+    fn at(self, now: Timestamp) -> Timestamp {
+        let at = match self {
+            Self::In(from_now) => now.checked_add(from_now).unwrap_or(Timestamp::MAX),
+            Self::At(at) => at,
+        };
+        Timestamp::from_second(at.as_second()).unwrap_or(at)
+    }
+}
+
+fn parse_reason(text: &str) -> Result<String, String> {
+    let reason = text.trim();
+    match reason.chars().count() {
+        0 => Err("a reason is needed: the hub's operators see it".to_owned()),
+        1..=MAX_REASON => Ok(reason.to_owned()),
+        longer => Err(format!("{longer} characters, and {MAX_REASON} are kept")),
+    }
+}
+
+async fn spoke(config: &ConfigArgs) -> Result<(Spoke, Steering), Failure> {
+    // Nothing is decided here, so nothing of a filter is needed.
+    let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass()? };
+    let (_, spoke) = sdk_and_spoke(&config, "hold", Purpose::Look).await?;
+    let steering = spoke.standing().await?.steering;
+    Ok((spoke, steering))
+}
+
+/// The hold that is written: one that is renewed while it lasts keeps its beginning, so that the
+/// hub's bound holds for all of it. Why that cannot be.
+fn next(before: Option<&Hold>, wanted: Hold, bound: SignedDuration, now: Timestamp) -> Result<Hold, String> {
+    if wanted.until <= now {
+        return Err(format!("{} is over", wanted.until));
+    }
+    let begun = before.filter(|before| before.holds(bound, now) || before.is_cut(bound, now)).map(|before| before.at);
+    let at = begun.unwrap_or(now);
+    let most = at.checked_add(bound).unwrap_or(Timestamp::MAX);
+    if wanted.until > most {
+        let since = if begun.is_some() { format!(", since it began at {at}") } else { String::new() };
+        return Err(format!("the hub lets a member hold for {}h at the most{since}", bound.as_hours()));
+    }
+    Ok(Hold { at, ..wanted })
+}
+
+pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -> Result<Exit, Failure> {
+    let (spoke, steering) = spoke(config).await?;
+    let now = spoke.clock.now();
+    let bound = longest_hold(steering.fleet.as_ref());
+    let wanted = Hold {
+        experience: ExperienceId::clone(&spoke.management),
+        until: args.until.at(now),
+        by: spoke.identity.caller.clone(),
+        at: now,
+        reason: args.reason.clone(),
+        released_at: None,
+    };
+    let hold = next(steering.hold.as_ref(), wanted, bound, now).map_err(|problem| {
+        let error = format!("`--until` is no end of a hold: {problem}");
+        Failure::new(error).hint("hold for less, or ask the hub's operators: `pmp-hub pause`".to_owned())
+    })?;
+    let organization = &spoke.identity.organization;
+    spoke.receipts.put_hold(organization, &hold).await.map_err(SpokeError::from)?;
+    if output.is_table() {
+        output.line(&format!("{organization} holds until {}.", hold.until))?;
+    } else {
+        output.document(&json!({"organization": organization, "hold": hold}))?;
+    }
+    progress::note("hint: a pass that goes on now comes to its end; `pmp-spoke unhold` ends it before its time");
+    Ok(Exit::Ok)
+}
+
+pub(crate) async fn unhold(config: &ConfigArgs, output: Output) -> Result<Exit, Failure> {
+    let (spoke, steering) = spoke(config).await?;
+    let (organization, now) = (&spoke.identity.organization, spoke.clock.now());
+    let bound = longest_hold(steering.fleet.as_ref());
+    let held = steering.hold.filter(|hold| hold.holds(bound, now));
+    let released = held.map(|hold| Hold { released_at: Some(now), ..hold });
+    if let Some(released) = &released {
+        spoke.receipts.put_hold(organization, released).await.map_err(SpokeError::from)?;
+    }
+    if output.is_table() {
+        let told = if released.is_some() {
+            format!(
+                "{organization} holds no longer. The next pass goes on: `pmp-spoke sync`, or the hub's next announcement."
+            )
+        } else {
+            format!("{organization} does not hold.")
+        };
+        output.line(&told)?;
+    } else {
+        output.document(&json!({"organization": organization, "released": released}))?;
+    }
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn hold(until: i64, began: i64) -> Hold {
+        Hold {
+            experience: ExperienceId::new("exp-management").unwrap(),
+            until: at(until),
+            by: "arn:mim".to_owned(),
+            at: at(began),
+            reason: "an audit".to_owned(),
+            released_at: None,
+        }
+    }
+
+    #[test]
+    fn a_hold_that_is_renewed_keeps_its_beginning_and_so_its_bound() {
+        let bound = SignedDuration::from_secs(1_000);
+        let asked = |before: Option<&Hold>, until, now| next(before, hold(until, now), bound, at(now));
+        assert_eq!(asked(None, 1_000, 0).unwrap().at, at(0));
+        assert!(asked(None, 1_001, 0).unwrap_err().starts_with("the hub lets a member hold for 0h at the most"));
+        assert!(asked(None, 5, 5).unwrap_err().ends_with("is over"));
+        let first = hold(500, 0);
+        assert_eq!(asked(Some(&first), 900, 400).unwrap().at, at(0));
+        assert!(asked(Some(&first), 1_100, 400).is_err());
+        // One that has ended is another one.
+        assert_eq!(asked(Some(&first), 1_400, 600).unwrap().at, at(600));
+        let released = Hold { released_at: Some(at(100)), ..first };
+        assert_eq!(asked(Some(&released), 1_200, 400).unwrap().at, at(400));
+    }
+}

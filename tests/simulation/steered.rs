@@ -1,0 +1,53 @@
+//! Operators who pin, unpin, pause and resume at any moment, while everything else goes wrong as
+//! well: a spoke that knows of a pause changes nothing, what is pinned is applied and nothing newer
+//! (`World::check_start`), receipts never go backwards in their order, and once it is over the end
+//! is reached: the pinned snapshot, or the newest.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use pmp_protocol::DirectionChange;
+use pmp_runtime::Clock;
+use tokio::time::sleep;
+
+use crate::chance::{each_seed, store_random};
+use crate::run::Shared;
+use crate::world::World;
+
+#[test]
+fn whatever_operators_direct_the_rules_hold_and_the_end_is_it() {
+    each_seed("whatever_operators_direct", history);
+}
+
+async fn history(shared: &Shared) {
+    let count = shared.lock().unwrap().faults.rng.u32(4..14);
+    for _ in 0..count {
+        let pause = shared.lock().unwrap().faults.rng.u64(5..1_000);
+        sleep(Duration::from_secs(pause)).await;
+        something(&mut shared.lock().unwrap());
+    }
+    // The last pause ends by itself.
+    sleep(Duration::from_secs(3_600)).await;
+}
+
+fn something(world: &mut World) {
+    match world.faults.rng.u32(0..10) {
+        0..=3 => return store_random(world),
+        4..=6 => {
+            let which = world.faults.rng.usize(0..world.history.len());
+            let (version, digest) = (world.history[which].version(), world.history[which].digest());
+            world.direct(&DirectionChange::Pin(version, digest));
+        }
+        7 => world.direct(&DirectionChange::Unpin),
+        8 => {
+            let until = world.clock.now() + SignedDuration::from_secs(world.faults.rng.i64(60..3_000));
+            world.direct(&DirectionChange::Pause(until));
+        }
+        _ => world.direct(&DirectionChange::Resume),
+    }
+    // As `pmp-hub` does it, unless it was told not to.
+    if world.faults.rng.bool() {
+        let newest = world.newest().unwrap().version();
+        world.announce(newest, Duration::ZERO, true);
+    }
+}
