@@ -15,10 +15,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pmp_aws::{ApiError, Outcome as CallOutcome};
 use pmp_protocol::{
-    ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Receipt, Snapshot,
+    ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Receipt, Snapshot,
 };
 
-use crate::{FoundJournal, Lease, LedgerError, Member, TableName};
+use crate::{Directed, FoundJournal, Lease, LedgerError, Member, TableName};
 
 /// A ledger in memory, behind all ports. It notes every call, and can be told to fail or to hang.
 #[derive(Debug, Default)]
@@ -52,6 +52,9 @@ struct Tables {
     confirmations: BTreeMap<(OrganizationId, ExperienceId, Option<ExperienceId>), OperatorConfirmation>,
     marks: BTreeMap<ExperienceId, HeadMark>,
     trusted: BTreeMap<(OrganizationId, ExperienceId), String>,
+    directions: BTreeMap<(ExperienceId, Option<OrganizationId>), Directed>,
+    trusted_directions: BTreeMap<(OrganizationId, ExperienceId, bool), String>,
+    holds: BTreeMap<(OrganizationId, ExperienceId), Hold>,
     journals: BTreeMap<OfMember, records::KeptJournal>,
     outcomes: BTreeMap<(OfMember, u64), Outcome>,
     leases: BTreeMap<OrganizationId, Lease>,

@@ -1,10 +1,12 @@
 //! What spokes report, what operators confirm, and the marks.
 
 use async_trait::async_trait;
-use pmp_protocol::{ExperienceId, HeadMark, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
+use pmp_protocol::{ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
 
 use super::{MemoryLedger, Tables};
-use crate::{Found, LedgerError, Organization, ReceiptStore, may_replace, may_replace_late};
+use crate::{
+    Directed, Directions, Found, LedgerError, Organization, ReceiptStore, Said, may_replace, may_replace_late,
+};
 
 impl Tables {
     fn replace(&mut self, receipt: &Receipt, may: impl FnOnce(Option<&Receipt>) -> bool) -> bool {
@@ -28,6 +30,12 @@ impl Tables {
             receipts: receipts.map(|(_, receipt)| receipt.clone()).collect(),
             ..Organization::unknown(id.clone())
         }
+    }
+
+    /// What operators direct for an organization, or for the fleet.
+    fn directed(&self, experience: &ExperienceId, organization: Option<&OrganizationId>) -> Said {
+        let key = (experience.clone(), organization.cloned());
+        self.directions.get(&key).map_or(Said::Nothing, |directed| Said::Directed(Box::new(directed.clone())))
     }
 
     /// What the operators confirmed for an organization.
@@ -90,7 +98,68 @@ impl ReceiptStore for MemoryLedger {
         self.call("organization").await?;
         let tables = self.tables();
         let confirmations = tables.confirmed(organization, experience);
-        Ok(Organization { confirmations, ..tables.reported(organization, experience) })
+        let direction = tables.directed(experience, Some(organization));
+        let hold = tables.holds.get(&(organization.clone(), experience.clone())).cloned();
+        Ok(Organization { confirmations, direction, hold, ..tables.reported(organization, experience) })
+    }
+
+    async fn direction(
+        &self,
+        experience: &ExperienceId,
+        organization: Option<&OrganizationId>,
+    ) -> Result<Said, LedgerError> {
+        self.call("direction").await?;
+        Ok(self.tables().directed(experience, organization))
+    }
+
+    async fn directions(&self, experience: &ExperienceId) -> Result<Directions, LedgerError> {
+        self.call("directions").await?;
+        let tables = self.tables();
+        let of_it = tables.directions.iter().filter(|((of, _), _)| of == experience);
+        let found = of_it.filter_map(|((_, organization), directed)| Some((organization.clone()?, directed.clone())));
+        Ok(Directions { found: found.collect(), unreadable: Vec::new() })
+    }
+
+    async fn put_direction(&self, directed: &Directed, before: u64) -> Result<bool, LedgerError> {
+        self.call("put_direction").await?;
+        let Directed { direction, .. } = directed;
+        let (mut tables, key) = (self.tables(), (direction.experience.clone(), direction.organization.clone()));
+        let stored = tables.directions.get(&key).map_or(0, |stored| stored.direction.generation);
+        if stored != before {
+            return Ok(false);
+        }
+        tables.directions.insert(key, directed.clone());
+        Ok(true)
+    }
+
+    async fn put_hold(&self, organization: &OrganizationId, hold: &Hold) -> Result<(), LedgerError> {
+        self.call("put_hold").await?;
+        self.tables().holds.insert((organization.clone(), hold.experience.clone()), hold.clone());
+        Ok(())
+    }
+
+    async fn trusted_directions(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<[Option<String>; 2], LedgerError> {
+        self.call("trusted_directions").await?;
+        let tables = self.tables();
+        let key = |of_the_fleet| (organization.clone(), experience.clone(), of_the_fleet);
+        Ok([true, false].map(|of_the_fleet| tables.trusted_directions.get(&key(of_the_fleet)).cloned()))
+    }
+
+    async fn put_trusted_direction(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+        of_the_fleet: bool,
+        envelope: &str,
+    ) -> Result<(), LedgerError> {
+        self.call("put_trusted_direction").await?;
+        let key = (organization.clone(), experience.clone(), of_the_fleet);
+        self.tables().trusted_directions.insert(key, envelope.to_owned());
+        Ok(())
     }
 
     async fn mark(&self, experience: &ExperienceId) -> Result<Option<HeadMark>, LedgerError> {

@@ -1,6 +1,6 @@
 //! Histories of snapshots, and the hub's facts about products.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -42,7 +42,8 @@ impl History {
         let (latest, taken_at) = (snapshot.version(), snapshot.taken_at());
         if self.head.as_ref().is_none_or(|head| head.latest <= latest) {
             let (digest, chunks) = (sealed.digest(), chunks(sealed.compressed()));
-            self.head = Some(Head { latest, digest, taken_at, chunks, published: Some(latest), statement: None });
+            self.head =
+                Some(Head { latest, digest, taken_at, chunks, published: Some(latest), statement: None, pinned: None });
         }
         self.versions.insert(latest, Version { sealed, taken_at });
     }
@@ -80,6 +81,7 @@ impl SnapshotStore for MemoryLedger {
             chunks,
             published: history.head.as_ref().and_then(|head| head.published),
             statement: statement.map(str::to_owned),
+            pinned: pinned.cloned(),
         });
         history.versions.insert(version, Version { sealed: sealed.clone(), taken_at });
         Ok(Stored::Won { chunks })
@@ -144,13 +146,20 @@ impl SnapshotStore for MemoryLedger {
         Ok(versions.map(|(version, kept)| (*version, kept.sealed.digest())).collect())
     }
 
-    async fn prune(&self, experience: &ExperienceId, latest: SnapshotVersion, keep: u64) -> Result<usize, LedgerError> {
+    async fn prune(
+        &self,
+        experience: &ExperienceId,
+        latest: SnapshotVersion,
+        keep: u64,
+        pinned: &BTreeSet<SnapshotVersion>,
+    ) -> Result<usize, LedgerError> {
         self.call("prune").await?;
         let mut tables = self.tables();
         let Some(history) = tables.histories.get_mut(experience) else { return Ok(0) };
         let last_to_go = latest.get().saturating_sub(keep);
+        let goes = |version: &SnapshotVersion| version.get() <= last_to_go && !pinned.contains(version);
         let (old, kept): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            std::mem::take(&mut history.versions).into_iter().partition(|(version, _)| version.get() <= last_to_go);
+            std::mem::take(&mut history.versions).into_iter().partition(|(version, _)| goes(version));
         history.versions = kept;
         // Each version is its chunks and one item with its digest.
         Ok(old.values().map(|version| chunks(version.sealed.compressed()) + 1).sum())
