@@ -63,7 +63,7 @@ impl SnapshotStore for MemoryLedger {
 
     async fn store(&self, snapshot: &NewSnapshot<'_>) -> Result<Stored, LedgerError> {
         self.call("store").await?;
-        let NewSnapshot { experience, previous, version, taken_at, sealed, statement } = *snapshot;
+        let NewSnapshot { experience, previous, version, taken_at, sealed, statement, pinned } = *snapshot;
         let bytes = sealed.compressed().len();
         if bytes > MAX_STORED_BYTES {
             return Err(LedgerError::TooLarge { counts: sealed.counts(), bytes, limit: MAX_STORED_BYTES });
