@@ -25,13 +25,5 @@ use crate::Head;
 #[must_use]
 pub fn head(latest: u64) -> Head {
     let (latest, taken_at) = (version(latest), now() - SignedDuration::from_mins(1));
-    Head {
-        latest,
-        digest: Digest::of(b"now"),
-        taken_at,
-        chunks: 1,
-        published: Some(latest),
-        statement: None,
-        pinned: None,
-    }
+    Head { latest, digest: Digest::of(b"now"), taken_at, chunks: 1, published: Some(latest), statement: None }
 }

@@ -473,7 +473,7 @@ mod tests {
     fn foresight(receipts: Vec<Receipt>, kept: Content) -> Foresight {
         let id = receipts[0].organization.clone();
         let organization = pmp_ledger::Organization { receipts, ..pmp_ledger::Organization::unknown(id) };
-        let head = head(42, "2026-11-24T11:59:00Z");
+        let head = head(42);
         let kept = [(head.latest, head.digest, kept)];
         Foresight::new(Some(head), [organization], kept)
     }

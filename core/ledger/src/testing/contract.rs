@@ -4,7 +4,7 @@
 //! A ledger may hold other things already, but nothing of the organizations and experiences that a
 //! function names. All times are whole seconds, as receipts' texts compare them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -71,6 +71,7 @@ pub async fn snapshots(store: &dyn SnapshotStore) {
         taken_at: later(number.cast_signed()),
         sealed,
         statement: None,
+        pinned: None,
     };
     let head = |number: u64, digest, published: Option<u64>, statement: Option<&str>| Head {
         latest: version(number),
@@ -115,8 +116,12 @@ pub async fn snapshots(store: &dyn SnapshotStore) {
     let digests = [(version(1), one.digest()), (version(2), two.digest()), (version(5), three.digest())];
     assert_eq!(store.digests(&of).await.unwrap(), BTreeMap::from(digests));
 
-    assert_eq!(store.prune(&of, version(5), 5).await.unwrap(), 0);
-    assert_eq!(store.prune(&of, version(5), 3).await.unwrap(), 4, "an item with content and one with a digest, each");
+    assert_eq!(store.prune(&of, version(5), 5, &BTreeSet::new()).await.unwrap(), 0);
+    assert_eq!(
+        store.prune(&of, version(5), 3, &BTreeSet::new()).await.unwrap(),
+        4,
+        "an item with content and one with a digest, each"
+    );
     assert!(store.fetch(&of, version(2)).await.is_err_and(absent));
     assert_eq!(store.digests(&of).await.unwrap(), BTreeMap::from([digests[2]]));
     assert_eq!(store.head(&of).await.unwrap(), Some(fifth));

@@ -441,7 +441,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_replaced_where_a_receipt_belongs() {
         let item = |key: &str| Unreadable {
-            organization: OrganizationId::new("o-alpha00000").unwrap(),
+            organization: alpha(),
             key: key.to_owned(),
             problem: "no field".to_owned(),
             found: Some(Found { version: "1e30".to_owned(), digest: None }),

@@ -42,8 +42,7 @@ impl History {
         let (latest, taken_at) = (snapshot.version(), snapshot.taken_at());
         if self.head.as_ref().is_none_or(|head| head.latest <= latest) {
             let (digest, chunks) = (sealed.digest(), chunks(sealed.compressed()));
-            self.head =
-                Some(Head { latest, digest, taken_at, chunks, published: Some(latest), statement: None, pinned: None });
+            self.head = Some(Head { latest, digest, taken_at, chunks, published: Some(latest), statement: None });
         }
         self.versions.insert(latest, Version { sealed, taken_at });
     }
@@ -63,7 +62,7 @@ impl SnapshotStore for MemoryLedger {
 
     async fn store(&self, snapshot: &NewSnapshot<'_>) -> Result<Stored, LedgerError> {
         self.call("store").await?;
-        let NewSnapshot { experience, previous, version, taken_at, sealed, statement, pinned } = *snapshot;
+        let NewSnapshot { experience, previous, version, taken_at, sealed, statement, pinned: _ } = *snapshot;
         let bytes = sealed.compressed().len();
         if bytes > MAX_STORED_BYTES {
             return Err(LedgerError::TooLarge { counts: sealed.counts(), bytes, limit: MAX_STORED_BYTES });
@@ -81,7 +80,6 @@ impl SnapshotStore for MemoryLedger {
             chunks,
             published: history.head.as_ref().and_then(|head| head.published),
             statement: statement.map(str::to_owned),
-            pinned: pinned.cloned(),
         });
         history.versions.insert(version, Version { sealed: sealed.clone(), taken_at });
         Ok(Stored::Won { chunks })
