@@ -385,6 +385,7 @@ mod tests {
         Receipt {
             member_experience: experience(member),
             digest: of(content),
+            received_at: at(0),
             applied: applied.map(|(number, content)| Applied {
                 version: version(number),
                 digest: of(content),
