@@ -94,7 +94,7 @@ async fn a_root_that_nobody_named_is_told_at_once_with_the_way_to_name_it() {
     let ran = scene.hub.with(&machine).run(&["publish"]).await;
     told(
         &ran,
-        "the certificate of `catalog.marketplace.us-east-1.amazonaws.com:443`, through the proxy `http://127.0.0.1:",
+        "the certificate of `dynamodb.us-east-1.amazonaws.com:443`, through the proxy `http://127.0.0.1:",
         "hint: where something in between looks into TLS, name a file with its root: AWS_CA_BUNDLE",
     );
     assert!(ran.stderr.contains("(the roots of SSL_CERT_FILE)"), "{}", ran.stderr);
@@ -164,8 +164,8 @@ async fn a_proxy_that_refuses_or_is_not_there_is_named() {
     let ran = through(&scene.hub, &proxy, &proxy.url()).run(&["publish"]).await;
     told(
         &ran,
-        "(HTTPS_PROXY) refused to connect to `catalog.marketplace.us-east-1.amazonaws.com:443`",
-        "or put `catalog.marketplace.us-east-1.amazonaws.com` into NO_PROXY",
+        "(HTTPS_PROXY) refused to connect to `dynamodb.us-east-1.amazonaws.com:443`",
+        "or put `dynamodb.us-east-1.amazonaws.com` into NO_PROXY",
     );
     let hurried = [("PMP_CONNECT_TIMEOUT", "1s")];
     let gone = through(&scene.hub, &proxy, "http://127.0.0.1:9").with(&hurried).run(&["publish"]).await;

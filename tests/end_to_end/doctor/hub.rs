@@ -219,7 +219,7 @@ async fn products_that_are_to_be_looked_up_for_the_members() {
     hub.json(&["publish"]).await;
     let checkup = Checkup::of(&hub).await;
     let detail = checkup.check("products")["detail"].as_str().unwrap().to_owned();
-    assert!(detail.starts_with("1 product looked up, written down "), "{detail}");
+    assert!(detail.starts_with("1 product looked up, stored "), "{detail}");
     for operation in ["SearchListings", "GetProduct"] {
         let denied =
             FaultRule { operation: Some(operation.into()), ..FaultRule::new(Fault::AccessDenied { message: None }) };

@@ -278,7 +278,7 @@ async fn products_that_are_to_be_looked_up_for_the_filter() {
     checkup.expect("products", "failed", "the hub has not looked up any products", "PMP_PRODUCT_ATTRIBUTES");
     scene.hub.with(&[("PMP_PRODUCT_ATTRIBUTES", "true")]).json(&["publish"]).await;
     let checkup = Checkup::of(&of_hub).await;
-    assert!(detail(&checkup).starts_with("1 product looked up by the hub, written down "), "{}", detail(&checkup));
+    assert!(detail(&checkup).starts_with("1 product looked up by the hub, stored "), "{}", detail(&checkup));
 }
 
 #[tokio::test]
