@@ -14,6 +14,8 @@
 //! states. `tests/model/mutants` changes the functions themselves, and counts which changes the
 //! models and the crates' own tests find.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 mod broken;
 mod decisions;
 mod rollout;

@@ -198,11 +198,8 @@ fn said(organization: &mut Organization, mut item: Item, key: &str, experience: 
 /// The direction in an item, for `organization` or for the fleet. What cannot be understood is no
 /// direction, and never means that there is none (rule 12 of the design).
 pub(crate) fn directed(mut item: Item, experience: &ExperienceId, organization: Option<&OrganizationId>) -> Said {
-    let statement = match item.remove(STATEMENT) {
-        None => None,
-        // One that is no text verifies with no key.
-        Some(statement) => Some(statement.as_s().cloned().unwrap_or_default()),
-    };
+    // A statement that is no text verifies with no key.
+    let statement = item.remove(STATEMENT).map(|statement| statement.as_s().cloned().unwrap_or_default());
     match read::<Direction>(item) {
         Ok(direction) => match direction.problem(experience, organization) {
             None => Said::Directed(Box::new(Directed { direction, statement })),

@@ -71,12 +71,12 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         let (direction, signed) = (directed.direction.clone(), directed.statement.is_some());
         rows.push(Row { direction, signed, not_ours });
     }
-    print(&rows, &found, &config.experience.to_string(), output)?;
+    print(&rows, &found, config.experience.as_ref(), output)?;
     if !args.sign {
         return Ok(Exit::Ok);
     }
     let Some(signing) = &signing else {
-        let error = format!("there is no key to sign with");
+        let error = "there is no key to sign with";
         return Err(Failure::new(error).hint("set PMP_SIGNING_KEY".to_owned()));
     };
     let others: Vec<_> = found.directed.iter().zip(&rows).filter(|(_, row)| row.not_ours.is_some()).collect();
@@ -86,7 +86,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
     }
     let question = format!("Sign {} as shown above?", count(others.len(), "direction"));
     if !args.yes && ask(&question).map_err(|error| Failure::tried("cannot ask", error))? != Some(true) {
-        let error = format!("nothing is signed: nobody agreed");
+        let error = "nothing is signed: nobody agreed";
         return Err(Failure::new(error)
             .hint("for what is listed above: `--sign --yes`".to_owned())
             .exit(Exit::Refused));

@@ -60,7 +60,7 @@ fn in_json(text: &str, path: &[Part]) -> Option<usize> {
     for part in path {
         let next: &RawValue = match part {
             Part::Field(field) => serde_json::from_str::<BTreeMap<String, &RawValue>>(value).ok()?.remove(*field)?,
-            Part::Index(index) => *serde_json::from_str::<Vec<&RawValue>>(value).ok()?.get(*index)?,
+            Part::Index(index) => serde_json::from_str::<Vec<&RawValue>>(value).ok()?.get(*index)?,
         };
         value = next.get();
     }
