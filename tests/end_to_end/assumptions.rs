@@ -285,7 +285,7 @@ async fn filters_decide_alike_where_all_of_them_are_otherwise_at_once() {
     filters_decide_alike(all_otherwise()).await;
 }
 
-/// Every switch, thrown.
+/// Every switch at once, each in its other position.
 #[test]
 fn all_are_otherwise_where_all_are_said_to_be() {
     let otherwise = all_otherwise();

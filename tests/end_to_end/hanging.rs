@@ -8,7 +8,7 @@ use pmp_local_aws::world::{Fault, FaultRule};
 use pmp_tests::{ALPHA_PROD, Agent, Batch, Function, Lists, Scene, eventually, world};
 use serde_json::json;
 
-/// What is promised.
+/// Both programs promise to end within this time (rule 13).
 const STOPS_WITHIN: Duration = Duration::from_secs(10);
 
 /// Every call of this operation hangs.

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 const TRIAL: &str = "exp-trial";
 /// Another, without a policy.
 const OPEN: &str = "exp-hub-open";
-/// Another, archived.
+/// Another experience, which is archived.
 const OLD: &str = "exp-hub-old";
 /// Whose they all are. The hub's account administers for it.
 const OWNER: &str = "111111111110";

@@ -11,7 +11,7 @@ use crate::record::record;
 
 /// Whether a role may do something.
 pub(crate) struct Ask<'a> {
-    /// The role's ARN.
+    /// The ARN of the role that asks.
     pub(crate) role: &'a str,
     pub(crate) action: &'a str,
     pub(crate) resource: &'a str,
@@ -22,7 +22,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) service_control_policies: &'a [Value],
 }
 
-/// Everything is allowed.
+/// A policy that allows every action on every resource.
 pub(crate) fn everything() -> Value {
     json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 }

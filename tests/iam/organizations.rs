@@ -27,7 +27,7 @@ const HUB_PEOPLE: [(&str, &str, &[&str]); 2] = [
 ];
 /// People of alpha's account, by their keys and names.
 const PEOPLE: [(&str, &str); 2] = [("AKIAUSERADA00000", "ada"), ("AKIAUSERBOB00000", "bob")];
-/// Lambda's longest time.
+/// The longest time that Lambda permits a function.
 const TIME: Duration = Duration::from_secs(900);
 
 /// What is tagged in addition to the templates' own tags, and who deploys the spoke.

@@ -102,7 +102,7 @@ impl Fault {
     }
 }
 
-/// When they happen.
+/// The faults of one world, and when they happen.
 #[derive(Debug)]
 pub(crate) struct Faults {
     pub(crate) rng: Rng,

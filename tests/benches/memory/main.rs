@@ -42,16 +42,16 @@ const MIB: f64 = 1024.0 * 1024.0;
 #[derive(Debug, Parser)]
 #[command(name = "memory")]
 struct Cli {
-    /// Member experiences
+    /// How many member experiences there are
     #[arg(long, default_value_t = 100)]
     experiences: usize,
-    /// Products in each
+    /// How many products each of them has
     #[arg(long, default_value_t = 20_000)]
     products: usize,
     /// Fail above this peak, in MiB; with a filter, above this and what two filters may take
     #[arg(long, default_value_t = 256, value_name = "MIB")]
     limit: u32,
-    /// Print JSON
+    /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
     /// A variable for the spoke; repeat for more

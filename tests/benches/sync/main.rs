@@ -56,7 +56,7 @@ struct Cli {
     /// Print the experiences that a catalog elsewhere must hold, as JSON, and do nothing
     #[arg(long)]
     print_world: bool,
-    /// How to print
+    /// The form of the output
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
     /// What cargo passes to benchmarks

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// What sets it going.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trigger {
-    /// `pmp-hub publish`.
+    /// An operator runs `pmp-hub publish`.
     Publish,
     /// A person approves one product in the management experience; the agent `pmp-hub run` sees the
     /// catalog's event.
@@ -21,7 +21,7 @@ pub(crate) enum Trigger {
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
-    /// Member experiences.
+    /// How many member experiences there are.
     pub(crate) members: usize,
     /// Products to allow and to deny, in each of them.
     pub(crate) allow: usize,

@@ -1,4 +1,4 @@
-//! `pmp-hub doctor`.
+//! What `pmp-hub doctor` finds.
 
 use pmp_local_aws::world::{AccessKey, Fault, FaultRule, Role};
 use pmp_tests::{HUB, MANAGEMENT, Scene, world};

@@ -1,4 +1,4 @@
-//! `pmp-spoke doctor`.
+//! What `pmp-spoke doctor` finds.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The catalog's port.
+//! The port of the catalog, with its faults.
 
 use async_trait::async_trait;
 use pmp_catalog::{

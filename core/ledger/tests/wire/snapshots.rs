@@ -1,4 +1,4 @@
-//! The table `Snapshots`.
+//! What is written into the table `Snapshots`, and read from it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The table `SyncTimestamps`.
+//! What is written into the table `SyncTimestamps`, and read from it.
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use crate::stream::{self, PrintError};
 /// Print a completion script for a shell
 #[derive(Debug, Clone, Args)]
 pub struct Completions {
-    /// The shell
+    /// The shell that reads the script
     #[arg(value_enum)]
     shell: Shell,
 }

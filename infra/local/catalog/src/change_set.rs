@@ -1,4 +1,4 @@
-//! A change set: its request, its progress, and its description in answers.
+//! A change set: its request, its progress, its description in answers, and the event at its end.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::CATALOG;
 use super::change_type::Change;
 use super::entity::text_of;
+use super::event::CatalogEvent;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ChangeSet {
@@ -75,6 +76,39 @@ pub enum Outcome {
 }
 
 impl ChangeSet {
+    /// The event that AWS sends when the change set has ended. `account` receives it.
+    pub(super) fn event(&self, account: &str, region: &str, event_id: String, ended: Timestamp) -> CatalogEvent {
+        let outcome = match self.progress {
+            Progress::Failed { .. } => "Failed",
+            Progress::Cancelled { .. } => "Cancelled",
+            Progress::Running { .. } | Progress::Succeeded { .. } => "Succeeded",
+        };
+        // AWS's event holds neither an entity id nor a change type, so a listener must read the
+        // experience again.
+        let mut detail = json!({
+            "requestId": self.request_id,
+            "Catalog": CATALOG,
+            "ChangeSetId": self.id,
+            "StartTime": text_of(self.started),
+            "EndTime": text_of(ended),
+        });
+        if let Some(name) = &self.name {
+            detail["ChangeSetName"] = json!(name);
+        }
+        let event = json!({
+            "version": "0",
+            "id": event_id,
+            "detail-type": format!("Change Set {outcome}"),
+            "source": "aws.marketplacecatalog",
+            "account": account,
+            "time": text_of(ended),
+            "region": region,
+            "resources": [self.arn(region)],
+            "detail": detail,
+        });
+        CatalogEvent { account: account.to_owned(), event }
+    }
+
     /// Whether at least one of its changes has an error.
     pub(super) fn has_errors(&self) -> bool {
         self.changes.iter().any(|change| !change.errors.is_empty())

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::change_set::{ChangeSet, Progress};
 use super::entity::{Entity, ProcurementRequest, text_of};
 use super::{CATALOG, Catalog};
 use pmp_world::EventsOfChanges;
@@ -17,46 +16,6 @@ pub struct CatalogEvent {
     pub account: String,
     /// The whole event, with EventBridge's envelope.
     pub event: Value,
-}
-
-impl CatalogEvent {
-    pub(super) fn of_change_set(
-        change_set: &ChangeSet,
-        account: &str,
-        region: &str,
-        event_id: String,
-        ended: Timestamp,
-    ) -> Self {
-        let outcome = match change_set.progress {
-            Progress::Failed { .. } => "Failed",
-            Progress::Cancelled { .. } => "Cancelled",
-            Progress::Running { .. } | Progress::Succeeded { .. } => "Succeeded",
-        };
-        // AWS's event holds neither an entity id nor a change type, so a listener must read the
-        // experience again.
-        let mut detail = json!({
-            "requestId": change_set.request_id,
-            "Catalog": CATALOG,
-            "ChangeSetId": change_set.id,
-            "StartTime": text_of(change_set.started),
-            "EndTime": text_of(ended),
-        });
-        if let Some(name) = &change_set.name {
-            detail["ChangeSetName"] = json!(name);
-        }
-        let event = json!({
-            "version": "0",
-            "id": event_id,
-            "detail-type": format!("Change Set {outcome}"),
-            "source": "aws.marketplacecatalog",
-            "account": account,
-            "time": text_of(ended),
-            "region": region,
-            "resources": [change_set.arn(region)],
-            "detail": detail,
-        });
-        Self { account: account.to_owned(), event }
-    }
 }
 
 /// The change of a request's status that an event reports.
@@ -150,12 +109,13 @@ impl Catalog {
         }))
     }
 
-    /// The account whose event bus receives the event of a change set.
-    pub(super) fn hears_of(&self, change_set: &ChangeSet) -> String {
-        let starter = &change_set.account;
+    /// The account whose event bus receives the event of a change set that `starter` started.
+    pub(super) fn hears_of_changes_by(&self, starter: &str) -> String {
         match self.settings.assumptions().events_of_changes {
-            EventsOfChanges::Starter => starter.clone(),
-            EventsOfChanges::Owner => self.settings.managers.get(starter).unwrap_or(starter).clone(),
+            EventsOfChanges::Starter => starter.to_owned(),
+            EventsOfChanges::Owner => {
+                self.settings.managers.get(starter).cloned().unwrap_or_else(|| starter.to_owned())
+            }
         }
     }
 }

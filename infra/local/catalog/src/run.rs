@@ -111,9 +111,9 @@ impl Catalog {
 
     /// Stores a change set that has ended, and queues its event.
     fn keep(&mut self, change_set: ChangeSet, ended: Timestamp) {
-        let (event_id, account) = (self.dice.uuid(), self.hears_of(&change_set));
+        let (event_id, account) = (self.dice.uuid(), self.hears_of_changes_by(&change_set.account));
         let region = &self.settings.region;
-        let event = CatalogEvent::of_change_set(&change_set, &account, region, event_id, ended);
+        let event = change_set.event(&account, region, event_id, ended);
         self.change_sets.insert(change_set.id.clone(), change_set);
         self.untold.push(event);
     }
