@@ -26,7 +26,7 @@ use crate::commands::versions::{VersionsArgs, show_versions};
 use crate::commands::wait::{WaitArgs, wait};
 use crate::commands::why::{WhyArgs, why};
 use crate::config::{ConfigArgs, RunSettings};
-use crate::triggers::lambda::HubFunction;
+use crate::lambda::HubFunction;
 use crate::verify::{VerifyArgs, verify_aws};
 
 const EXAMPLES: &str = "Examples:

@@ -11,7 +11,7 @@
 //! - [`cli::main`] decides whether this process is a command or a function. `commands` holds a file
 //!   for each command, and `publish` runs the use case once.
 //! - `triggers::agent` is the loop of `run`: it publishes by schedule and on change events.
-//! - `triggers::lambda` is the function: each invocation is one event.
+//! - `lambda` is the function: each invocation is one event.
 //!
 //! # The folders
 //!
@@ -21,7 +21,8 @@
 //! - `inspect`: what operators ask of the fleet and its history. Each module is pure.
 //! - `render`: what a person sees of rows. Nothing above it knows of a terminal.
 //! - `triggers`: what makes the hub look.
-//! - `commands`, `compose`, `config`: the program, the parts of a hub, and its settings.
+//! - `commands`, `lambda`, `compose`, `config`: the program, the function, the parts of a hub, and
+//!   its settings.
 //! - `filters`: runs members' filters again, in a process of its own, to foresee a publish.
 //! - `confirm`, `signing`, `metrics`: one use case each beside these.
 //! - `verify`: the command that tries AWS's undocumented behaviour.
@@ -41,6 +42,7 @@ mod confirm;
 mod error;
 mod filters;
 mod inspect;
+mod lambda;
 mod metrics;
 mod publish;
 mod render;

@@ -1,7 +1,6 @@
-//! What makes the hub look at the management experience: the schedule of its agent, an event, or an
-//! invocation by AWS Lambda.
+//! What makes the hub look at the management experience: the schedule of its agent, or an event.
+//! The function is `lambda`, which classifies events as the agent does.
 
 pub(crate) mod agent;
 pub(crate) mod event;
 pub(crate) mod event_queue;
-pub(crate) mod lambda;

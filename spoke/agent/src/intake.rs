@@ -5,5 +5,4 @@ pub(crate) mod agent;
 pub(crate) mod backlog;
 pub(crate) mod handler;
 pub(crate) mod inbox;
-pub(crate) mod metrics;
 pub(crate) mod sqs;

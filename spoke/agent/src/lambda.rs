@@ -16,9 +16,9 @@ use crate::config::ConfigArgs;
 use crate::error::sdk;
 use crate::intake::handler::answer;
 use crate::intake::inbox::Received;
-use crate::intake::metrics::Metrics;
 use crate::intake::sqs::SqsInbox;
 use crate::lease::IfHeld;
+use crate::metrics::Metrics;
 use crate::pass::Spoke;
 
 /// A batch of messages, as the [event source mapping] of a queue hands it over: what the spoke
@@ -92,7 +92,7 @@ impl Function for SpokeFunction {
             tracing::error!("something does not answer, and the time is up: all messages of the batch come again");
             return all_again(ids);
         };
-        metrics.emit(&self.spoke, &answer, Some(&invocation.request_id));
+        metrics.emit(&self.spoke, &answer.ended(), Some(&invocation.request_id));
         if let Some(error) = answer.error {
             tracing::error!(error = render(&error), "the pass failed; its messages come again");
         }

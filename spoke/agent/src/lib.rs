@@ -51,6 +51,7 @@ mod identity;
 mod intake;
 mod lambda;
 mod lease;
+mod metrics;
 mod metrics_sink;
 mod mode;
 mod not_obeyed;

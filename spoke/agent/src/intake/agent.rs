@@ -13,8 +13,8 @@ use tokio::time::sleep;
 use crate::error::SpokeError;
 use crate::intake::handler::{Answer, answer};
 use crate::intake::inbox::{BATCH, Inbox, Received};
-use crate::intake::metrics::Metrics;
 use crate::lease::IfHeld;
+use crate::metrics::{Ended, Metrics};
 use crate::pass::Spoke;
 use crate::retry::backoff;
 
@@ -165,7 +165,7 @@ async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
     // A message that arrives meanwhile is not delayed: its own pass waits for the lease.
     let pass = spoke.lease.hold(IfHeld::Leave, stop, work).await?;
     if let Some(metrics) = metrics {
-        metrics.emit(spoke, &Answer { pass, ..Answer::default() }, None);
+        metrics.emit(spoke, &Ended { pass: pass.as_ref(), ..Ended::default() }, None);
     }
     Ok(())
 }
@@ -190,7 +190,7 @@ async fn handle(spoke: &Spoke, inbox: &dyn Inbox, messages: Vec<Received>, stop:
     let metrics = spoke.metrics.as_deref().map(Metrics::begin);
     let answer = answer(spoke, inbox, messages, IfHeld::Wait, stop).await;
     if let Some(metrics) = metrics {
-        metrics.emit(spoke, &answer, None);
+        metrics.emit(spoke, &answer.ended(), None);
     }
     let Answer { settled, error, .. } = answer;
     inbox.delete(&settled).await?;

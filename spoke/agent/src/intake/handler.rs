@@ -20,6 +20,7 @@ use crate::error::SpokeError;
 use crate::intake::backlog::{Backlog, Worth, announced_at, weigh};
 use crate::intake::inbox::{Inbox, Received};
 use crate::lease::IfHeld;
+use crate::metrics::Ended;
 use crate::pass::{PassOutcome, Spoke};
 
 /// How long the messages of a pass are hidden at a time. A spoke that dies leaves them hidden for
@@ -65,6 +66,13 @@ pub(crate) struct Answer {
     pub(crate) announced: Option<Timestamp>,
     /// Why the pass could not begin, or failed as a whole.
     pub(crate) error: Option<SpokeError>,
+}
+
+impl Answer {
+    /// The same, as metrics tell it.
+    pub(crate) fn ended(&self) -> Ended<'_> {
+        Ended { pass: self.pass.as_ref(), announced: self.announced, failed: self.error.is_some() }
+    }
 }
 
 /// What came of acting on messages.

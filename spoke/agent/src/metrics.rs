@@ -1,4 +1,4 @@
-//! The metrics of one run: figures from its answer, written through a port.
+//! The metrics of one run: figures of what came of it, written through a port.
 
 use std::time::Duration;
 
@@ -6,10 +6,20 @@ use jiff::Timestamp;
 use pmp_metrics::{Component, Datum, Metric};
 use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
 
-use crate::intake::handler::Answer;
 use crate::metrics_sink::MetricsSink;
 use crate::pass::tally::Tally;
 use crate::pass::{PassOutcome, Spoke};
+
+/// What came of one run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Ended<'r> {
+    /// The outcome of its pass. `None` where no pass was made.
+    pub(crate) pass: Option<&'r PassOutcome>,
+    /// When the snapshot of the pass was announced. `None` where that is not known.
+    pub(crate) announced: Option<Timestamp>,
+    /// Whether the pass could not begin, or failed as a whole.
+    pub(crate) failed: bool,
+}
 
 /// Collects the figures of one run.
 #[derive(Debug)]
@@ -25,11 +35,11 @@ impl<'a> Metrics<'a> {
         Self { sink, throttled: pmp_aws::throttles() }
     }
 
-    /// The run has ended with `answer`. As a Lambda function, it had the invocation's `request_id`.
-    pub(crate) fn emit(self, spoke: &Spoke, answer: &Answer, request_id: Option<&str>) {
+    /// The run has ended. As a Lambda function, it had the invocation's `request_id`.
+    pub(crate) fn emit(self, spoke: &Spoke, ended: &Ended<'_>, request_id: Option<&str>) {
         let now = spoke.clock.now();
         let throttles = pmp_aws::throttles() - self.throttled;
-        let mut datum = datum(&spoke.management, answer, throttles, now);
+        let mut datum = datum(&spoke.management, ended, throttles, now);
         datum = datum.count_if_known(Metric::StatementSecondsLeft, spoke.trust.seconds_left(now));
         datum = datum.property("organization", &spoke.identity.organization);
         if let Some(request_id) = request_id {
@@ -45,13 +55,12 @@ impl<'a> Metrics<'a> {
 
 /// The figures of a run that ended at `now`. `throttles` counts the answers of AWS that asked to
 /// slow down. Pure.
-fn datum(management: &ExperienceId, answer: &Answer, throttles: usize, now: Timestamp) -> Datum {
-    let datum = Datum::new(Component::Spoke, management)
-        .flag(Metric::Errors, answer.error.is_some())
-        .count(Metric::Throttles, throttles);
-    let Some(PassOutcome { receipts, tally }) = &answer.pass else { return datum };
-    let since = answer.announced.and_then(|at| Duration::try_from(now.duration_since(at)).ok());
-    let complete = answer.pass.as_ref().is_some_and(PassOutcome::is_complete);
+fn datum(management: &ExperienceId, ended: &Ended<'_>, throttles: usize, now: Timestamp) -> Datum {
+    let datum =
+        Datum::new(Component::Spoke, management).flag(Metric::Errors, ended.failed).count(Metric::Throttles, throttles);
+    let Some(PassOutcome { receipts, tally }) = ended.pass else { return datum };
+    let since = ended.announced.and_then(|at| Duration::try_from(now.duration_since(at)).ok());
+    let complete = ended.pass.is_some_and(PassOutcome::is_complete);
     of_pass(datum, receipts, tally).durations(Metric::PublishToReceiptMillis, since.filter(|_| complete))
 }
 
@@ -95,24 +104,24 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::error::SpokeError;
 
     fn receipt(status: ReceiptStatus, filtered: usize) -> Receipt {
         Receipt { filtered, pending: 1, ..testing::receipt(7, status, None) }
     }
 
-    fn told(answer: &Answer) -> Value {
+    fn told(ended: &Ended<'_>) -> Value {
         let now = Timestamp::from_millisecond(10_000).unwrap();
-        let lines = datum(&ExperienceId::new("exp-management").unwrap(), answer, 2, now).lines(now);
+        let lines = datum(&ExperienceId::new("exp-management").unwrap(), ended, 2, now).lines(now);
         let mut told: Value = serde_json::from_str(&lines[0]).unwrap();
         told.as_object_mut().unwrap().remove("_aws");
         told
     }
 
-    fn pass(statuses: &[ReceiptStatus], tally: Tally) -> Answer {
+    /// The figures of a pass whose snapshot was announced six seconds before its end.
+    fn told_of(statuses: &[ReceiptStatus], tally: Tally) -> Value {
         let receipts = statuses.iter().map(|status| receipt(*status, 3)).collect();
         let announced = Timestamp::from_millisecond(4_000).ok();
-        Answer { pass: Some(PassOutcome { receipts, tally }), announced, ..Answer::default() }
+        told(&Ended { pass: Some(&PassOutcome { receipts, tally }), announced, failed: false })
     }
 
     #[test]
@@ -134,7 +143,7 @@ mod tests {
             "QuarantinedProducts": 0, "DriftedProducts": 1, "ExcludedProducts": 12, "FilterMillis": 15,
             "FilterFailures": 1, "PublishToReceiptMillis": 6_000});
         let statuses = [ReceiptStatus::InSync, ReceiptStatus::Held, ReceiptStatus::Failed, ReceiptStatus::Skipped];
-        assert_eq!(told(&pass(&statuses, tally)), expected);
+        assert_eq!(told_of(&statuses, tally), expected);
     }
 
     #[test]
@@ -144,22 +153,21 @@ mod tests {
             ..receipt(ReceiptStatus::Skipped, 0)
         };
         let receipts = vec![observed(2, 1), observed(0, 4), receipt(ReceiptStatus::Skipped, 0)];
-        let answer = Answer { pass: Some(PassOutcome { receipts, tally: Tally::default() }), ..Answer::default() };
-        assert_eq!(told(&answer)["WouldChangeProducts"], 7);
+        let pass = PassOutcome { receipts, tally: Tally::default() };
+        assert_eq!(told(&Ended { pass: Some(&pass), ..Ended::default() })["WouldChangeProducts"], 7);
     }
 
     #[test]
     fn what_is_not_known_is_left_out() {
-        let in_step = told(&pass(&[ReceiptStatus::InSync, ReceiptStatus::Skipped], Tally::default()));
+        let in_step = told_of(&[ReceiptStatus::InSync, ReceiptStatus::Skipped], Tally::default());
         assert_eq!(in_step["Synced"], 1);
         for absent in ["FilterMillis", "ExcludedProducts", "ChangeSetMillis", "WouldChangeProducts"] {
             assert_eq!(in_step.get(absent), None, "{absent}");
         }
-        let stopped = told(&pass(&[ReceiptStatus::Partial], Tally::default()));
+        let stopped = told_of(&[ReceiptStatus::Partial], Tally::default());
         assert_eq!((&stopped["Partial"], &stopped["Synced"]), (&json!(1), &json!(0)));
         assert_eq!(stopped.get("PublishToReceiptMillis"), None, "it has not come to its end");
-        let error = SpokeError::NoSnapshot(ExperienceId::new("exp-management").unwrap());
-        let failed = told(&Answer { error: Some(error), ..Answer::default() });
+        let failed = told(&Ended { failed: true, ..Ended::default() });
         assert_eq!(failed, json!({"Experience": "exp-management", "Component": "spoke", "Errors": 1, "Throttles": 2}));
     }
 }
