@@ -106,11 +106,6 @@ INCIDENTS = {
         sleep 1
         spoke sync
     """,
-    "A wrong approval is everywhere": """
-        person Hub exp-management AllowProductProcurement prod-e
-        hub publish
-        spoke sync
-    """,
     "The snapshot is not trusted": """
         openssl genpkey -algorithm ed25519 -out hub.key
         openssl genpkey -algorithm ed25519 -out other.key
@@ -120,5 +115,10 @@ INCIDENTS = {
         export PMP_SIGNING_KEY=file:hub.key
         hub publish
         export PMP_TRUSTED_KEYS=other.pem
+    """,
+    "A wrong approval is everywhere": """
+        person Hub exp-management AllowProductProcurement prod-e
+        hub publish
+        spoke sync
     """,
 }
