@@ -17,7 +17,7 @@ from moto.core.common_models import CloudFormationModel
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.table import Table
 from moto.events.models import events_backends
-from moto.iam.models import Role
+from moto.iam.models import ManagedPolicy, Role, iam_backends
 from moto.logs.models import LogGroup
 from moto.organizations.models import organizations_backends
 from moto.scheduler.models import scheduler_backends
@@ -354,6 +354,23 @@ def make_role(plain, name, template, account_id, region_name):
     """Without this: a property that AWS::NoValue takes away is there, as nothing."""
     given = {key: value for key, value in template["Properties"].items() if value is not None}
     return plain(name, template | {"Properties": given}, account_id, region_name)
+
+
+@amended(ManagedPolicy)
+def make_managed_policy(plain, name, template, account_id, region_name):
+    """Without this: what AWS::NoValue takes away is there, as nothing: a path, or a statement."""
+    given = {key: value for key, value in template["Properties"].items() if value is not None}
+    document = given["PolicyDocument"]
+    given["PolicyDocument"] = document | {"Statement": [one for one in document["Statement"] if one]}
+    return plain(name, template | {"Properties": given}, account_id, region_name)
+
+
+def delete_managed_policy(_, resource_name, template, account_id, region_name):
+    """Without this: a policy outlives its stack. `resource_name` is its ARN."""
+    iam_backends[account_id]["aws"].delete_policy(resource_name)
+
+
+ManagedPolicy.delete_from_cloudformation_json = classmethod(delete_managed_policy)
 
 
 @amended(Table)
