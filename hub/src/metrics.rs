@@ -83,7 +83,7 @@ impl Spokes {
         let admitted = || view.reports().filter(|report| view.is_admitted(&report.organization.id));
         let seen = || admitted().flat_map(|report| report.organization.signs());
         // A sign of life of a time to come is none.
-        let silent_for = || seen().filter(|seen| !is_ahead(seen.last_seen, now)).map(|seen| silence(&seen, now));
+        let silent_for = || seen().filter(|seen| !is_ahead(seen.last_seen, now)).map(|seen| silence(seen, now));
         let never = admitted().filter(|report| view.roster.is_some() && report.is_empty()).count();
         let receipts = || view.reports().flat_map(|report| &report.organization.receipts);
         let is_believed = |receipt: &&Receipt| view.dispute(receipt, now).is_none();

@@ -18,8 +18,8 @@ pub fn may_replace(stored: Option<&Receipt>, receipt: &Receipt, found: Option<&F
     stored.order() <= receipt.order() || found.is_some_and(is_still)
 }
 
-/// The same for a receipt that is written outside a pass, for which nobody holds the lease: of two
-/// receipts for one version, the one that was taken up later stays.
+/// The same for a receipt of a pass that lost its lease: of two receipts for one version, the one
+/// that was taken up later stays.
 #[must_use]
 pub fn may_replace_late(stored: Option<&Receipt>, receipt: &Receipt) -> bool {
     let Some(stored) = stored else { return true };

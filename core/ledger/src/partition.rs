@@ -146,6 +146,9 @@ pub(crate) fn sort(items: Vec<Item>, experience: &ExperienceId) -> BTreeMap<Orga
         }
     }
     organizations
+        .into_iter()
+        .map(|(id, organization): (_, Organization)| (id, organization.seen_by_either_item()))
+        .collect()
 }
 
 fn concerns(key: &str, of_the_hub: bool, experience: &ExperienceId) -> bool {
@@ -333,9 +336,28 @@ mod tests {
             (2, 1, "spoke#exp-management#only-2")
         );
         // The one that was superseded does not stand, though it wrote for the organization last.
-        let standing: Vec<_> = alpha.signs().into_iter().map(|seen| seen.spoke.unwrap().id).collect();
+        let standing: Vec<_> = alpha.signs().iter().map(|seen| seen.spoke.as_ref().unwrap().id.as_str()).collect();
         assert_eq!(standing, ["all"]);
         assert_eq!(alpha.sign_for(&alpha.receipts[0]).unwrap().spoke.as_ref().unwrap().id, "all");
+    }
+
+    #[test]
+    fn a_spoke_was_seen_last_by_whichever_of_its_two_items_is_newer() {
+        let seen = |item: &str, spoke: &str, at: &str| {
+            json!({"organization": "o-alpha00000", "item": item, "experience": "exp-management", "last_seen": at,
+                "account": "222222222222", "region": "us-east-1", "experiences": 1, "spoke_version": "0.1.0",
+                "spoke": {"id": spoke}})
+        };
+        let last = |of_organization: &str, at: &str| {
+            let alpha = alpha(&[
+                seen("exp-management#", of_organization, at),
+                seen("spoke#exp-management#all", "all", "2026-11-24T12:00:08Z"),
+            ]);
+            alpha.sign_of("all").unwrap().last_seen.to_string()
+        };
+        assert_eq!(last("all", "2026-11-24T13:00:00Z"), "2026-11-24T13:00:00Z");
+        assert_eq!(last("all", "2026-11-24T11:00:00Z"), "2026-11-24T12:00:08Z");
+        assert_eq!(last("only-1", "2026-11-24T13:00:00Z"), "2026-11-24T12:00:08Z", "that one is another's");
     }
 
     #[test]

@@ -265,43 +265,44 @@ impl Organization {
     /// The sign of life of one spoke. If it has written none, the organization's, unless that is
     /// another spoke's.
     #[must_use]
-    pub fn sign_of(&self, spoke: &str) -> Option<OrganizationSeen> {
+    pub fn sign_of(&self, spoke: &str) -> Option<&OrganizationSeen> {
         let by_itself = self.spokes.iter().find(|seen| id_of(seen) == Some(spoke));
-        match by_itself {
-            Some(by_itself) => Some(self.as_seen_last(by_itself)),
-            None => self.seen.clone().filter(|seen| id_of(seen).is_none_or(|id| id == spoke)),
-        }
-    }
-
-    /// A spoke's own sign of life, with the time at which it was last seen. A pass that finds
-    /// nothing to do writes only one of two items: the spoke's own sign of life, or the
-    /// organization's.
-    fn as_seen_last(&self, by_itself: &OrganizationSeen) -> OrganizationSeen {
-        let same = self.seen.as_ref().filter(|seen| id_of(seen).is_some() && id_of(seen) == id_of(by_itself));
-        let last_seen = same.map_or(by_itself.last_seen, |seen| seen.last_seen.max(by_itself.last_seen));
-        OrganizationSeen { last_seen, ..by_itself.clone() }
+        by_itself.or_else(|| self.seen.as_ref().filter(|seen| id_of(seen).is_none_or(|id| id == spoke)))
     }
 
     /// The sign of life of the spoke that wrote this receipt.
     #[must_use]
-    pub fn sign_for(&self, receipt: &Receipt) -> Option<OrganizationSeen> {
+    pub fn sign_for(&self, receipt: &Receipt) -> Option<&OrganizationSeen> {
         match &receipt.owner {
             Some(owner) => self.sign_of(owner),
-            None => self.seen.clone(),
+            None => self.seen.as_ref(),
         }
     }
 
     /// The signs of life that count: those of spokes that no other spoke has superseded, and that
     /// of an older spoke.
     #[must_use]
-    pub fn signs(&self) -> Vec<OrganizationSeen> {
+    pub fn signs(&self) -> Vec<&OrganizationSeen> {
         let stands = |seen: &&OrganizationSeen| seen.spoke.as_ref().is_none_or(|spoke| spoke.superseded_by.is_none());
         let told = |id: &str| self.spokes.iter().any(|seen| id_of(seen) == Some(id));
         let other = self.seen.as_ref().filter(|seen| id_of(seen).is_none_or(|id| !told(id)));
-        let standing = self.spokes.iter().filter(stands).map(|seen| self.as_seen_last(seen));
-        let mut signs: Vec<_> = standing.chain(other.filter(stands).cloned()).collect();
+        let mut signs: Vec<_> = self.spokes.iter().chain(other).filter(stands).collect();
         signs.sort_by(|a, b| id_of(a).cmp(&id_of(b)));
         signs
+    }
+
+    /// The same, where each spoke's own sign of life says when it was seen last by either of two
+    /// items: a pass that finds nothing to do writes only one of them, its own or the
+    /// organization's. For whoever reads the items.
+    pub(crate) fn seen_by_either_item(mut self) -> Self {
+        if let Some(seen) = &self.seen
+            && let Some(id) = id_of(seen)
+        {
+            for own in self.spokes.iter_mut().filter(|own| id_of(own) == Some(id)) {
+                own.last_seen = own.last_seen.max(seen.last_seen);
+            }
+        }
+        self
     }
 }
 

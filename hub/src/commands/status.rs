@@ -158,7 +158,7 @@ fn directions(view: &View) -> serde_json::Value {
 /// When each spoke was last seen, and the number of experiences that it keeps in step.
 fn signs_of_life(view: &View) -> Vec<serde_json::Value> {
     let signs = view.reports().flat_map(|report| report.organization.signs());
-    let sign = |seen: OrganizationSeen| {
+    let sign = |seen: &OrganizationSeen| {
         let spoke = seen.spoke.as_ref();
         json!({"organization": seen.organization, "spoke": spoke.map(|spoke| &spoke.id), "last_seen": seen.last_seen,
             "experiences": seen.experiences, "selected": spoke.and_then(|spoke| spoke.selected.as_ref()),

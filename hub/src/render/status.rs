@@ -163,7 +163,7 @@ pub(crate) fn spokes(view: &View, now: Timestamp) -> Vec<String> {
     const MAX_SPOKES: usize = 10;
     let line = |organization: &Organization| {
         let signs = organization.signs();
-        let one = |seen: &OrganizationSeen| {
+        let one = |seen: &&OrganizationSeen| {
             let which = seen.spoke.as_ref().map_or("one of an earlier release".to_owned(), |it| format!("`{}`", it.id));
             format!("{which} {}, seen {} ago", count(seen.experiences, "experience"), age(seen.last_seen, now))
         };

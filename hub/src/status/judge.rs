@@ -212,7 +212,7 @@ fn judge(
 ) -> (SpokeState, String) {
     let error = || receipt.error.clone().unwrap_or_else(|| "no reason given".to_owned());
     // Whoever wrote it: that another spoke lives says nothing of this one.
-    let alive_at = alive_at(organization.sign_for(receipt).as_ref(), receipt, now);
+    let alive_at = alive_at(organization.sign_for(receipt), receipt, now);
     let silent = (now.duration_since(alive_at) > stale_after).then(|| format!("silent for {}", age(alive_at, now)));
     // Silence does not hide what needs a person: it is told besides.
     let and_silent = |message: String| silent.iter().fold(message, |message, silent| format!("{message}; {silent}"));

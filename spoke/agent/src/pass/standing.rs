@@ -178,7 +178,7 @@ impl Spoke {
     pub(crate) async fn report_needs(&self, needs: &Needs) -> Result<(), LedgerError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
         let beside = self.beside(&before);
-        let life = before.sign_of(&beside.me().id).map_or_else(SignOfLife::default, |seen| SignOfLife {
+        let life = before.sign_of(&beside.me().id).cloned().map_or_else(SignOfLife::default, |seen| SignOfLife {
             experiences: seen.experiences,
             error: seen.error,
             times: seen.change_set_times,
@@ -310,7 +310,7 @@ fn sift(
 ) -> Standing {
     let own = before.spokes.iter().find(|seen| seen.spoke.as_ref().is_some_and(|spoke| spoke.id == beside.me().id));
     let signs = Signs { own: own.cloned(), organization: before.seen.clone() };
-    before.seen = before.sign_of(&beside.me().id);
+    before.seen = before.sign_of(&beside.me().id).cloned();
     let pinned = steering.pin().map(|pin| (pin.version, pin.digest));
     let borne_out = |version: SnapshotVersion, digest: Digest| match version.cmp(&head.latest) {
         _ if pinned == Some((version, digest)) => true,

@@ -219,7 +219,7 @@ impl Spoke {
     pub(crate) async fn report_error(&self, text: String, needs: Option<Needs>) -> Result<(), LedgerError> {
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
         let beside = self.beside(&before);
-        let life = before.sign_of(&beside.me().id).map_or_else(SignOfLife::default, |seen| SignOfLife {
+        let life = before.sign_of(&beside.me().id).cloned().map_or_else(SignOfLife::default, |seen| SignOfLife {
             experiences: seen.experiences,
             error: None,
             times: seen.change_set_times,

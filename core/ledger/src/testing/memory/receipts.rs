@@ -24,12 +24,13 @@ impl Tables {
         let of = |organization: &OrganizationId, under: &ExperienceId| (organization, under) == (id, experience);
         let receipts = self.receipts.iter().filter(|((organization, under, _), _)| of(organization, under));
         let spokes = self.spokes.iter().filter(|((organization, under, _), _)| of(organization, under));
-        Organization {
+        let organization = Organization {
             seen: self.seen.get(&(id.clone(), experience.clone())).cloned(),
             spokes: spokes.map(|(_, seen)| seen.clone()).collect(),
             receipts: receipts.map(|(_, receipt)| receipt.clone()).collect(),
             ..Organization::unknown(id.clone())
-        }
+        };
+        organization.seen_by_either_item()
     }
 
     /// What operators direct for an organization, or for the fleet.

@@ -287,7 +287,7 @@ async fn trust(
 
 /// The items of this spoke alone, if the organization has several.
 fn own(found: &Organization, beside: &Beside) -> Organization {
-    let seen = found.sign_of(&beside.me().id);
+    let seen = found.sign_of(&beside.me().id).cloned();
     let receipts = found.receipts.iter().filter(|receipt| !beside.is_anothers(receipt)).cloned().collect();
     Organization { seen, receipts, ..found.clone() }
 }
