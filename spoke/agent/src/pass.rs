@@ -136,6 +136,11 @@ impl PassOutcome {
     pub fn is_complete(&self) -> bool {
         !self.receipts.iter().any(Receipt::is_unfinished)
     }
+
+    /// How many member experiences the spoke looks after.
+    fn kept(&self) -> usize {
+        self.receipts.iter().filter(|receipt| receipt.is_kept()).count()
+    }
 }
 
 impl Spoke {
@@ -229,16 +234,13 @@ impl Spoke {
             SignOfLife { needs: standing.needs.clone(), disputed: standing.told.clone(), ..SignOfLife::default() };
         let beside = standing.beside.clone();
         let life = SignOfLife { hold: standing.steering.told_hold(self.clock.now()), ..life };
-        let outcome = Box::pin(self.try_sync(standing, snapshot, confirmed, stop)).await.map(|done| done.0);
+        let outcome = Box::pin(self.try_sync(standing, snapshot, confirmed, stop)).await;
         if matches!(outcome, Err(SpokeError::Stopped(_))) {
             // A stop is no failure that the hub should see. The next run reports.
-            return outcome.map(|(pass, _)| pass);
+            return outcome.map(|made| made.pass);
         }
         let life = match &outcome {
-            Ok((PassOutcome { receipts, .. }, times)) => {
-                let kept = receipts.iter().filter(|receipt| receipt.is_kept());
-                SignOfLife { experiences: kept.count(), times: *times, ..life }
-            }
+            Ok(Made { pass, times, .. }) => SignOfLife { experiences: pass.kept(), times: *times, ..life },
             Err(error) => SignOfLife { error: Some(one_line(error)), ..life },
         };
         let report = async {
@@ -252,7 +254,7 @@ impl Spoke {
         match (outcome, seen) {
             (Ok(_), Some(Err(error))) => Err(error.into()),
             (Ok(_), None) => Err(SpokeError::stopped(stop)),
-            (outcome, _) => outcome.map(|(pass, _)| pass),
+            (outcome, _) => outcome.map(|made| made.pass),
         }
     }
 
@@ -314,7 +316,7 @@ impl Spoke {
         snapshot: Arc<Snapshot>,
         confirmed: Option<Confirmed>,
         stop: &Stop,
-    ) -> Result<((PassOutcome, Option<ChangeSetTimes>), Found), SpokeError> {
+    ) -> Result<Made, SpokeError> {
         let times = standing.before.seen.as_ref().and_then(|seen| seen.change_set_times);
         let before = kept(&standing);
         let discovered = discover(self.catalog.as_ref(), &self.management, &self.selection, &before, &self.chance);
@@ -370,17 +372,19 @@ impl Spoke {
         let in_sync = receipts.iter().filter(|receipt| receipt.status == ReceiptStatus::InSync).count();
         tracing::debug!(%version, experiences = receipts.len(), in_sync, "pass done");
         let tally = Tally { change_set_times: pass.engine.seen_times(), ..pass.tally().clone() };
-        let found = if pass.has_news() { Found::Something } else { Found::Nothing };
-        Ok(((PassOutcome { receipts, tally }, pass.engine.times()), found))
+        let (times, has_news) = (pass.engine.times(), pass.has_news());
+        Ok(Made { pass: PassOutcome { receipts, tally }, times, has_news })
     }
 }
 
-/// What a pass that only looks has found to do, or to write down. A pass that changes things always
-/// says `Nothing`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    Nothing,
-    Something,
+/// A pass that came to an end.
+struct Made {
+    pass: PassOutcome,
+    /// How long change sets take, for the next pass.
+    times: Option<ChangeSetTimes>,
+    /// Whether a pass that only looks found something to do or to write down. A pass that changes
+    /// things does both itself.
+    has_news: bool,
 }
 
 /// The organization's sign of life, from this spoke's own: it counts the experiences of the other

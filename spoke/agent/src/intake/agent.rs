@@ -48,24 +48,8 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
             }
             // An idle spoke checks the lease as well: its holder may die, and the holder's message
             // is hidden from every spoke by then.
-            () = spoke.pause_is_over() => {
-                tracing::info!("the pause is over; looking whether something is left to do");
-                let mut looking = Box::pin(look_at_the_ledger(spoke, stop));
-                tokio::select! {
-                    biased;
-                    again = &mut looking => {
-                        look = again;
-                        continue;
-                    }
-                    // The receive is polled meanwhile: an answer that nobody reads would time out.
-                    received = &mut *receive => {
-                        look = looking.await;
-                        received
-                    }
-                }
-            }
-            () = sleep(spoke.lease.look_again_in()) => {
-                let mut looking = Box::pin(look_again(spoke, look, stop));
+            expected = something_expected(spoke, look) => {
+                let mut looking = Box::pin(look_again(spoke, expected, stop));
                 tokio::select! {
                     biased;
                     again = &mut looking => {
@@ -105,6 +89,20 @@ pub async fn run(spoke: &Spoke, inbox: &dyn Inbox, stop: &Stop) {
     }
     let reason = stop.reason().map_or_else(String::new, ToString::to_string);
     tracing::info!(reason, "stopped");
+}
+
+/// Waits until the ledger is to be looked at without a message, because a pause is over, or because
+/// it is time to check the lease. Returns whether something is expected to be left to do: after a
+/// pause, and where an earlier look left something (`left`).
+async fn something_expected(spoke: &Spoke, left: bool) -> bool {
+    tokio::select! {
+        biased;
+        () = spoke.pause_is_over() => {
+            tracing::info!("the pause is over; looking whether something is left to do");
+            true
+        }
+        () = sleep(spoke.lease.look_again_in()) => left,
+    }
 }
 
 /// Reads the ledger where it may say that something is left to do: `expected` says so, or the

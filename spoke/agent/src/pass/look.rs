@@ -15,11 +15,12 @@ use pmp_runtime::Stop;
 use crate::apply::EngineSettings;
 use crate::error::SpokeError;
 use crate::pass::standing::{Sign, SignOfLife, Standing};
-use crate::pass::{Found, PassOutcome, Spoke, with_neighbours};
+use crate::pass::{Made, PassOutcome, Spoke, with_neighbours};
 
 impl Spoke {
-    /// Looks whether every experience is as it was left. `None` where a pass has to be made: there
-    /// is something to change or to write down, or a read failed, which the pass then reports.
+    /// Looks whether every experience is as it was left. `standing` is settled
+    /// ([`Standing::is_settled`]). `None` where a pass has to be made: there is something to change
+    /// or to write down, or a read failed, which the pass then reports.
     ///
     /// # Errors
     /// Where the spoke was told to stop, and where the sign of life could not be written.
@@ -29,21 +30,19 @@ impl Spoke {
         snapshot: Arc<Snapshot>,
         stop: &Stop,
     ) -> Result<Option<PassOutcome>, SpokeError> {
-        if !standing.is_settled(self.mode) {
-            return Ok(None);
-        }
         let looking = Self { engine: EngineSettings { looks_only: true, ..self.engine }, ..self.clone() };
         let looked = Box::pin(looking.try_sync(standing.clone(), snapshot, None, stop)).await;
-        let (pass, times) = match looked {
-            Ok((done, Found::Nothing)) if !stop.is_stopped() => done,
-            Err(error @ SpokeError::Stopped(_)) => return Err(error),
-            Ok(_) | Err(_) if stop.is_stopped() => return Err(SpokeError::stopped(stop)),
-            Ok(_) | Err(_) => return Ok(None),
+        if stop.is_stopped() {
+            return Err(SpokeError::stopped(stop));
+        }
+        let Ok(Made { pass, times, has_news: false }) = looked else { return Ok(None) };
+        let life = SignOfLife {
+            experiences: pass.kept(),
+            times,
+            hold: standing.steering.told_hold(self.clock.now()),
+            disputed: standing.told.clone(),
+            ..SignOfLife::default()
         };
-        let experiences = pass.receipts.iter().filter(|receipt| receipt.is_kept()).count();
-        let disputed = standing.told.clone();
-        let hold = standing.steering.told_hold(self.clock.now());
-        let life = SignOfLife { experiences, times, hold, disputed, ..SignOfLife::default() };
         let write = async {
             // A key that follows another may have signed the head anew.
             self.trust.keep(self.receipts.as_ref(), &self.identity, &self.management).await?;
