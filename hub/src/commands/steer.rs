@@ -1,17 +1,15 @@
 //! `pin`, `unpin`, `pause` and `resume`: what operators direct, for the fleet or for single
 //! organizations.
 
-use std::str::FromStr;
-
 use aws_config::SdkConfig;
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, LedgerError, Reports, SnapshotStore};
 use pmp_protocol::{
     Because, Direction, DirectionChange, LAYOUT_OF_DIRECTIONS, LONGEST_PAUSE, MAX_REASON, OrganizationId,
     SnapshotVersion,
 };
-use pmp_terminal::{Exit, Failure, Output, parse_duration, progress};
+use pmp_terminal::{Exit, Failure, Output, Until, parse_reason, progress, to_the_second};
 use serde_json::json;
 
 use super::announce::announce;
@@ -19,8 +17,7 @@ use super::publish::sentence;
 use super::{Keep, caller};
 use crate::compose;
 use crate::config::{ConfigArgs, SteerConfig};
-use crate::error::HubError;
-use crate::error::sdk;
+use crate::error::{HubError, sdk};
 use crate::publish::{Published, Trigger};
 use crate::signing::Signing;
 use crate::status::fleet::Fleet;
@@ -30,7 +27,7 @@ use crate::steer::Helm;
 #[derive(Debug, Args)]
 struct ReasonArgs {
     /// Why, in a sentence: `status`, `history` and the members' receipts tell it
-    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: String,
     /// Only write it down, and leave it to the hub's next run to reach the spokes
     #[arg(long)]
@@ -92,50 +89,21 @@ pub(crate) struct ResumeArgs {
     why: ReasonArgs,
 }
 
-/// When a pause ends, as a person gives it.
-#[derive(Debug, Clone, Copy)]
-enum Until {
-    In(SignedDuration),
-    At(Timestamp),
+/// The moment at which a pause ends, to the second; why it is none that a pause may last to.
+fn end_of_pause(until: Until, now: Timestamp) -> Result<Timestamp, String> {
+    let at = until.at(now);
+    if at <= now {
+        return Err(format!("{at} is over"));
+    }
+    if at.duration_since(now) > LONGEST_PAUSE {
+        let days = LONGEST_PAUSE.as_hours() / 24;
+        return Err(format!("{at} is more than {days} days from now: what is to stay is a pin"));
+    }
+    Ok(to_the_second(at))
 }
 
-impl FromStr for Until {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(at) = text.parse::<Timestamp>() {
-            return Ok(Self::At(at));
-        }
-        let from_now = parse_duration(text).ok().and_then(|from_now| SignedDuration::try_from(from_now).ok());
-        from_now.map(Self::In).ok_or_else(|| "neither a time from now (2h, 3d), nor a moment".to_owned())
-    }
-}
-
-impl Until {
-    /// The moment, to the second; why it is none that a pause may last to.
-    fn at(self, now: Timestamp) -> Result<Timestamp, String> {
-        let at = match self {
-            Self::In(from_now) => now.checked_add(from_now).unwrap_or(Timestamp::MAX),
-            Self::At(at) => at,
-        };
-        if at <= now {
-            return Err(format!("{at} is over"));
-        }
-        if at.duration_since(now) > LONGEST_PAUSE {
-            let days = LONGEST_PAUSE.as_hours() / 24;
-            return Err(format!("{at} is more than {days} days from now: what is to stay is a pin"));
-        }
-        Ok(Timestamp::from_second(at.as_second()).unwrap_or(at))
-    }
-}
-
-fn parse_reason(text: &str) -> Result<String, String> {
-    let reason = text.trim();
-    match reason.chars().count() {
-        0 => Err("a reason is needed: whoever reads `status` at night asks for it".to_owned()),
-        1..=MAX_REASON => Ok(reason.to_owned()),
-        longer => Err(format!("{longer} characters, and {MAX_REASON} are kept")),
-    }
+fn reason(text: &str) -> Result<String, String> {
+    parse_reason(text, MAX_REASON, "whoever reads `status` at night asks for it")
 }
 
 pub(crate) async fn pin(config: &ConfigArgs, args: &PinArgs, output: Output) -> Result<Exit, Failure> {
@@ -176,7 +144,7 @@ pub(crate) async fn unpin(config: &ConfigArgs, args: &UnpinArgs, output: Output)
 }
 
 pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output) -> Result<Exit, Failure> {
-    let until = args.until.at(compose::clock().now()).map_err(|problem| {
+    let until = end_of_pause(args.until, compose::clock().now()).map_err(|problem| {
         let error = format!("`--until` is no end of a pause: {problem}");
         Failure::new(error).hint("give a time from now, such as `--until 2h`".to_owned())
     })?;
@@ -382,7 +350,7 @@ mod tests {
     #[test]
     fn a_pause_ends_within_thirty_days_from_now() {
         let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
-        let at = |text: &str| text.parse::<Until>().unwrap().at(now).map(|at| at.to_string());
+        let at = |text: &str| end_of_pause(text.parse().unwrap(), now).map(|at| at.to_string());
         assert_eq!(at("2h").unwrap(), "2026-11-24T14:00:00Z");
         assert_eq!(at("30d").unwrap(), "2026-12-24T12:00:00Z");
         assert_eq!(at("2026-11-25T06:00:00+01:00").unwrap(), "2026-11-25T05:00:00Z");
@@ -395,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_a_sentence() {
-        assert_eq!(parse_reason("  an audit ").unwrap(), "an audit");
-        assert!(parse_reason("  ").is_err() && parse_reason(&"x".repeat(MAX_REASON + 1)).is_err());
+        assert_eq!(reason("  an audit ").unwrap(), "an audit");
+        assert!(reason("  ").is_err() && reason(&"x".repeat(MAX_REASON + 1)).is_err());
     }
 }

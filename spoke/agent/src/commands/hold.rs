@@ -1,12 +1,10 @@
 //! `hold` and `unhold`: the member's own "not now". Nothing is changed in this organization for a
 //! while, within the bound that the hub sets.
 
-use std::str::FromStr;
-
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::{ExperienceId, Hold, MAX_REASON, longest_hold};
-use pmp_terminal::{Exit, Failure, Output, parse_duration, progress};
+use pmp_terminal::{Exit, Failure, Output, Until, parse_reason, progress, to_the_second};
 use serde_json::json;
 
 use crate::compose::{Purpose, sdk_and_spoke};
@@ -22,47 +20,12 @@ pub(crate) struct HoldArgs {
     #[arg(long, value_name = "TIME")]
     until: Until,
     /// Why, in a sentence: the hub's `status` and the receipts tell it
-    #[arg(long, value_name = "TEXT", value_parser = parse_reason)]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: String,
 }
 
-/// When a hold ends, as a person gives it.
-#[derive(Debug, Clone, Copy)]
-enum Until {
-    In(SignedDuration),
-    At(Timestamp),
-}
-
-impl FromStr for Until {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(at) = text.parse::<Timestamp>() {
-            return Ok(Self::At(at));
-        }
-        let from_now = parse_duration(text).ok().and_then(|from_now| SignedDuration::try_from(from_now).ok());
-        from_now.map(Self::In).ok_or_else(|| "neither a time from now (2h, 3d), nor a moment".to_owned())
-    }
-}
-
-impl Until {
-    /// The moment, to the second.
-    fn at(self, now: Timestamp) -> Timestamp {
-        let at = match self {
-            Self::In(from_now) => now.checked_add(from_now).unwrap_or(Timestamp::MAX),
-            Self::At(at) => at,
-        };
-        Timestamp::from_second(at.as_second()).unwrap_or(at)
-    }
-}
-
-fn parse_reason(text: &str) -> Result<String, String> {
-    let reason = text.trim();
-    match reason.chars().count() {
-        0 => Err("a reason is needed: the hub's operators see it".to_owned()),
-        1..=MAX_REASON => Ok(reason.to_owned()),
-        longer => Err(format!("{longer} characters, and {MAX_REASON} are kept")),
-    }
+fn reason(text: &str) -> Result<String, String> {
+    parse_reason(text, MAX_REASON, "the hub's operators see it")
 }
 
 async fn spoke(config: &ConfigArgs) -> Result<(Spoke, Steering), Failure> {
@@ -95,7 +58,7 @@ pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -
     let bound = longest_hold(steering.fleet.as_ref());
     let wanted = Hold {
         experience: ExperienceId::clone(&spoke.management),
-        until: args.until.at(now),
+        until: to_the_second(args.until.at(now)),
         by: spoke.identity.caller.clone(),
         at: now,
         reason: args.reason.clone(),
