@@ -98,7 +98,7 @@ impl Hint for SigningError {
             Self::Unreadable { .. } => Some("check PMP_SIGNING_KEY and the file's permissions".to_owned()),
             Self::File { .. } => Some("make one with `openssl genpkey -algorithm ed25519 -out FILE`".to_owned()),
             Self::NotVerified(_) => {
-                Some("nothing was published; use another key, and tell whoever keeps this one".to_owned())
+                Some("nothing was published; use another key, and tell the owner of this key".to_owned())
             }
         }
     }

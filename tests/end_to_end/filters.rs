@@ -45,7 +45,7 @@ async fn a_filter_excludes_by_id_and_by_label() {
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-x"]));
 
     let status = scene.hub.run(&["status", "--all"]).await;
-    assert!(status.stdout.contains("2 dropped by filter `exclude-products@"), "{}", status.stdout);
+    assert!(status.stdout.contains("2 filtered by `exclude-products@"), "{}", status.stdout);
     assert!(status.stdout.contains(", 1 of them: the id is in exclude_ids"), "{}", status.stdout);
 }
 

@@ -54,6 +54,7 @@ mod standing;
 mod steering;
 mod stopping;
 mod syncing;
+mod twelve_questions;
 mod verify_aws;
 mod waiting;
 mod whole_fleet;

@@ -142,19 +142,19 @@ async fn in_one_organization_the_whole_chain_is_told() {
             ("member", "receipt")
         ]
     );
-    assert!(steps[2].2.starts_with("taken away by `exclude-ids@"), "{steps:?}");
+    assert!(steps[2].2.starts_with("filtered by `exclude-ids@"), "{steps:?}");
     assert_eq!(steps[3].2, "not approved since snapshot 1, or before");
     assert!(steps[4].2.contains("allowed"), "{steps:?}");
-    assert_eq!(steps[5].2, "partial at 1; the ledger bears it out");
+    assert_eq!(steps[5].2, "partial at 1; the ledger confirms it");
 
-    // It is taken away where it was approved: the plan that did so is told, and later ones had
+    // It is filtered where it was approved: the plan that did so is told, and later ones had
     // nothing to do.
     scene.hub_account.approve(MANAGEMENT, &["prod-late"]).await;
     hub.json(&["publish"]).await;
     let changed = excluding(&scene, "prod-a");
     assert_eq!(changed.run(&["sync"]).await.code, 1);
     let steps = chain(&hub.json(&["why", "prod-a", "--org", ALPHA]).await, ALPHA_DEV);
-    assert_eq!((steps[3].2.as_str(), steps[5].2.as_str()), ("deny", "partial at 2; the ledger bears it out"));
+    assert_eq!((steps[3].2.as_str(), steps[5].2.as_str()), ("deny", "partial at 2; the ledger confirms it"));
     assert!(steps[4].2.ends_with("1 denied"), "{steps:?}");
     let steps = chain(&hub.json(&["why", "prod-a", "--org", ALPHA, "--at", "1"]).await, ALPHA_DEV);
     assert!(steps[2].2.starts_with("kept by `exclude-ids@"), "{steps:?}");

@@ -207,7 +207,7 @@ async fn signing(sdk: &SdkConfig, key: &SigningKey, experience: Option<&Experien
             }
         }
         Ok((public, _)) => {
-            let fix = "use another key, and tell whoever keeps this one".to_owned();
+            let fix = "use another key, and tell the owner of this key".to_owned();
             finding.fail(format!("the public key {} does not verify what the key signs", public.id().short()), fix)
         }
         Err(error) => told(finding, &HubError::Sign(error).into()),

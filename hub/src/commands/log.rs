@@ -161,7 +161,7 @@ fn message(row: &Row) -> String {
     let number = |number: usize, what: &str| (number > 0).then(|| format!("{number} {what}"));
     let filtered = filter
         .as_ref()
-        .and_then(|filter| number(*filtered, &format!("dropped by `{}@{}`", filter.name, filter.digest.short())));
+        .and_then(|filter| number(*filtered, &format!("filtered by `{}@{}`", filter.name, filter.digest.short())));
     let parts = [
         row.disputed.clone(),
         error.clone(),

@@ -176,7 +176,7 @@ fn stance(listed: Option<Listed>, grounds: &[Ground], filter: Option<&FilterIden
     let by = filter.map(|filter| format!("`{}@{}`: ", filter.name, filter.digest.short())).unwrap_or_default();
     if let Some(aside) = of(&[GroundKind::Deferred]) {
         let wanted = match (filtered, listed) {
-            (Some(filtered), _) => format!("; to be taken away by {by}{}", reason(filtered)),
+            (Some(filtered), _) => format!("; to be filtered by {by}{}", reason(filtered)),
             (None, Some(Listed::Approved) | None) => String::new(),
             (None, Some(Listed::Rejected)) => "; to be rejected".to_owned(),
         };

@@ -294,7 +294,7 @@ impl View {
         receipts.flat_map(claims).any(|(version, _)| version < head.latest)
     }
 
-    /// Why a receipt is not believed; none where the ledger bears it out (rule 10). Admission comes
+    /// Why a receipt is not believed; none where the ledger confirms it (rule 10). Admission comes
     /// first: what a stranger wrote is not looked at any further.
     pub(crate) fn dispute(&self, receipt: &Receipt, now: Timestamp) -> Option<String> {
         if !self.is_admitted(&receipt.organization) {

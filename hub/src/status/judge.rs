@@ -356,7 +356,7 @@ fn synced_message(receipt: &Receipt) -> String {
         let why = receipt.filtered_for.first().and_then(|most| Some((most.products, most.reason.as_deref()?)));
         let why = why.map(|(products, reason)| format!(", {products} of them: {reason}")).unwrap_or_default();
         let (name, digest) = (&filter.name, filter.digest.short());
-        parts.push(format!("{} dropped by filter `{name}@{digest}`{why}", receipt.filtered));
+        parts.push(format!("{} filtered by `{name}@{digest}`{why}", receipt.filtered));
     }
     if !receipt.deferred.is_empty() {
         parts.push(format!("{} set aside", receipt.deferred.len()));

@@ -90,7 +90,7 @@ pub(crate) fn chain(
             let at = receipt.applied_at.unwrap_or(receipt.received_at);
             let checked = match view.dispute(receipt, now) {
                 Some(reason) => format!("disputed: {reason}"),
-                None => "the ledger bears it out".to_owned(),
+                None => "the ledger confirms it".to_owned(),
             };
             chain.push(Some(at), "member", "receipt", format!("{} at {}; {checked}", receipt.status, receipt.version));
         }
@@ -111,7 +111,7 @@ fn filter(entry: &JournalEntry, said: &Said) -> String {
     let Some(filter) = entry.filter.as_deref() else { return "no filter".to_owned() };
     let by = format!("`{}@{}`", filter.name, filter.digest.short());
     match said.stance {
-        super::Stance::Filtered => format!("taken away by {}", said.why),
+        super::Stance::Filtered => format!("filtered by {}", said.why),
         super::Stance::Approved => format!("kept by {by}"),
         super::Stance::Deferred => format!("set aside: {}", said.why),
         _ => format!("{by} is asked of approved products alone"),

@@ -98,8 +98,8 @@ impl Scene {
         self.management.rejected.insert(retiree.id.clone());
     }
 
-    /// How many of the approved products a member's filter drops now.
-    pub(super) fn dropped(&self, member: &Member) -> usize {
+    /// How many of the approved products a member's filter keeps out now.
+    pub(super) fn filtered(&self, member: &Member) -> usize {
         self.management.approved.iter().filter(|id| !self.keeps(member, id)).count()
     }
 
@@ -163,9 +163,9 @@ fn borealis(products: &Selection) -> Option<Member> {
     let filter = FilterSettings { ids: ids(&products.excluded), labels: [EXCLUDED_LABEL.to_owned()].into() };
     let quarter = products.approved.len() / 4;
     let kept = |product: &&Product| filter.keeps(&product.id, &product.labels);
-    let dropped = |product: &&Product| !kept(product);
+    let filtered = |product: &&Product| !kept(product);
     let start = products.approved.iter().filter(kept).take(quarter);
-    let approved = ids(start.chain(products.approved.iter().filter(dropped).take(quarter / 5)));
+    let approved = ids(start.chain(products.approved.iter().filter(filtered).take(quarter / 5)));
     let old = Lists { approved: ids(products.strangers.iter().take(3)), rejected: ids(&products.excluded) };
     Some(Member {
         name: "borealis",

@@ -52,7 +52,7 @@ pub(super) async fn play(args: &Demo, stage: &mut Stage, screen: &Screen) -> Res
     let (approved, rejected) = (stage.scene.management.approved.len(), stage.scene.management.rejected.len());
     let first_sync = first_sync(args, stage, screen, began).await?;
     let (change_sets, dropped) =
-        (change_sets(stage).await?, stage.scene.members.iter().map(|m| stage.scene.dropped(m)).sum());
+        (change_sets(stage).await?, stage.scene.members.iter().map(|m| stage.scene.filtered(m)).sum());
     let change = change(args, stage, screen).await?;
     show_status(stage, screen).await?;
     let untouched = untouched(stage).await?;
@@ -85,8 +85,8 @@ async fn first_sync(args: &Demo, stage: &mut Stage, screen: &Screen, began: Inst
     let patience = BASE_PATIENCE + per_change_set * u32::from(args.products).div_ceil(BATCH);
     watch(stage, screen, began, patience, |stage, member, experience| {
         let (approved, rejected) = (experience.expected.approved.len(), experience.expected.rejected.len());
-        let filtered = match (&member.filter, stage.scene.dropped(member)) {
-            (Some(_), dropped) => format!("; {dropped} dropped by its filter"),
+        let filtered = match (&member.filter, stage.scene.filtered(member)) {
+            (Some(_), filtered) => format!("; {filtered} filtered"),
             (None, _) => String::new(),
         };
         format!("{approved} approved, {rejected} rejected{filtered}")
@@ -114,7 +114,7 @@ async fn change(args: &Demo, stage: &mut Stage, screen: &Screen) -> Result<Durat
     watch(stage, screen, began, patience, |stage, member, _| {
         let arrived = newcomers.iter().filter(|newcomer| stage.scene.keeps(member, &newcomer.id)).count();
         let missing = newcomers.iter().find(|newcomer| !stage.scene.keeps(member, &newcomer.id));
-        let missing = missing.map(|product| format!("; its filter drops {}", short(&product.name, 28)));
+        let missing = missing.map(|product| format!("; its filter keeps out {}", short(&product.name, 28)));
         format!("{arrived} approved, 1 rejected{}", missing.unwrap_or_default())
     })
     .await

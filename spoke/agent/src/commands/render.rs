@@ -33,10 +33,10 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
         lines.push(format!("# {}{name}", preview.experience));
         lines.extend(preview.filter.as_ref().and_then(filter));
         match &preview.outcome {
-            Planned::Plan { report, filtered: dropped, policy_resource_requests, change_sets: sets } => {
+            Planned::Plan { report, filtered: here, policy_resource_requests, change_sets: sets } => {
                 allow += report.count(Step::Allow);
                 deny += report.count(Step::Deny);
-                filtered += dropped;
+                filtered += here;
                 change_sets += sets;
                 lines.extend(entries(report, wide));
                 if let Some(requests) = policy_resource_requests {
@@ -49,13 +49,13 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
                 planned += 1;
                 let not_applied = count_deferred(report) + preview.left_alone.len();
                 otherwise += not_applied;
-                let dropped = if *dropped == 0 { String::new() } else { format!(" ({dropped} dropped by filter)") };
+                let here = if *here == 0 { String::new() } else { format!(" ({here} filtered)") };
                 if *sets == 0 && not_applied > 0 {
-                    lines.push(format!("  No changes now. {}{dropped}.", not_wholly(not_applied, snapshot.version())));
+                    lines.push(format!("  No changes now. {}{here}.", not_wholly(not_applied, snapshot.version())));
                 } else if *sets == 0 {
-                    lines.push(format!("  No changes. It matches snapshot {}{dropped}.", snapshot.version()));
+                    lines.push(format!("  No changes. It matches snapshot {}{here}.", snapshot.version()));
                 } else {
-                    lines.push(format!("  {} unchanged{dropped}; {}.", report.unchanged, count(*sets, "change set")));
+                    lines.push(format!("  {} unchanged{here}; {}.", report.unchanged, count(*sets, "change set")));
                 }
             }
             Planned::Held { reason, report } => {
@@ -87,7 +87,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
         return lines;
     }
     let mut last = format!(
-        "Plan for snapshot {} ({}): {allow} to allow, {deny} to deny, {filtered} dropped by filter; {}.",
+        "Plan for snapshot {} ({}): {allow} to allow, {deny} to deny, {filtered} filtered; {}.",
         snapshot.version(),
         snapshot.digest().short(),
         count(change_sets, "change set")
@@ -191,7 +191,7 @@ pub(crate) fn color(status: ReceiptStatus) -> Color {
 /// The receipts of a pass. A receipt counts all passes for a snapshot; the table shows this pass
 /// only.
 pub(crate) fn receipts(pass: &PassOutcome) -> Table {
-    let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "DROPPED", "MESSAGE"]);
+    let mut table = Table::new(&["EXPERIENCE", "STATUS", "ALLOWED", "DENIED", "PENDING", "FILTERED", "MESSAGE"]);
     for receipt in &pass.receipts {
         let done = pass.tally.done.get(&receipt.member_experience).copied();
         let idle = done.is_none() && receipt.status == ReceiptStatus::InSync;

@@ -184,7 +184,7 @@ fn rank(it: &Standpoint, in_force: SnapshotVersion) -> usize {
 fn table(standpoints: &[Standpoint], output: Output, now: Timestamp) -> (Table, Option<String>) {
     let wide = output.format == OutputFormat::Wide;
     let mut header = vec!["EXPERIENCE", "STATUS", "VERSION", "SINCE", "PENDING"];
-    header.extend(wide.then_some("DROPPED"));
+    header.extend(wide.then_some("FILTERED"));
     header.push("MESSAGE");
     let mut table = Table::new(&header);
     let shown = if wide { standpoints.len() } else { standpoints.len().min(ROWS) };
