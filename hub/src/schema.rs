@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use pmp_protocol::schema::DateTime;
 use pmp_protocol::{
-    AccountId, Digest, Direction, ExperienceId, FilterIdentity, HeadMark, Hold, Note, OrganizationId, ResourceRequests,
-    SnapshotVersion,
+    AccountId, Digest, Direction, ExperienceId, FilterIdentity, HeadMark, Hold, NamedProduct, Note, OrganizationId,
+    ResourceRequests, SnapshotVersion,
 };
 use pmp_terminal::SCHEMA_VERSION;
 use schemars::generate::SchemaSettings;
@@ -26,7 +26,6 @@ use crate::inspect::plan::{FilteredCase, ProductsFrom};
 use crate::inspect::versions::VersionRow;
 use crate::inspect::why::chain::Step;
 use crate::inspect::why::{Answer, Group};
-use crate::status::named::NamedProduct;
 use crate::status::{SpokeState, SpokeStatus};
 
 /// What every document has besides: which version of these schemas it follows.

@@ -59,6 +59,23 @@ fn key(item: &str) -> std::collections::HashMap<String, AttributeValue> {
     [("experience".to_owned(), text(MANAGEMENT)), ("item".to_owned(), text(item))].into()
 }
 
+#[tokio::test]
+async fn a_members_plan_names_the_products_that_the_hub_looked_up() {
+    let scene = Scene::start(two_vendors(&["prod-acme", "prod-unknown"])).await;
+    scene.hub.json(&["publish"]).await;
+    // Names are a help: a hub that looks nothing up has none.
+    let plan = scene.spoke.run(&["plan"]).await;
+    assert!(plan.stdout.contains("  + allow  prod-acme     "), "{}", plan.stdout);
+    assert_eq!(scene.spoke.json(&["plan"]).await["names"], json!([]));
+
+    scene.hub.with(&[LOOK_UP]).json(&["publish"]).await;
+    let plan = scene.spoke.run(&["plan"]).await;
+    assert!(plan.stdout.contains("  + allow  The product prod-acme · Acme Corp (prod-acme)"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("  + allow  prod-unknown  "), "{}", plan.stdout);
+    let names = &scene.spoke.json(&["plan"]).await["names"];
+    assert_eq!(names, &json!([{"id": "prod-acme", "name": "The product prod-acme", "vendor": "Acme Corp"}]));
+}
+
 // Whoever runs it sees the figures that the documents give.
 #[allow(clippy::print_stdout)]
 #[tokio::test]

@@ -151,6 +151,12 @@ pub trait AnswerStore: Debug + Send + Sync {
     /// Reads the answers that `head` names, whole and verified (rule 0).
     async fn fetch(&self, experience: &ExperienceId, head: &AnswersHead) -> Result<Answers, LedgerError>;
 
+    /// The newest answers, and when they were stored. `None` if the hub never stored any.
+    async fn newest(&self, experience: &ExperienceId) -> Result<Option<(Answers, Timestamp)>, LedgerError> {
+        let Some(head) = self.latest(experience).await? else { return Ok(None) };
+        Ok(Some((self.fetch(experience, &head).await?, head.at)))
+    }
+
     /// Stores answers as the newest, all of them or nothing. For the hub.
     async fn store(&self, answers: &Answers, at: Timestamp) -> Result<AnswersHead, LedgerError>;
 }

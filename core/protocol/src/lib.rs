@@ -24,6 +24,7 @@ mod journal;
 mod mark;
 mod member;
 mod message;
+mod named;
 mod outcome;
 mod plain;
 mod receipt;
@@ -59,6 +60,7 @@ pub use journal::{DecisionJournal, JournalEntry, JournalError, Listings, MAX_JOU
 pub use mark::HeadMark;
 pub use member::{ManagementId, MemberId};
 pub use message::{Body, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
+pub use named::NamedProduct;
 pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{

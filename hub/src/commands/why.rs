@@ -8,7 +8,9 @@ use clap::Args;
 use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_ledger::{DynamoRecords, DynamoSnapshots, Extent, Journals, Outcomes, RecordStore, SnapshotStore};
-use pmp_protocol::{DecisionJournal, ExperienceId, OrganizationId, PlainText, ProductId, SnapshotVersion};
+use pmp_protocol::{
+    DecisionJournal, ExperienceId, NamedProduct, OrganizationId, PlainText, ProductId, SnapshotVersion,
+};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, progress};
 use serde_json::json;
 
@@ -22,7 +24,7 @@ use crate::inspect::why::chain::{Chain, Step, chain};
 use crate::inspect::why::{Answer, Group, Known, Moment, answers, depth, groups, summary};
 use crate::render::status as shown;
 use crate::status::fleet::{Fleet, Looked, View};
-use crate::status::named::{Meant, NamedProduct, Names};
+use crate::status::named::{Meant, Names};
 
 /// The width of a screen, and the lines of it that other output takes.
 const WIDTH: usize = 80;

@@ -17,7 +17,8 @@ use pmp_ledger::{Head, Organization, Report};
 use pmp_plan::{GuardRails, Lately};
 use pmp_protocol::deciding::{Answered, Ask};
 use pmp_protocol::{
-    Content, Digest, ExperienceId, FilterIdentity, OrganizationId, ProductId, Receipt, SnapshotVersion, Verdict,
+    Content, Digest, ExperienceId, FilterIdentity, NamedProduct, OrganizationId, ProductId, Receipt, SnapshotVersion,
+    Verdict,
 };
 use serde::Serialize;
 
@@ -26,7 +27,7 @@ pub use self::outlook::Outlook;
 use self::inquiry::{Foreseen, Inquiry, Outlooks, Supply};
 use self::moves::{Case, Moves, MovesOfAll};
 use crate::status::fleet::{Looked, View};
-use crate::status::named::{NamedProduct, Names};
+use crate::status::named::Names;
 
 /// The time for which spokes count removals by default, for their guard rails.
 const GUARD_WINDOW: SignedDuration = SignedDuration::from_hours(24);

@@ -5,58 +5,14 @@ use std::collections::BTreeSet;
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use pmp_ledger::{AnswerStore, DynamoAnswers, TableName};
-use pmp_protocol::{Answers, ExperienceId, PlainText, ProductAttributes, ProductId, alike};
-use serde::Serialize;
+use pmp_protocol::{Answers, ExperienceId, NamedProduct, ProductAttributes, ProductId, alike};
 
-/// The longest name, and the longest vendor, that is shown.
-const MAX_NAME: usize = 60;
 /// The most products that may have been meant.
 const MAX_MEANT: usize = 3;
 
 /// What is known of products, and since when; since never where nothing is.
 #[derive(Debug, Clone)]
 pub(crate) struct Names(Answers, Option<Timestamp>);
-
-/// A product, with what is known of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct NamedProduct {
-    /// Id of the product.
-    pub(crate) id: ProductId,
-    /// Its name, as AWS Marketplace shows it; none where that is not known.
-    pub(crate) name: Option<String>,
-    /// Its vendor, as AWS Marketplace shows it; none where that is not known.
-    pub(crate) vendor: Option<String>,
-}
-
-impl NamedProduct {
-    /// `Port Scanner · Example Security (prod-…)`; the id alone where nothing is known.
-    pub(crate) fn label(&self) -> String {
-        let known = self.known();
-        if known.is_empty() { self.id.to_string() } else { format!("{known} ({})", self.id) }
-    }
-
-    /// The same in at most `width` columns, where the id leaves room for more than itself: the
-    /// names give way, the id does not. A character takes no more columns than bytes.
-    pub(crate) fn label_within(&self, width: usize) -> String {
-        /// Of fewer bytes a name says nothing.
-        const SHORTEST: usize = 8;
-        let known = self.known();
-        let room = width.saturating_sub(self.id.as_str().len() + " ()".len());
-        if known.is_empty() || room < SHORTEST {
-            return self.id.to_string();
-        }
-        format!("{} ({})", PlainText::bounded(&known, room), self.id)
-    }
-
-    /// Its name and its vendor, as far as they are known. Vendors choose both, so they are made
-    /// harmless (rule 14).
-    fn known(&self) -> String {
-        let short = |text: &String| PlainText::bounded(text, MAX_NAME).to_string();
-        let parts: Vec<_> = [&self.name, &self.vendor].into_iter().flatten().map(short).collect();
-        parts.join(" · ")
-    }
-}
 
 /// What a person may have meant by a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,12 +29,8 @@ impl Names {
     /// What the hub looked up; nothing where it did not, or where that cannot be read: names are a
     /// help, and no more.
     pub(crate) async fn read(sdk: &SdkConfig, table: &TableName, experience: &ExperienceId) -> Self {
-        let answers = DynamoAnswers::new(sdk, table.clone());
-        let found = async {
-            let head = answers.latest(experience).await.ok()??;
-            Some(Self(answers.fetch(experience, &head).await.ok()?, Some(head.at)))
-        };
-        found.await.unwrap_or_else(|| Self(Answers::none(experience.clone()), None))
+        let found = DynamoAnswers::new(sdk, table.clone()).newest(experience).await.ok().flatten();
+        found.map_or_else(|| Self(Answers::none(experience.clone()), None), |(answers, at)| Self(answers, Some(at)))
     }
 
     /// All answers, and when they were written down. `None` where there are none.
@@ -93,23 +45,17 @@ impl Names {
     }
 
     fn attributes(&self, product: &ProductId) -> Option<&ProductAttributes> {
-        self.0.products.get(product)?.attributes.as_ref()
+        self.0.attributes(product)
     }
 
     /// The product with what is known of it.
     pub(crate) fn of(&self, product: &ProductId) -> NamedProduct {
-        let known = self.attributes(product);
-        NamedProduct {
-            id: product.clone(),
-            name: known.and_then(|known| known.name.clone()),
-            vendor: known.and_then(|known| known.manufacturer.clone()),
-        }
+        self.0.named(product)
     }
 
     /// Those of `products` of which anything is known, each once.
     pub(crate) fn of_known<'a>(&self, products: impl Iterator<Item = &'a ProductId>) -> Vec<NamedProduct> {
-        let products: BTreeSet<_> = products.filter(|id| self.attributes(id).is_some()).collect();
-        products.into_iter().map(|id| self.of(id)).collect()
+        self.0.named_of(products)
     }
 
     /// What is meant by `text`: an id among `listed` or looked up, or a name.
@@ -190,16 +136,5 @@ mod tests {
         let hostile = names.of(&id("prod-hostile")).label();
         assert_eq!(hostile, "Port\u{fffd}[2J Knocker · Example Security (prod-hostile)");
         assert_eq!(names.of(&id("prod-zzz")).label(), "prod-zzz");
-    }
-
-    #[test]
-    fn where_there_is_little_room_the_names_give_way_to_the_id() {
-        let scanner = names().of(&id("prod-scanner"));
-        assert_eq!(scanner.label_within(80), scanner.label());
-        let narrow = scanner.label_within(40);
-        assert!(narrow.starts_with("Port Scanner") && narrow.ends_with(" (prod-scanner)"), "{narrow}");
-        assert!(narrow.len() <= 40, "{narrow}");
-        assert_eq!(scanner.label_within(20), "prod-scanner");
-        assert_eq!(names().of(&id("prod-zzz")).label_within(80), "prod-zzz");
     }
 }

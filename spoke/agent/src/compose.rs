@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use pmp_catalog::SdkCatalog;
-use pmp_ledger::{DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
+use pmp_ledger::{DynamoAnswers, DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
 use pmp_protocol::{ManagementId, one_line};
 use pmp_runtime::{Chance, Clock, Stop, SystemChance, SystemClock};
 use pmp_terminal::{Failure, stop_on_signal};
@@ -52,6 +52,7 @@ pub(crate) async fn spoke(
     let mut spoke = Spoke {
         catalog: catalog.clone(),
         snapshots: Arc::new(DynamoSnapshots::new(&hub, config.snapshots.clone())),
+        answers: Some(Arc::new(DynamoAnswers::new(&hub, config.snapshots.clone()))),
         receipts: Arc::new(DynamoReceipts::new(&hub, config.timestamps.clone())),
         identity,
         management: ManagementId::new(config.experience.clone()),

@@ -33,7 +33,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pmp_catalog::{Catalog, ChangeHistory};
 use pmp_filter_host::{Filter, Limits};
-use pmp_ledger::{LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
+use pmp_ledger::{AnswerStore, LeaseStore, LeaseTerm, LedgerError, ReceiptStore, SnapshotStore};
 use pmp_plan::GuardRails;
 use pmp_protocol::{
     ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LAYOUT_OF_CONFIRMATIONS, LEDGER_LAYOUT, ManagementId,
@@ -75,6 +75,8 @@ pub struct Spoke {
     pub catalog: Arc<dyn Catalog>,
     /// Where the hub's snapshots are read.
     pub snapshots: Arc<dyn SnapshotStore>,
+    /// What the hub looked up of products, for their names. `None` where nobody is shown any.
+    pub(crate) answers: Option<Arc<dyn AnswerStore>>,
     /// The hub's table of receipts.
     pub receipts: Arc<dyn ReceiptStore>,
     /// The organization, account and region that this spoke works in.
@@ -163,6 +165,7 @@ impl Spoke {
         Self {
             catalog,
             snapshots,
+            answers: None,
             receipts,
             identity,
             management: ManagementId::new(management),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use pmp_protocol::{Snapshot, SnapshotVersion};
+use pmp_protocol::{Answers, Snapshot, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
 
@@ -38,12 +38,15 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
     let standing = spoke.standing().await?;
     let snapshot = Arc::new(snapshot(&spoke, &standing, args.version).await?);
     let previews = spoke.preview(&standing, &snapshot).await?;
+    let names = names(&spoke).await;
     if output.is_table() {
-        output.lines(render::previews(&previews, &snapshot, output.format == OutputFormat::Wide))?;
+        output.lines(render::previews(&previews, &snapshot, &names, output.format == OutputFormat::Wide))?;
     } else {
         let Previews { experiences, warnings } = &previews;
-        let mut document =
-            json!({"version": snapshot.version(), "digest": snapshot.digest(), "experiences": experiences});
+        let names = names.named_of(previews.products());
+        let mut document = json!({
+            "version": snapshot.version(), "digest": snapshot.digest(), "experiences": experiences, "names": names,
+        });
         if !warnings.is_empty() {
             document["warnings"] = json!(warnings);
         }
@@ -63,6 +66,15 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
     } else {
         Ok(Exit::Ok)
     }
+}
+
+/// What the hub looked up of products; nothing where it did not, or where that cannot be read:
+/// names are a help, and no more.
+async fn names(spoke: &Spoke) -> Answers {
+    let none = || Answers::none((*spoke.management).clone());
+    let Some(answers) = &spoke.answers else { return none() };
+    let found = answers.newest(&spoke.management).await.ok().flatten();
+    found.map_or_else(none, |(answers, _)| answers)
 }
 
 /// The newest snapshot, or the version that was asked for.

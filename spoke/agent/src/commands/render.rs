@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use comfy_table::Color;
 use pmp_plan::{Entry, Report, Step, Why};
 use pmp_protocol::{
-    Decision, FilterIdentity, ProductId, ReceiptStatus, ResourceRequests, Snapshot, SnapshotVersion, Verdict,
+    Answers, Decision, FilterIdentity, ProductId, ReceiptStatus, ResourceRequests, Snapshot, SnapshotVersion, Verdict,
 };
 use pmp_terminal::{Table, count};
 
@@ -19,9 +19,14 @@ const MAX_ENTRIES: usize = 40;
 /// The most products that are listed although they stay as they are. They are no change, and with a
 /// filter they are the same ones every time.
 const MAX_LEFT: usize = 5;
+/// The columns that product ids get. Where names are known, a product gets up to [`LABEL`].
+const ID: usize = 36;
+/// The most columns of a product with its names: the reason beside it stays on the same line of a
+/// terminal with 80 columns.
+const LABEL: usize = 48;
 
 /// The plan for every experience, and a last line for all of them.
-pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> Vec<String> {
+pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, names: &Answers, wide: bool) -> Vec<String> {
     let Previews { experiences, warnings } = previews;
     let mut lines = Vec::new();
     let (mut allow, mut deny, mut filtered, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
@@ -38,7 +43,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
                 deny += report.count(Step::Deny);
                 filtered += here;
                 change_sets += sets;
-                lines.extend(entries(report, wide));
+                lines.extend(entries(report, names, wide));
                 if let Some(requests) = policy_resource_requests {
                     let requests = match requests {
                         ResourceRequests::Allow => "users may request products, as at the hub",
@@ -60,7 +65,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
             }
             Planned::Held { reason, report } => {
                 held += 1;
-                lines.extend(entries(report, wide));
+                lines.extend(entries(report, names, wide));
                 lines.push(format!("  HELD: {reason}"));
                 lines.push(format!(
                     "  hint: check the hub's snapshot, or let it through once with `pmp-spoke sync --confirm {}`",
@@ -73,7 +78,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, wide: bool) -> 
                 lines.push(format!("  FAILED: {reason}"));
             }
         }
-        lines.extend(left_alone(&preview.left_alone, wide));
+        lines.extend(left_alone(&preview.left_alone, names, wide));
         lines.extend(preview.filter_warnings.iter().map(|warning| format!("  warning: the filter says: {warning}")));
         lines.push(String::new());
     }
@@ -112,10 +117,12 @@ fn not_wholly(products: usize, version: SnapshotVersion) -> String {
 }
 
 /// The products that stay as somebody else set them.
-fn left_alone(products: &BTreeSet<ProductId>, wide: bool) -> Vec<String> {
+fn left_alone(products: &BTreeSet<ProductId>, names: &Answers, wide: bool) -> Vec<String> {
     let most = if wide { usize::MAX } else { MAX_LEFT };
-    let line = |id: &ProductId| format!("  ! leave  {id:<36}  as somebody else set it (PMP_DRIFT)");
-    let mut lines: Vec<_> = products.iter().take(most).map(line).collect();
+    let shown: Vec<_> = products.iter().take(most).collect();
+    let labels = labels(shown.iter().copied(), names, wide);
+    let line = |label: &String| format!("  ! leave  {label}  as somebody else set it (PMP_DRIFT)");
+    let mut lines: Vec<_> = labels.iter().map(line).collect();
     if let Some(more @ 1..) = products.len().checked_sub(most) {
         lines.push(format!("    … and {more} more as somebody else set them (`-o wide` lists all)"));
     }
@@ -132,23 +139,24 @@ fn filter(ShownFilter { identity, because }: &ShownFilter) -> Option<String> {
     Some(format!("  filter: {which}, by {because}"))
 }
 
-fn entries(report: &Report, wide: bool) -> Vec<String> {
+fn entries(report: &Report, names: &Answers, wide: bool) -> Vec<String> {
     let (mut left, mut changes): (Vec<&Entry>, Vec<&Entry>) =
         report.entries.iter().partition(|entry| entry.step == Step::Leave);
     // Denials come first, because people will ask about them.
     changes.sort_by_key(|entry| (entry.step != Step::Deny, entry.step, &entry.product));
     left.sort_by_key(|entry| &entry.product);
     let (most_changes, most_left) = if wide { (usize::MAX, usize::MAX) } else { (MAX_ENTRIES, MAX_LEFT) };
-    let shown = changes.iter().take(most_changes).chain(left.iter().take(most_left));
-    let line = |entry: &&Entry| {
+    let shown: Vec<&Entry> = changes.iter().take(most_changes).chain(left.iter().take(most_left)).copied().collect();
+    let labels = labels(shown.iter().map(|entry| &entry.product), names, wide);
+    let line = |(entry, label): (&&Entry, &String)| {
         let (symbol, verb) = match entry.step {
             Step::Allow => ("+", "allow"),
             Step::Deny => ("-", "deny "),
             Step::Leave => ("o", "leave"),
         };
-        format!("  {symbol} {verb}  {:<36}  {}", entry.product, why(&entry.why))
+        format!("  {symbol} {verb}  {label}  {}", why(&entry.why))
     };
-    let mut lines: Vec<_> = shown.map(line).collect();
+    let mut lines: Vec<_> = shown.iter().zip(&labels).map(line).collect();
     let more = [
         (changes.len().saturating_sub(most_changes), "to change"),
         (left.len().saturating_sub(most_left), "to leave as they are"),
@@ -159,6 +167,17 @@ fn entries(report: &Report, wide: bool) -> Vec<String> {
         lines.push(format!("    … and {} (`-o wide` lists all)", more.join(", ")));
     }
     lines
+}
+
+/// The products by name, in a column that is as wide as the widest of them.
+fn labels<'a>(products: impl Iterator<Item = &'a ProductId>, names: &Answers, wide: bool) -> Vec<String> {
+    let label = |id: &ProductId| {
+        let named = names.named(id);
+        if wide { named.label() } else { named.label_within(LABEL) }
+    };
+    let labels: Vec<_> = products.map(label).collect();
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or_default().max(ID);
+    labels.iter().map(|label| format!("{label:<width$}")).collect()
 }
 
 fn why(why: &Why) -> String {

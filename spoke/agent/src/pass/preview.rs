@@ -30,6 +30,19 @@ pub(crate) struct Previews {
     pub(crate) warnings: Vec<String>,
 }
 
+impl Previews {
+    /// All products that the plans name, some of them several times.
+    pub(crate) fn products(&self) -> impl Iterator<Item = &ProductId> {
+        self.experiences.iter().flat_map(|preview| {
+            let entries = match &preview.outcome {
+                Planned::Plan { report, .. } | Planned::Held { report, .. } => &report.entries[..],
+                Planned::Skipped { .. } | Planned::Failed { .. } => &[],
+            };
+            entries.iter().map(|entry| &entry.product).chain(&preview.left_alone)
+        })
+    }
+}
+
 /// The filter of an experience, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ShownFilter {
