@@ -1,5 +1,5 @@
 //! Accidents that cost nothing: reads that lag, sessions that end early, items that are lost,
-//! processes that are killed, queues that are shared.
+//! processes that are killed, queues that are shared (rules 2, 6 and 12).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Where AWS's documentation is silent, hub and spoke are right under either reading: each
-//! assumption reversed, and all of them at once. `docs/aws-assumptions.md` lists them.
+//! Where AWS's documentation is silent, hub and spoke are right under either reading (rule 15):
+//! each assumption reversed, and all of them at once. `docs/aws-assumptions.md` lists them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Guard rails, and how an operator of either side lets a snapshot through.
+//! Guard rails (rule 5), and how an operator of either side lets a snapshot through.
 
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, HUB, Lists, MANAGEMENT, Scene, eventually, world};
 use serde_json::{Value, json};

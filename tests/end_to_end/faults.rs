@@ -1,5 +1,5 @@
-//! The real programs while things go wrong: they end where they would have ended, and do nothing
-//! twice.
+//! The real programs while things go wrong: they end where they would have ended, do nothing twice,
+//! and what is wrong in one place stops no other (rule 3).
 
 use pmp_local_aws::world::{Fault, FaultRule};
 use pmp_tests::{ALPHA_PROD, EVENTS_QUEUE, Lists, MANAGEMENT, Scene, World, eventually, world};

@@ -1,4 +1,5 @@
-//! Filters: what they exclude, and that a broken one changes nothing.
+//! Filters: what they exclude, and that a broken one changes nothing (rules 1
+//! and 4).
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

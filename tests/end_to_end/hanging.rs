@@ -1,5 +1,5 @@
-//! Told to stop while something hangs: every program ends within ten seconds, and a function
-//! answers before its deadline.
+//! Told to stop while something hangs: every program ends within ten seconds (rule 13), and a
+//! function answers before its deadline.
 
 use std::time::{Duration, Instant};
 

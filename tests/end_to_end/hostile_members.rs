@@ -1,5 +1,5 @@
 //! What one member organization may write with its own role, and what the hub makes of it: it harms
-//! itself alone.
+//! itself alone (rule 11), and is compared and not believed (rule 10).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

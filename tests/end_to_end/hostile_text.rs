@@ -1,4 +1,4 @@
-//! Text from outside cannot act: names, notes, reasons and errors that are made of escape
+//! Text from outside cannot act (rule 14): names, notes, reasons and errors that are made of escape
 //! sequences, direction controls and line breaks, and everything that shows them.
 
 use std::path::Path;

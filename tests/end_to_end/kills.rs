@@ -1,5 +1,5 @@
 //! Real processes that are killed at random moments, over a line that loses answers: the work is
-//! done, and nobody heard.
+//! done, and nobody heard (rules 2 and 6).
 
 use std::time::Duration;
 

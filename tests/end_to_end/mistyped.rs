@@ -1,5 +1,5 @@
 //! What a person mistypes ends in a sentence: nothing panics, nothing silently means something
-//! else.
+//! else (rules 8 and 12).
 
 use pmp_tests::{ALPHA_PROD, Finished, MANAGEMENT, Program, Scene, world};
 

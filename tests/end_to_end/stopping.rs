@@ -1,4 +1,4 @@
-//! Every stop is bounded, says why, and costs nothing: signals and deadlines.
+//! Every stop is bounded, says why, and costs nothing: signals and deadlines (rule 7).
 
 use std::time::Duration;
 

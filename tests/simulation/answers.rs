@@ -4,8 +4,8 @@
 //! the real adapters and SDK clients against the embedded AWS, over a line that alters one answer.
 //!
 //! Whatever it was: nothing is approved that the newest snapshot does not approve, nothing is
-//! denied that it approves, no receipt says what is not so; and once the answers are right again,
-//! all is as if it had not been.
+//! denied that it approves, no receipt says what is not so (rules 0 and 12); and once the answers
+//! are right again, all is as if it had not been.
 
 mod hub;
 mod spoke;

@@ -1,6 +1,6 @@
 //! Messages, receipts and stored contents that no hub had a part in, among true ones, and a ledger
-//! that does not answer or goes back: whatever the order, nothing is applied whose digest the
-//! ledger's head did not name (`World::check_start`), nothing else is acknowledged
+//! that does not answer or goes back (rule 9): whatever the order, nothing is applied whose digest
+//! the ledger's head did not name (`World::check_start`), nothing else is acknowledged
 //! (`World::check_receipt`), and once it is over the end is reached as if none of it had been.
 
 use std::collections::{BTreeMap, BTreeSet};
