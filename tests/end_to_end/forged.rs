@@ -1,6 +1,6 @@
 //! What an insider of a member organization can say in the hub's name, and what comes of it:
-//! nothing (rule 9). Messages are sent by a principal of the member's account, receipts are written with the
-//! member's own role, and both with no right beyond those that the templates give.
+//! nothing (rule 9). Messages are sent by a principal of the member's account, receipts are written
+//! with the member's own role, and both with no right beyond those that the templates give.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
