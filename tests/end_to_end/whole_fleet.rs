@@ -148,7 +148,16 @@ async fn each_command_fits_one_screen_and_says_what_has_the_same_cause() {
     }
     assert_eq!(hub.run(&["status", "--check"]).await.code, 4);
 
-    for command in [&["versions"][..], &["members"], &["exceptions"], &["history"], &["show"], &["diff", "1", "1"]] {
+    for command in [
+        &["versions"][..],
+        &["members"],
+        &["exceptions"],
+        &["history"],
+        &["show"],
+        &["diff", "1", "1"],
+        &["why", "prod-a"],
+        &["why", "prod-a", "--org", "o-member0000"],
+    ] {
         assert_one_screen(&command.join(" "), &hub.run(command).await);
     }
     let waited = hub.run(&["wait", "--timeout", "1s"]).await;

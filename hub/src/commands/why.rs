@@ -26,11 +26,10 @@ use crate::render::status as shown;
 use crate::status::fleet::{Fleet, Looked, View};
 use crate::status::named::{Meant, Names};
 
-/// The width of a screen, and the lines of it that other output takes.
+/// The size of the smallest screen, in columns and in lines.
 const WIDTH: usize = 80;
+const SCREEN: usize = 24;
 const MAX_GROUPS: usize = 16;
-/// The number of experiences of one organization for which the whole chain is shown.
-const MAX_CHAINS: usize = 3;
 /// The number of further experiences for which only the stance is shown.
 const MAX_OTHERS: usize = 4;
 /// Organizations whose records are read at the same time.
@@ -311,12 +310,11 @@ impl Found {
             return Ok(output.list("experiences", &self.rows(args), Table::new(&[]), "")?);
         }
         let whole = args.all || output.format == OutputFormat::Wide;
-        if output.header {
-            let lines = self.headline(view, experience, now);
-            output.lines(lines.iter().map(|line| fit(line, WIDTH, whole)))?;
-        }
+        let headline = if output.header { self.headline(view, experience, now) } else { Vec::new() };
+        output.lines(headline.iter().map(|line| fit(line, WIDTH, whole)))?;
         if args.org.is_some() {
-            return self.print_chains(output, whole, now);
+            let room = if whole { usize::MAX } else { SCREEN.saturating_sub(headline.len()) };
+            return self.print_chains(output, whole, room, now);
         }
         if whole {
             return Ok(output.list("experiences", &self.answers, self.table(), &summary(&self.answers))?);
@@ -370,9 +368,10 @@ impl Found {
         table
     }
 
-    fn print_chains(&self, output: Output, whole: bool, now: Timestamp) -> Result<(), Failure> {
+    fn print_chains(&self, output: Output, whole: bool, room: usize, now: Timestamp) -> Result<(), Failure> {
         let mut lines = Vec::new();
-        let chains = if whole { self.answers.len() } else { MAX_CHAINS };
+        let lengths: Vec<_> = self.chains.iter().map(|chain| 1 + chain.steps.len()).collect();
+        let chains = chains_that_fit(&lengths, self.answers.len(), room);
         for (answer, chain) in self.answers.iter().zip(&self.chains).take(chains) {
             lines.push(fit(&title(answer), WIDTH, whole));
             lines.extend(chain.steps.iter().map(|step| fit(&line(step, now), WIDTH, whole)));
@@ -418,6 +417,17 @@ fn fit(text: &str, width: usize, whole: bool) -> String {
     if whole { text.to_owned() } else { PlainText::bounded(text, width).into() }
 }
 
+/// How many of the chains, with these numbers of lines, fit into `room` lines together with the
+/// titles of the other answers. One is shown in any case: it is what was asked for.
+fn chains_that_fit(lengths: &[usize], answers: usize, room: usize) -> usize {
+    let lines = |chains: usize| {
+        let others = answers.saturating_sub(chains);
+        let more = usize::from(others > MAX_OTHERS);
+        lengths.iter().take(chains).sum::<usize>() + others.min(MAX_OTHERS) + more
+    };
+    (1..=lengths.len()).rev().find(|chains| lines(*chains) <= room).unwrap_or(1)
+}
+
 fn group_lines(groups: &[Group], header: bool) -> Vec<String> {
     let shown = &groups[..groups.len().min(MAX_GROUPS)];
     let numbers = shown.iter().map(|group| group.experiences.to_string().len()).max().unwrap_or_default().max(2);
@@ -446,4 +456,23 @@ fn title(answer: &Answer) -> String {
 fn line(step: &Step, now: Timestamp) -> String {
     let at = step.at.map(|at| shown::short_moment(at, now)).unwrap_or_else(|| "-".to_owned());
     format!("  {at:<10}  {:<6}  {:<10}  {}", step.view, step.step, step.what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::chains_that_fit;
+
+    #[test]
+    fn as_many_chains_are_shown_as_fit_beside_the_titles_of_the_others() {
+        // Two chains of seven lines and three titles are 17 lines; three and two are 23.
+        assert_eq!(chains_that_fit(&[7; 5], 5, 21), 2);
+        assert_eq!(chains_that_fit(&[7; 5], 5, 23), 3);
+        assert_eq!(chains_that_fit(&[7; 3], 3, 21), 3);
+        // Of many others, four titles and a line that counts the rest.
+        assert_eq!(chains_that_fit(&[7; 200], 200, 21), 2);
+        assert_eq!(chains_that_fit(&[7; 200], 200, usize::MAX), 200);
+        // What was asked for is shown, however long it is.
+        assert_eq!(chains_that_fit(&[30], 1, 21), 1);
+        assert_eq!(chains_that_fit(&[], 0, 21), 1);
+    }
 }
