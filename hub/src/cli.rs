@@ -15,6 +15,7 @@ use crate::commands::history::{DiffArgs, HistoryArgs, ShowArgs, diff, history, s
 use crate::commands::init::{InitArgs, initialize};
 use crate::commands::log::{LogArgs, log};
 use crate::commands::members::{MembersArgs, members};
+use crate::commands::notify::{NotifyArgs, notify};
 use crate::commands::plan::{PlanArgs, show_plan};
 use crate::commands::public_key::public_key;
 use crate::commands::publish::{PublishArgs, publish};
@@ -46,11 +47,12 @@ const EXAMPLES: &str = "Examples:
   pmp-hub diff 41 42                            product by product, between two snapshots
   pmp-hub why prod-abc                          where it is approved, where it is not, and why
   pmp-hub log o-member0000                      what came of the syncs of one organization
+  pmp-hub notify --dry-run                      what operations would be told now
   pmp-hub verify-aws                            what AWS does where its documentation is silent
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 25] = [
+const USES: [(&str, &[&[&str]]); 26] = [
     ("publish", &[LEDGER, TOPIC, SIGNING, PRODUCTS, &["max_hold"]]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
@@ -71,6 +73,7 @@ const USES: [(&str, &[&[&str]]); 25] = [
     ("pause", &[LEDGER, ROSTER, TOPIC, SIGNING]),
     ("resume", &[LEDGER, ROSTER, TOPIC, SIGNING]),
     ("directions", &[LEDGER, SIGNING]),
+    ("notify", &[LEDGER, ROSTER, NOTIFY]),
     ("init", &[LEDGER, TOPIC]),
     ("public-key", &[&["signing_key"]]),
     ("verify-aws", &[LEDGER, &["events_queue_url"]]),
@@ -83,6 +86,7 @@ const PRODUCTS: &[&str] = &["product_attributes"];
 const TOPIC: &[&str] = &["topic_arn"];
 const ROSTER: &[&str] = &["member_organizations"];
 const FILTERS: &[&str] = &["filters_folder", "filter_program"];
+const NOTIFY: &[&str] = &["notify_topic_arn", "notify_format"];
 const SIGNING: &[&str] = &["signing_key", "statement_lifetime"];
 
 /// Keeps AWS Private Marketplace in step across organizations: the hub
@@ -219,6 +223,13 @@ enum Command {
   pmp-hub diff 41                               what changed since snapshot 41
   pmp-hub diff                                  what the next publish would bring")]
     Diff(DiffArgs),
+    /// Tell operations what changed in the fleet since it was told last, and send what could not be
+    /// sent. `run` and the function do the same after each scheduled run
+    #[command(after_help = "Examples:
+  pmp-hub notify --dry-run                      what would be told; nothing is sent or written
+  pmp-hub notify
+  pmp-hub notify --dry-run -o json")]
+    Notify(NotifyArgs),
     /// Go on after the table of snapshots was restored to an earlier moment. Without a
     /// confirmation, only tells what was lost
     #[command(after_help = "Examples:
@@ -284,6 +295,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::History(args) => history(&cli.config, args, output).await,
         Command::Show(args) => show(&cli.config, args, output).await,
         Command::Diff(args) => diff(&cli.config, args, output).await,
+        Command::Notify(args) => notify(&cli.config, args, output).await,
         Command::Recover(args) => recover(&cli.config, args, output).await,
         Command::Init(args) => initialize(&cli.config, args, output).await,
         Command::PublicKey => public_key(&cli.config, output).await,

@@ -13,6 +13,7 @@ pub(crate) mod log;
 mod look;
 pub(crate) mod members;
 pub(crate) mod mistyped;
+pub(crate) mod notify;
 pub(crate) mod plan;
 pub(crate) mod public_key;
 pub(crate) mod publish;

@@ -1,17 +1,23 @@
 //! The parts of a hub, put together from its settings.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
+use jiff::SignedDuration;
 use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
-use pmp_ledger::{DynamoAnswers, DynamoReceipts, DynamoSnapshots};
+use pmp_ledger::{DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoSnapshots};
+use pmp_protocol::OrganizationId;
 use pmp_runtime::{Clock, SystemClock};
 
 use crate::config::PublishConfig;
+use crate::notify::{Notifier, SnsChannel};
 use crate::publish::Hub;
 use crate::publish::products::Products;
 use crate::publish::topic::SnsTopic;
 use crate::signing::Signing;
+use crate::status::fleet::Fleet;
 
 pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -> Hub {
     Hub {
@@ -43,4 +49,22 @@ pub(crate) fn products(sdk: &SdkConfig, config: &PublishConfig) -> Option<Produc
         answers: Arc::new(DynamoAnswers::new(sdk, config.snapshots.clone())),
     };
     config.looks_products_up.then(products)
+}
+
+/// What tells operations, where a topic for that is configured.
+pub(crate) fn notifier(
+    sdk: &SdkConfig,
+    config: &PublishConfig,
+    members: &BTreeSet<OrganizationId>,
+    stale_after: Duration,
+) -> Option<Notifier> {
+    let (notify, timestamps) = (config.notify.as_ref()?, config.timestamps.as_ref()?);
+    Some(Notifier {
+        fleet: Fleet::consistent(sdk, &config.snapshots, timestamps, members.clone()),
+        outbox: Arc::new(DynamoOutbox::new(sdk, timestamps.clone())),
+        channel: Arc::new(SnsChannel::new(sdk, notify.topic.clone(), notify.format)),
+        experience: config.experience.clone(),
+        stale_after: SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX),
+        clock: clock(),
+    })
 }

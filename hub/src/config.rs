@@ -14,9 +14,10 @@ use pmp_terminal::{Failure, Given, Settings, Span, parse_duration};
 
 use self::declared::LIFETIME;
 pub(crate) use self::declared::{
-    ConfigArgs, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP, MEMBERS, RunSettings, SIGNING_KEY,
-    SNAPSHOTS, STALE, TIMESTAMPS, TOPIC,
+    ConfigArgs, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP, MEMBERS, NOTIFY_TOPIC, RunSettings,
+    SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC,
 };
+use crate::notify::Format;
 use crate::signing::SigningKey;
 
 /// What stands in place of a key where snapshots are meant to be unsigned, though earlier ones were
@@ -138,6 +139,15 @@ pub(crate) struct PublishConfig {
     pub(crate) looks_products_up: bool,
     /// The longest that a member may hold; none for the usual.
     pub(crate) max_hold: Option<SignedDuration>,
+    /// Where operations is told what changed; none where it is not.
+    pub(crate) notify: Option<NotifyConfig>,
+}
+
+/// How operations is told what changed in the fleet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotifyConfig {
+    pub(crate) topic: TopicArn,
+    pub(crate) format: Format,
 }
 
 /// How snapshots are signed.
@@ -203,6 +213,7 @@ impl SteerConfig {
             unsigned,
             looks_products_up: false,
             max_hold: None,
+            notify: None,
         })
     }
 }
@@ -214,6 +225,7 @@ pub(crate) struct DoctorConfig {
     pub(crate) snapshots: Option<TableName>,
     pub(crate) timestamps: Option<TableName>,
     pub(crate) topic: Option<TopicArn>,
+    pub(crate) notify_topic: Option<TopicArn>,
     pub(crate) events_queue_url: Option<QueueUrl>,
     pub(crate) members: BTreeSet<OrganizationId>,
     pub(crate) signing_key: Option<SigningKey>,
@@ -249,6 +261,11 @@ impl ConfigArgs {
         let (signing, unsigned) = (self.signing(settings), self.unsigned());
         let looks_products_up = self.looks_products_up(settings);
         let max_hold = self.max_hold().optional(settings).map(|hold| hold.0);
+        let notify = self.notify(settings);
+        // What is wrong with that table is told with the rest; here counts that it is there.
+        if notify.is_some() && !self.timestamps_table().is_set() {
+            settings.missing(TIMESTAMPS);
+        }
         let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
         Some(PublishConfig {
             experience,
@@ -260,7 +277,16 @@ impl ConfigArgs {
             unsigned,
             looks_products_up,
             max_hold,
+            notify,
         })
+    }
+
+    /// Where operations is told.
+    fn notify(&self, settings: &mut Settings) -> Option<NotifyConfig> {
+        let topic = self.notify_topic_arn().optional(settings);
+        // A wrong format is noted, so that no configuration comes of it.
+        let format = self.notify_format().optional(settings).unwrap_or_default();
+        Some(NotifyConfig { topic: topic?, format })
     }
 
     fn looks_products_up(&self, settings: &mut Settings) -> bool {
@@ -374,6 +400,23 @@ impl ConfigArgs {
         settings.finish(|| Some((status, topic)))
     }
 
+    /// The configuration of `notify`: as `status`, and the topic, without which nothing is sent.
+    pub(crate) fn for_notify(&self, sends: bool) -> Result<(StatusConfig, Option<NotifyConfig>), Failure> {
+        let mut settings = Settings::default();
+        let experience = self.experience_id().required(&mut settings);
+        let snapshots = self.snapshots_table().required(&mut settings);
+        let timestamps = self.timestamps_table().required(&mut settings);
+        let members = self.members(&mut settings);
+        let notify = self.notify(&mut settings);
+        if sends && !self.notify_topic_arn().is_set() {
+            settings.missing(NOTIFY_TOPIC);
+        }
+        settings.finish(|| {
+            let (experience, snapshots, timestamps) = (experience?, snapshots?, timestamps?);
+            Some((StatusConfig { experience, snapshots, timestamps, members }, notify))
+        })
+    }
+
     /// The configuration of the commands that direct the fleet. To publish at once takes a topic.
     pub(crate) fn for_steer(&self, publishes: bool) -> Result<SteerConfig, Failure> {
         let mut settings = Settings::default();
@@ -400,6 +443,7 @@ impl ConfigArgs {
             snapshots: self.snapshots_table().optional(&mut settings),
             timestamps: self.timestamps_table().optional(&mut settings),
             topic: self.topic_arn().optional(&mut settings),
+            notify_topic: self.notify_topic_arn().optional(&mut settings),
             events_queue_url: self.events_queue_url().optional(&mut settings),
             members: self.members(&mut settings),
             signing_key: self.read_signing_key(&mut settings),

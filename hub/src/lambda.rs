@@ -10,9 +10,10 @@ use pmp_terminal::Failure;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::compose::{hub, products};
+use crate::compose::{hub, notifier, products};
 use crate::config::{FunctionArgs, PublishConfig};
 use crate::error::{HubError, sdk};
+use crate::follow_up::FollowUp;
 use crate::metrics::{Metrics, Run};
 use crate::publish::products;
 use crate::publish::products::Products;
@@ -30,7 +31,7 @@ pub(crate) struct HubFunction {
     hub: Hub,
     /// What looks products up, where that is wanted.
     products: Option<Products>,
-    metrics: Metrics,
+    follow_up: FollowUp,
     /// When the last read that succeeded began.
     read: Mutex<Option<Timestamp>>,
 }
@@ -42,12 +43,14 @@ impl Function for HubFunction {
         let config = settings.config()?;
         let sdk = sdk().await?;
         let PublishConfig { snapshots, timestamps, .. } = &config.publish;
-        let fleet = timestamps.as_ref().map(|timestamps| Fleet::new(&sdk, snapshots, timestamps, config.members));
+        let members = &config.members;
+        let fleet = timestamps.as_ref().map(|timestamps| Fleet::new(&sdk, snapshots, timestamps, members.clone()));
+        let notifier = notifier(&sdk, &config.publish, members, config.stale_after);
         let hub = hub(&sdk, &config.publish, config.keep_versions);
         let products = products(&sdk, &config.publish);
         tracing::info!(experience = %hub.experience, "hub ready");
-        let metrics = Metrics { fleet, stale_after: config.stale_after };
-        Ok(Self { hub, products, metrics, read: Mutex::default() })
+        let metrics = Some(Metrics { stale_after: config.stale_after });
+        Ok(Self { hub, products, follow_up: FollowUp { fleet, metrics, notifier }, read: Mutex::default() })
     }
 
     async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure> {
@@ -107,9 +110,10 @@ impl HubFunction {
         let throttles = pmp_aws::throttles() - throttled;
         let request_id = Some(invocation.request_id.as_str());
         let run = Run { trigger, outcome: &outcome, took: began.elapsed(), throttles, request_id };
-        // Figures that cannot be had in time are left out; the answer comes.
-        if invocation.stop.write_down(self.metrics.emit(&self.hub, run)).await.is_none() {
-            tracing::warn!("the time is up: no figures of this run");
+        // Figures that cannot be had in time are left out, and what could not be told is told by
+        // the next run; the answer comes.
+        if invocation.stop.write_down(self.follow_up.after(&self.hub, run)).await.is_none() {
+            tracing::warn!("the time is up: figures of this run, or notifications, are left to the next one");
         }
         Ok(outcome?)
     }

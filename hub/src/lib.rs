@@ -18,6 +18,7 @@
 //! - `publish`: the use case, the read of the management experience, the topic, and the lookup of
 //!   products for the members' filters.
 //! - `status`: how the fleet stands. `fleet` reads the ledger, `judge` makes rows of it.
+//! - `notify`: tells operations what changed in the fleet, once. `follow_up` does it after a run.
 //! - `inspect`: what operators ask of the fleet and its history. Each module is pure.
 //! - `render`: what a person sees of rows. Nothing above it knows of a terminal.
 //! - `triggers`: what makes the hub look.
@@ -41,9 +42,11 @@ mod config;
 mod confirm;
 mod error;
 mod filters;
+mod follow_up;
 mod inspect;
 mod lambda;
 mod metrics;
+mod notify;
 mod publish;
 mod render;
 #[cfg(test)]

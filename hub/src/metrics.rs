@@ -5,20 +5,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report};
 use pmp_metrics::{Component, Datum, Metric};
-use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, render};
+use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
 use pmp_terminal::print_json;
 
 use crate::error::HubError;
+use crate::notify::Notified;
 use crate::publish::{Hub, Outcome, Published, Trigger};
-use crate::status::fleet::{Fleet, Looked, View, is_ahead};
+use crate::status::fleet::{Looked, View, is_ahead};
 use crate::status::judge::in_force;
 
 /// Writes metrics to standard output.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Metrics {
-    /// The table in which the spokes report. `None` if it is not configured; then the metrics leave
-    /// the spokes out.
-    pub(crate) fleet: Option<Fleet>,
     /// A spoke that is silent for longer counts as stale.
     pub(crate) stale_after: Duration,
 }
@@ -51,29 +49,27 @@ struct Spokes {
 }
 
 impl Metrics {
-    /// Writes the metrics of a run. Events come in bursts, and change nothing about the spokes, so
-    /// the spokes are read on the other triggers only.
-    pub(crate) async fn emit(&self, hub: &Hub, run: Run<'_>) {
+    /// Writes the figures of a run, and of the spokes where they were looked at.
+    pub(crate) fn write_run(&self, hub: &Hub, run: &Run<'_>, view: Option<&View>) {
         let now = hub.clock.now();
-        let spokes = match (&self.fleet, run.trigger) {
-            (Some(fleet), Trigger::Schedule | Trigger::Operator) => self.spokes(fleet, hub, now).await,
-            _ => None,
-        };
-        for line in datum(&hub.experience, &run, spokes.as_ref()).lines(now) {
-            if let Err(error) = print_json(&line) {
-                tracing::warn!(%error, "metrics could not be written");
-            }
-        }
+        let stale_after = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
+        let spokes = view.map(|view| Spokes::of(view, now, stale_after));
+        write(&datum(&hub.experience, run, spokes.as_ref()), now);
     }
 
-    async fn spokes(&self, fleet: &Fleet, hub: &Hub, now: Timestamp) -> Option<Spokes> {
-        let stale_after = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
-        match fleet.look(&hub.experience).await {
-            Ok(view) => Some(Spokes::of(&view, now, stale_after)),
-            Err(error) => {
-                tracing::warn!(error = render(&HubError::from(error)), "the spokes could not be read");
-                None
-            }
+    /// Writes what became of the notifications of a run.
+    pub(crate) fn write_notified(&self, hub: &Hub, notified: &Notified) {
+        let datum = Datum::new(Component::Hub, &hub.experience)
+            .count(Metric::NotificationsSent, notified.sent)
+            .count(Metric::NotificationsFailed, notified.failed);
+        write(&datum, hub.clock.now());
+    }
+}
+
+fn write(datum: &Datum, now: Timestamp) {
+    for line in datum.lines(now) {
+        if let Err(error) = print_json(&line) {
+            tracing::warn!(%error, "metrics could not be written");
         }
     }
 }

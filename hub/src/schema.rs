@@ -26,6 +26,7 @@ use crate::inspect::plan::{FilteredCase, ProductsFrom};
 use crate::inspect::versions::VersionRow;
 use crate::inspect::why::chain::Step;
 use crate::inspect::why::{Answer, Group};
+use crate::notify::Notification;
 use crate::status::{SpokeState, SpokeStatus};
 
 /// What every document has besides: which version of these schemas it follows.
@@ -371,6 +372,31 @@ enum PlanOutlook {
     Unchanged,
 }
 
+/// What operations is told, or would be told.
+#[derive(JsonSchema)]
+struct Notify {
+    /// Management experience that the hub reads.
+    experience: ExperienceId,
+    /// Whether nothing was sent or written.
+    dry_run: bool,
+    /// What changed since operations was told last, the most urgent first.
+    notifications: Vec<Notification>,
+    /// How many notifications the topic accepted, of this run and of earlier ones.
+    sent: usize,
+    /// How many it did not accept.
+    failed: usize,
+    /// How many are left for a later run, or are another hub's.
+    waiting: usize,
+}
+
+/// The schema of what is sent to the topic of operations.
+fn schema_of_notification() -> (String, Schema) {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let mut schema = generator.into_root_schema_for::<Notification>();
+    schema.insert("title".into(), "a notification of pmp-hub".into());
+    ("notification.schema.json".to_owned(), schema)
+}
+
 fn schema_of<T: JsonSchema>(command: &str) -> (String, Schema) {
     // As it is written, and not as it would be read: what is always there is required.
     let mut schema =
@@ -393,6 +419,8 @@ fn all() -> Vec<(String, Schema)> {
         schema_of::<DriftOfAll>("drift"),
         schema_of::<Plan>("plan"),
         schema_of::<Directions>("directions"),
+        schema_of::<Notify>("notify"),
+        schema_of_notification(),
     ]
 }
 

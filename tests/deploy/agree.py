@@ -40,6 +40,8 @@ HUB = {
     "RolePath": "/marketplace/",
     "PermissionsBoundaryArn": BOUNDARY,
     "KmsKeyArn": KEY,
+    "NotifyTopicArn": f"arn:aws:sns:{REGION}:555555555555:operations",
+    "NotifyFormat": "chatbot",
 }
 HUB_MEMBER = {"RolePath": "/marketplace/", "SpokeRolePath": "/products/private/", "PermissionsBoundaryArn": BOUNDARY}
 SPOKE = {

@@ -40,6 +40,7 @@ mod looked_up;
 mod messages;
 mod mistyped;
 mod networks;
+mod notifying;
 mod observing;
 mod output;
 mod pages;

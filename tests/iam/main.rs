@@ -16,6 +16,7 @@ mod corners;
 mod deploy;
 mod functions;
 mod guard_rails;
+mod notifications;
 mod operators;
 mod organizations;
 mod protection;

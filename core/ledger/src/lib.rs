@@ -9,6 +9,7 @@
 //! | [`LeaseStore`] | [`DynamoLeases`] | the right of one spoke of an organization to act |
 //! | [`Roster`] | [`DynamoRoster`] | the organizations that the hub admitted |
 //! | [`Reports`] | [`DynamoReports`] | the members' items, as the hub reads them: bounded |
+//! | [`Outbox`] | [`DynamoOutbox`] | what the hub told operations, and what it has to send |
 //!
 //! Start at `port.rs`. `partition.rs` and `snapshots.rs` list the items and their keys.
 //! [`may_take`] is the decision about a lease, [`may_replace`] that about a receipt; [`schema`]
@@ -26,6 +27,7 @@ mod item;
 mod lease;
 mod leases;
 mod order;
+mod outbox;
 mod partition;
 mod port;
 mod receipts;
@@ -43,6 +45,7 @@ pub use error::LedgerError;
 pub use lease::{Lease, LeaseTerm, Watched, may_take};
 pub use leases::DynamoLeases;
 pub use order::{may_replace, may_replace_late};
+pub use outbox::{DynamoOutbox, NewTold, Outbox, OutboxEntry, SentEntry, ToldState};
 pub use port::{
     AnswerStore, AnswersHead, Directed, Directions, Found, Head, KeptVersion, LeaseStore, NewSnapshot, Organization,
     ReceiptStore, Said, SnapshotStore, Stored, Taken, Unreadable,

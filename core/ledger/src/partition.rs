@@ -20,6 +20,7 @@
 //! | the same | operators | `direction#<management>`: what they direct for all |
 //! | `hub#roster` | operators | `admitted#<management>#<organization>` |
 //! | `hub#directed` | operators | `directed#<management>#<organization>`: copies of directions |
+//! | `hub#told` | the hub | `told#…` and `outbox#…`: see `outbox.rs` |
 //!
 //! IAM confines each organization to its own two partitions, and lets it write only the first
 //! (rule 11). Ids of organizations begin with `o-`, so none collides with `hub#`. Items under
@@ -43,6 +44,8 @@ pub(crate) const ROSTER: &str = "hub#roster";
 /// The partition of the copies of all organizations' directions. Not the roster's: who may direct
 /// need not be one who admits.
 pub(crate) const DIRECTED: &str = "hub#directed";
+/// The partition of what the hub told operations, and of what it still has to send.
+pub(crate) const TOLD: &str = "hub#told";
 /// Prefix of the partitions that no member can write.
 const HUB: &str = "hub#";
 /// The attribute that holds what vouches for a direction.
@@ -119,6 +122,26 @@ pub(crate) fn spoke_key(experience: &ExperienceId, spoke: &str) -> String {
 /// The sort key of the signed statement that an organization's spoke trusted last.
 pub(crate) fn trusted_key(experience: &ExperienceId) -> String {
     format!("trusted#{experience}")
+}
+
+/// The prefix of the sort keys of the state that was told last.
+pub(crate) fn told_prefix(experience: &ExperienceId) -> String {
+    format!("told#{experience}#")
+}
+
+/// The sort key of a part of the state that was told last.
+pub(crate) fn told_key(experience: &ExperienceId, chunk: usize) -> String {
+    format!("told#{experience}#{chunk:04}")
+}
+
+/// The prefix of the sort keys of notifications.
+pub(crate) fn outbox_prefix(experience: &ExperienceId) -> String {
+    format!("outbox#{experience}#")
+}
+
+/// The sort key of a notification. The numbers have leading zeros, so that the oldest comes first.
+pub(crate) fn outbox_key(experience: &ExperienceId, generation: u64, number: usize) -> String {
+    format!("outbox#{experience}#{generation:020}#{number:03}")
 }
 
 /// Groups items by organization. Items of other management experiences are left out, and so are

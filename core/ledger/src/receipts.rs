@@ -105,7 +105,7 @@ impl DynamoReceipts {
 
 /// Whether the transaction was cancelled because someone else changed an item first, and not for
 /// any other reason.
-fn lost_the_race(error: &TransactWriteItemsError) -> bool {
+pub(crate) fn lost_the_race(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
     let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
     codes.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))

@@ -29,6 +29,7 @@ pub(super) async fn announce(
         unsigned: false,
         looks_products_up: false,
         max_hold: None,
+        notify: None,
     };
     // Nothing is stored, so nothing is pruned.
     let hub = compose::hub(sdk, &publish, u64::MAX);

@@ -13,8 +13,8 @@ use pmp_catalog::{CatalogError, RateLimits, SdkCatalog, SdkDirectory, tells_of_l
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Expiry, Table};
 use pmp_ledger::{
-    AnswerStore, DynamoAnswers, DynamoReceipts, DynamoSnapshots, EXPIRES_AT, Head, LedgerError, ReceiptStore,
-    SnapshotStore, TableName,
+    AnswerStore, DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoSnapshots, EXPIRES_AT, Head, LedgerError, Outbox,
+    ReceiptStore, SnapshotStore, TableName,
 };
 use pmp_protocol::{ExperienceId, Hint};
 use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
@@ -24,8 +24,8 @@ use pmp_terminal::{Output, Source, age, count};
 use crate::commands::mistyped;
 use crate::compose;
 use crate::config::{
-    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, RunSettings, SIGNING_KEY, SNAPSHOTS,
-    TIMESTAMPS, TOPIC,
+    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, NOTIFY_TOPIC, RunSettings,
+    SIGNING_KEY, SNAPSHOTS, TIMESTAMPS, TOPIC,
 };
 use crate::error::HubError;
 use crate::filters::program::FilterProgram;
@@ -54,7 +54,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let (session, who) = Session::begin("pmp-hub", output, compose::clock().as_ref()).await;
     let session = &session;
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_ref().map(QueueUrl::as_str));
-    let (catalog, snapshots, (timestamps, admitted), topic, events, signing, products) = tokio::join!(
+    let (catalog, snapshots, (timestamps, admitted), topic, events, signing, products, notifications) = tokio::join!(
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
             catalog(&session.sdk, experience, config.timestamps.as_ref())
         }),
@@ -84,6 +84,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
             let look = |(experience, table)| products(&session.sdk, experience, table);
             Some(session.look("products", wanted, look).await)
         },
+        notifications(session, &config),
     );
     let filters = filters(&config).await;
     let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted).await;
@@ -101,9 +102,34 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let timestamps = [timestamps, spokes];
     let found =
         [catalog, snapshots].into_iter().chain(timestamps).chain([topic, listeners, events, signing]).chain(products);
-    let found = found.chain(filters);
+    let found = found.chain(notifications).chain(filters);
     let found = found.chain([network]);
     [configuration].into_iter().chain(who).chain(found).collect()
+}
+
+/// Checks that operations can be told, where a setting says that it is to be: the topic, and what
+/// waits to be sent.
+async fn notifications(session: &Session, config: &DoctorConfig) -> Option<Finding> {
+    const CHECK: &str = "notifications";
+    let topic = config.notify_topic.as_ref()?;
+    let look = async |topic: &TopicArn| {
+        let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
+        let fix = format!("check {NOTIFY_TOPIC}: region, account and name; the hub does not make this topic");
+        publishing(&client, topic, session, Finding::of(CHECK), fix).await
+    };
+    let finding = session.look(CHECK, Ok(topic), look).await;
+    let (Some(experience), Some(table)) = (&config.experience, &config.timestamps) else { return Some(finding) };
+    if finding.is_failed() {
+        return Some(finding);
+    }
+    Some(match DynamoOutbox::new(&session.sdk, table.clone()).unsent(experience).await {
+        Ok(unsent) if unsent.is_empty() => finding.note("nothing waits to be sent"),
+        Ok(unsent) => finding.warn(
+            format!("{} not sent yet", count(unsent.len(), "notification")),
+            "the next run sends what waits: `pmp-hub notify` does it now, and says what is in the way".to_owned(),
+        ),
+        Err(error) => ledger_failed(finding, &error, TIMESTAMPS),
+    })
 }
 
 /// Checks what `plan` needs to run members' filters, where a setting says that it is meant to.
@@ -385,7 +411,8 @@ async fn spokes(
 async fn look_at_topic(session: &Session, topic: Option<&TopicArn>) -> Finding {
     let look = async |topic: &TopicArn| {
         let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
-        publishing(&client, topic, session).await
+        let fix = format!("check {TOPIC}; a template makes the topic, or `pmp-hub init`");
+        publishing(&client, topic, session, Finding::of("topic"), fix).await
     };
     session.look("topic", topic.ok_or(TOPIC), look).await
 }
@@ -402,15 +429,13 @@ async fn listeners(session: &Session, topic: Option<&TopicArn>, failed: bool, ad
     session.look("subscriptions", topic.ok_or(TOPIC), look).await
 }
 
-/// Checks that the topic exists, and that its policy lets this caller publish. It publishes
-/// nothing.
-async fn publishing(client: &Client, topic: &TopicArn, session: &Session) -> Finding {
-    let finding = Finding::of("topic");
+/// Checks that a topic exists, and that its policy lets this caller publish. It publishes nothing.
+/// `fix` is what to do where it does not exist.
+async fn publishing(client: &Client, topic: &TopicArn, session: &Session, finding: Finding, fix: String) -> Finding {
     let answer = client.get_topic_attributes().topic_arn(topic.as_str()).send().await;
     let attributes: HashMap<String, String> = match answer {
         Ok(answer) => answer.attributes.unwrap_or_default(),
         Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found_exception()) => {
-            let fix = format!("check {TOPIC}; a template makes the topic, or `pmp-hub init`");
             return finding.fail(format!("topic `{topic}` does not exist"), fix);
         }
         Err(error) => return unknown(finding, &ApiError::new("sns:GetTopicAttributes", &error)),

@@ -12,6 +12,7 @@ use super::Keep;
 use crate::compose;
 use crate::config::{ConfigArgs, INTERVAL, STALE, silence_of_run};
 use crate::error::sdk;
+use crate::follow_up::FollowUp;
 use crate::metrics::Metrics;
 use crate::publish::products;
 use crate::status::fleet::Fleet;
@@ -24,7 +25,8 @@ pub(crate) struct RunArgs {
     #[arg(long, env = INTERVAL.variable, default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
     interval: Duration,
     /// How long a spoke may be silent before the metrics count it, which are written where the log
-    /// is JSON: longer than the interval [default: 3h, or three intervals where that is longer]
+    /// is JSON, and before operations is told: longer than the interval [default: 3h, or three
+    /// intervals where that is longer]
     #[arg(long, env = STALE.variable, value_name = "DURATION")]
     stale_after: Option<String>,
     /// Stop after this time, as on SIGTERM: 90s, 15m, 8h
@@ -47,8 +49,9 @@ pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool
     tracing::info!(
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
     );
+    let notifier = compose::notifier(&sdk, &config, &members, stale_after);
     let fleet = config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, members));
-    let figures = metrics.then_some(Metrics { fleet, stale_after });
+    let follow_up = FollowUp { fleet, metrics: metrics.then_some(Metrics { stale_after }), notifier };
     let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
     let (products, due) = (compose::products(&sdk, &config), Notify::new());
     let look_up = async {
@@ -56,7 +59,7 @@ pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool
             products::run(products, &hub, &due, &stop).await;
         }
     };
-    let publish = agent::run(&hub, args.interval, events, figures.as_ref(), &due, stop.token().clone());
+    let publish = agent::run(&hub, args.interval, events, &follow_up, &due, stop.token().clone());
     tokio::join!(publish, look_up);
     Ok(Exit::Ok)
 }

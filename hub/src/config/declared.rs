@@ -12,6 +12,7 @@ use pmp_protocol::{ExperienceId, LONGEST_PAUSE, OrganizationId};
 use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
 
+use crate::notify::Format;
 use crate::signing::SigningKey;
 
 /// The shortest bound of members' holds: below it, none could be made.
@@ -111,6 +112,24 @@ declare_settings! {
             help: "How long a spoke may go by a signature that is not renewed, from 24h to 2160h [default: 168h]",
             needed_by: "publish, run, recover; optional",
             meaning: "how long a spoke may rely on a signature that is not renewed (168h; from 24h to 2160h)",
+        }
+        notify_topic_arn: TopicArn = NOTIFY_TOPIC {
+            flag: "notify-topic-arn",
+            variable: "PMP_NOTIFY_TOPIC_ARN",
+            value: "ARN",
+            help: "A topic on which operations is told what changed in the fleet; without it, nothing is told",
+            needed_by: "notify; run and doctor, optional there",
+            meaning: "a topic, standard or FIFO, on which operations is [told what changed](notifications.md) in the \
+                fleet. Needs `PMP_TIMESTAMPS_TABLE`",
+        }
+        notify_format: Format = NOTIFY_FORMAT {
+            flag: "notify-format",
+            variable: "PMP_NOTIFY_FORMAT",
+            value: "FORMAT",
+            help: "The form of these notifications: json or chatbot [default: json]",
+            needed_by: "notify, run; optional",
+            meaning: "the form of these notifications: `json`, or `chatbot` for \
+                [AWS Chatbot](notifications.md#aws-chatbot) (json)",
         }
         filters_folder: String = FILTERS_FOLDER {
             flag: "filters-folder",

@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::HubError;
-use crate::metrics::{Metrics, Run};
+use crate::follow_up::FollowUp;
+use crate::metrics::Run;
 use crate::publish::{Hub, Outcome, Trigger};
 use crate::triggers::event::READ_AGAIN_AFTER;
 use crate::triggers::event_queue::{EventQueue, Received};
@@ -30,13 +31,12 @@ enum Wake {
 }
 
 /// Runs until `stop` is cancelled. No failure ends it: each is logged, and tried again after a
-/// growing pause. Each run is told in `figures`, where there are any; after each that succeeds,
-/// `published` rings.
+/// growing pause. `follow_up` follows each run; after each that succeeds, `published` rings.
 pub(crate) async fn run(
     hub: &Hub,
     interval: Duration,
     events: Option<EventQueue>,
-    metrics: Option<&Metrics>,
+    follow_up: &FollowUp,
     published: &Notify,
     stop: CancellationToken,
 ) {
@@ -57,14 +57,14 @@ pub(crate) async fn run(
         let work = async {
             match wake {
                 Ok(Wake::Schedule) => {
-                    let outcome = publish(hub, Trigger::Schedule, metrics).await.map(|_| ());
+                    let outcome = publish(hub, Trigger::Schedule, follow_up).await.map(|_| ());
                     // A failed announcement comes again after the pause, not after the whole
                     // interval.
                     next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
                     outcome
                 }
                 Ok(Wake::Events(received)) => {
-                    let followed = follow(hub, events.as_ref(), received, metrics).await;
+                    let followed = follow(hub, events.as_ref(), received, follow_up).await;
                     followed.map(|found| {
                         if found == Some(Outcome::Unchanged) {
                             tracing::info!(again_in = ?READ_AGAIN_AFTER, "nothing new yet: looking once more");
@@ -73,7 +73,7 @@ pub(crate) async fn run(
                     })
                 }
                 Ok(Wake::LookAgain) => {
-                    let outcome = publish(hub, Trigger::ChangeEvent, metrics).await;
+                    let outcome = publish(hub, Trigger::ChangeEvent, follow_up).await;
                     // A look that failed comes again after the pause.
                     outcome.map(|_| look_again = None)
                 }
@@ -128,12 +128,12 @@ async fn follow(
     hub: &Hub,
     events: Option<&EventQueue>,
     received: Received,
-    metrics: Option<&Metrics>,
+    follow_up: &FollowUp,
 ) -> Result<Option<Outcome>, HubError> {
     let mut found = None;
     if received.succeeded > 0 {
         tracing::info!(events = received.succeeded, "the catalog tells of changes");
-        found = Some(publish(hub, Trigger::ChangeEvent, metrics).await?);
+        found = Some(publish(hub, Trigger::ChangeEvent, follow_up).await?);
     }
     if let Some(events) = events {
         events.delete(received).await.map_err(HubError::Events)?;
@@ -141,13 +141,11 @@ async fn follow(
     Ok(found)
 }
 
-async fn publish(hub: &Hub, trigger: Trigger, metrics: Option<&Metrics>) -> Result<Outcome, HubError> {
+async fn publish(hub: &Hub, trigger: Trigger, follow_up: &FollowUp) -> Result<Outcome, HubError> {
     let (began, throttled) = (Instant::now(), pmp_aws::throttles());
     let outcome = hub.publish(trigger).await;
-    if let Some(metrics) = metrics {
-        let (took, throttles) = (began.elapsed(), pmp_aws::throttles() - throttled);
-        metrics.emit(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;
-    }
+    let (took, throttles) = (began.elapsed(), pmp_aws::throttles() - throttled);
+    follow_up.after(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;
     outcome.map(|published| published.outcome)
 }
 

@@ -222,14 +222,14 @@ module "function" {
       Action   = ["dynamodb:Query", "dynamodb:Scan"]
       Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
     },
-    # Its own note of the highest version that was ever stored, and nothing that anyone else wrote.
+    # Its own notes: the highest version that was ever stored, and what operations was told.
     {
       Sid      = "KeepTheHighWaterMark"
       Effect   = "Allow"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
       Condition = {
-        "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["hub#heads"] }
+        "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["hub#heads", "hub#told"] }
         # Without it, a request that names no key at all would pass.
         Null = { "dynamodb:LeadingKeys" = "false" }
       }
@@ -245,6 +245,13 @@ module "function" {
       Effect   = "Allow"
       Action   = "sqs:SendMessage"
       Resource = aws_sqs_queue.dead_letters.arn
+    }
+    ], var.notify_topic_arn == null ? [] : [
+    {
+      Sid      = "TellOperations"
+      Effect   = "Allow"
+      Action   = "sns:Publish"
+      Resource = var.notify_topic_arn
     }
     ], !var.product_attributes ? [] : [
     # The patterns of AWS's own policies.
@@ -295,6 +302,8 @@ module "function" {
     PMP_MAX_HOLD             = var.max_hold == null ? "" : var.max_hold
     PMP_INTERVAL             = var.interval
     PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
+    PMP_NOTIFY_TOPIC_ARN     = var.notify_topic_arn == null ? "" : var.notify_topic_arn
+    PMP_NOTIFY_FORMAT        = var.notify_format
     PMP_LOG                  = var.log_level
   }
 

@@ -39,7 +39,7 @@ locals {
       periods     = 3
     }
     "dead-letters" = {
-      description = "Events were set aside that the hub could not answer. They need not be sent again, as the schedule goes on."
+      description = "Events were set aside that the hub could not answer. They need not be sent again."
       namespace   = "AWS/SQS"
       metric      = "ApproximateNumberOfMessagesVisible"
       statistic   = "Maximum"
@@ -59,7 +59,7 @@ locals {
       datapoints = 1
     }
     "deliveries-lost" = {
-      description = "A member's queue and its dead letters both refused an announcement, which is lost. Its organization's policies are the first suspect."
+      description = "A member's queue and its dead letters both refused an announcement, which is lost. Look at its organization's policies."
       namespace   = "AWS/SNS"
       metric      = "NumberOfNotificationsFailedToRedriveToDlq"
       statistic   = "Sum"
@@ -113,6 +113,20 @@ locals {
       description = "A guard rail holds a member experience until an operator confirms it. `pmp-hub status` says which."
       namespace   = "pmp-sync"
       metric      = "HeldExperiences"
+      statistic   = "Maximum"
+      dimensions  = local.on_experience
+      period      = local.interval.seconds
+      periods     = 1
+      missing     = "ignore"
+    }
+  }
+
+  # Only where operations is told at all.
+  notify_alarms = {
+    "not-notified" = {
+      description = "Operations could not be told what changed. The log says why; the next run tries again."
+      namespace   = "pmp-sync"
+      metric      = "NotificationsFailed"
       statistic   = "Maximum"
       dimensions  = local.on_experience
       period      = local.interval.seconds
@@ -211,7 +225,7 @@ module "observability" {
   source = "../modules/observability"
 
   name            = "${var.prefix}-hub"
-  alarms          = local.alarms
+  alarms          = merge(local.alarms, { for name, alarm in local.notify_alarms : name => alarm if var.notify_topic_arn != null })
   widgets         = local.widgets
   region          = local.region
   alarm_topic_arn = var.alarm_topic_arn

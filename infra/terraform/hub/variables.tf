@@ -265,6 +265,28 @@ variable "alarm_topic_arn" {
   }
 }
 
+variable "notify_topic_arn" {
+  type        = string
+  default     = null
+  description = "A topic that hears what changed in the fleet, once (docs/notifications.md), or null."
+
+  validation {
+    condition     = var.notify_topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]{1,256}$", var.notify_topic_arn))
+    error_message = "The ARN of a topic."
+  }
+}
+
+variable "notify_format" {
+  type        = string
+  default     = "json"
+  description = "The form of what it hears."
+
+  validation {
+    condition     = contains(["json", "chatbot"], var.notify_format)
+    error_message = "One of json, chatbot."
+  }
+}
+
 variable "log_retention_days" {
   type        = number
   default     = 90

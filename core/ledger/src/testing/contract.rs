@@ -4,6 +4,8 @@
 //! A ledger may hold other things already, but nothing of the organizations and experiences that a
 //! function names. All times are whole seconds, as receipts' texts compare them.
 
+mod outbox;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use crate::{
     Admission, AnswerStore, Extent, Found, Head, Lease, LeaseStore, LeaseTerm, LedgerError, Member, NewJournal,
     NewSnapshot, Organization, ReceiptStore, RecordStore, Reports, Roster, SnapshotStore, Stored, Taken, Watched,
 };
+
+pub use self::outbox::outbox;
 
 fn later(seconds: i64) -> Timestamp {
     now() + SignedDuration::from_secs(seconds)
@@ -392,5 +396,6 @@ mod tests {
         super::leases(&ledger).await;
         super::roster(&ledger, &ledger).await;
         super::reports(&ledger, &ledger).await;
+        super::outbox(&ledger).await;
     }
 }

@@ -6,6 +6,7 @@
 
 mod leases;
 mod members;
+mod outbox;
 mod receipts;
 mod records;
 mod snapshots;
@@ -18,7 +19,7 @@ use pmp_protocol::{
     ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Receipt, Snapshot,
 };
 
-use crate::{Directed, FoundJournal, Lease, LedgerError, Member, TableName};
+use crate::{Directed, FoundJournal, Lease, LedgerError, Member, TableName, ToldState};
 
 /// A ledger in memory, behind all ports. It notes every call, and can be told to fail or to hang.
 #[derive(Debug, Default)]
@@ -59,6 +60,8 @@ struct Tables {
     outcomes: BTreeMap<(OfMember, u64), Outcome>,
     leases: BTreeMap<OrganizationId, Lease>,
     roster: BTreeMap<(ExperienceId, OrganizationId), Member>,
+    told: BTreeMap<ExperienceId, ToldState>,
+    outbox: BTreeMap<(ExperienceId, u64, usize), outbox::Kept>,
 }
 
 impl MemoryLedger {

@@ -6,6 +6,7 @@
 
 #[path = "../../../protocol/tests/wire/golden.rs"]
 mod golden;
+mod outbox;
 mod server;
 mod snapshots;
 mod timestamps;

@@ -109,6 +109,10 @@ metrics! {
     OldestLastSeenSeconds: Seconds,
     /// Hub: versions by which the member experience that is furthest behind lags.
     OldestVersionLag: Count,
+    /// Hub: notifications that the topic of operations accepted. Only where one is configured.
+    NotificationsSent: Count,
+    /// Hub: notifications that it did not accept, and runs that could tell nothing. Only there.
+    NotificationsFailed: Count,
     /// Both: whether the run failed as a whole.
     Errors: Count,
     /// Both: answers of AWS that asked to slow down.

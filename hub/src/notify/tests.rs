@@ -1,0 +1,7 @@
+//! The rule, the notifications, and a thousand seeds of hubs that crash.
+
+mod rule;
+mod seeded;
+mod sent;
+mod stage;
+mod world;

@@ -1,0 +1,188 @@
+//! The rule by which changes are told, on the rows of `status`.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use pmp_ledger::{Head, Organization, Unreadable};
+use pmp_protocol::testing::{alpha, experience, management, now, receipt, seen, version};
+use pmp_protocol::{Confirmed, OperatorConfirmation, OrganizationSeen, Receipt, ReceiptStatus};
+use proptest::prelude::*;
+
+use crate::notify::observe::Observed;
+use crate::notify::state::{State, Subject};
+use crate::notify::told::Told;
+use crate::notify::transition::{Decision, SETTLED, Transition, decide};
+use crate::status::fleet::View;
+use crate::status::judge;
+use crate::status::tests::view;
+
+const STALE: SignedDuration = SignedDuration::from_hours(3);
+
+fn minutes(minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(minutes)
+}
+
+fn reported(status: ReceiptStatus, at: Timestamp) -> Organization {
+    let receipt = Receipt { received_at: at, ..receipt(42, status, Some("no")) };
+    let seen = OrganizationSeen { last_seen: at, ..seen() };
+    Organization { seen: Some(seen), receipts: vec![receipt], ..Organization::unknown(alpha()) }
+}
+
+fn head() -> Head {
+    Head { taken_at: now() - SignedDuration::from_hours(10), ..pmp_ledger::testing::head(42) }
+}
+
+fn decided(told: &Told, view: &View, at: Timestamp) -> Decision {
+    let rows = judge::rows(view, at, STALE);
+    decide(told, 7, &Observed::of(view, &rows, at, STALE), &management(), at)
+}
+
+/// What is told as these are seen, at these minutes.
+fn told(seen: &[(i64, ReceiptStatus)]) -> Vec<(i64, State, State)> {
+    let (mut state, mut all) = (Told::default(), Vec::new());
+    for (minute, status) in seen {
+        let at = now() + minutes(*minute);
+        let Decision { told, transitions } = decided(&state, &view([reported(*status, at)], Some(&head())), at);
+        all.extend(transitions.into_iter().map(|it| (*minute, it.from, it.to)));
+        state = told;
+    }
+    all
+}
+
+fn only(transitions: &[Transition]) -> (State, State, &str) {
+    assert_eq!(transitions.len(), 1, "{transitions:?}");
+    (transitions[0].from, transitions[0].to, &transitions[0].cause)
+}
+
+#[test]
+fn worse_is_told_at_once_and_better_once_it_has_lasted() {
+    use ReceiptStatus::{Applying, Failed, Held, InSync};
+    let (well, failed, held) = (State::Well, State::Failed, State::Held);
+    assert_eq!(told(&[(0, InSync), (60, InSync)]), []);
+    assert_eq!(told(&[(0, Failed), (60, Failed)]), [(0, well, failed)]);
+    assert_eq!(told(&[(0, Failed), (5, Held)]), [(0, well, failed), (5, failed, held)]);
+    assert_eq!(told(&[(0, Failed), (10, InSync), (20, InSync)]), [(0, well, failed)]);
+    let recovered = [(0, well, failed), (35, failed, well)];
+    assert_eq!(told(&[(0, Failed), (10, InSync), (20, InSync), (35, InSync), (60, InSync)]), recovered);
+    // What fails again before that was never told as recovered, and its time begins anew.
+    let flapping = [(0, Failed), (10, InSync), (20, Failed), (30, InSync), (40, InSync)];
+    assert_eq!(told(&flapping), [(0, well, failed)]);
+    // What is on its way counts neither way.
+    assert_eq!(
+        told(&[(0, Failed), (10, InSync), (20, Applying), (40, InSync)]),
+        [(0, well, failed), (40, failed, well)]
+    );
+    assert_eq!(told(&[(0, Applying), (60, Applying)]), []);
+    // A less urgent trouble is better, and has to last as well.
+    assert_eq!(told(&[(0, Held), (10, Failed), (36, Failed)]), [(0, well, held), (36, held, failed)]);
+}
+
+#[test]
+fn what_an_operator_let_through_is_not_told_and_another_snapshot_is() {
+    let held = |number: u64| {
+        let receipt = Receipt { version: version(number), ..receipt(number, ReceiptStatus::Held, Some("2 of 3")) };
+        Organization { receipts: vec![receipt], ..reported(ReceiptStatus::Held, now()) }
+    };
+    let looks =
+        |organization: Organization, number| view([organization], Some(&Head { latest: version(number), ..head() }));
+    let first = decided(&Told::default(), &looks(held(42), 42), now());
+    assert_eq!(only(&first.transitions), (State::Well, State::Held, "2 of 3"));
+    let again = decided(&first.told, &looks(held(42), 42), now() + minutes(60));
+    assert_eq!(again.transitions, []);
+    let next = decided(&first.told, &looks(held(43), 43), now() + minutes(60));
+    assert_eq!(only(&next.transitions), (State::Held, State::Held, "2 of 3"));
+    assert_ne!(first.transitions[0].id, next.transitions[0].id);
+
+    let mut confirmed = held(42);
+    confirmed.confirmations.push(OperatorConfirmation {
+        organization: alpha(),
+        experience: management(),
+        member_experience: None,
+        version: version(42),
+        digest: confirmed.receipts[0].digest,
+        confirmed: Confirmed { by: "arn:someone".into(), at: now() },
+    });
+    let confirmed = looks(confirmed, 42);
+    assert_eq!(decided(&Told::default(), &confirmed, now()).transitions, []);
+    let later = decided(&first.told, &confirmed, now() + minutes(60));
+    assert_eq!((later.transitions, later.told), (vec![], first.told), "it is not recovered either");
+}
+
+#[test]
+fn a_read_that_failed_means_nothing_and_what_is_gone_is_over() {
+    let first = decided(&Told::default(), &view([reported(ReceiptStatus::Failed, now())], Some(&head())), now());
+    let subject = Subject { organization: alpha(), member_experience: Some(experience("exp-member")) };
+    assert!(first.told.entries.contains_key(&subject));
+    let later = |view: &View| {
+        let noted = decided(&first.told, view, now() + minutes(60));
+        decided(&noted.told, view, now() + minutes(120))
+    };
+    let empty = Organization { receipts: Vec::new(), ..reported(ReceiptStatus::Failed, now() + minutes(100)) };
+    let gone = later(&view([empty.clone()], Some(&head())));
+    assert_eq!(only(&gone.transitions), (State::Failed, State::Well, "it is not reported any more"));
+    assert_eq!(only(&later(&view([], Some(&head()))).transitions).1, State::Well, "its organization was forgotten");
+
+    let mut failed = view([empty.clone()], Some(&head()));
+    failed.looked[0].report = Err("no answer".to_owned());
+    let kept = later(&failed);
+    assert_eq!((kept.transitions, kept.told), (vec![], first.told.clone()));
+    let problem = Unreadable { organization: alpha(), key: "k".into(), problem: "no".into(), found: None };
+    let partly = Organization { unreadable: vec![problem], ..empty };
+    assert!(later(&view([partly], Some(&head()))).told.entries.contains_key(&subject));
+    let left_out = View { left_out: Some("some".into()), ..view([], Some(&head())) };
+    assert!(later(&left_out).told.entries.contains_key(&subject));
+}
+
+#[test]
+fn two_hubs_make_the_same_id_and_the_next_time_makes_another() {
+    let failing = view([reported(ReceiptStatus::Failed, now())], Some(&head()));
+    let ids = |generation| {
+        let rows = judge::rows(&failing, now(), STALE);
+        let observed = Observed::of(&failing, &rows, now(), STALE);
+        decide(&Told::default(), generation, &observed, &management(), now()).transitions[0].id
+    };
+    assert_eq!(ids(7), ids(7));
+    assert_ne!(ids(7), ids(8));
+}
+
+fn any_status() -> impl Strategy<Value = ReceiptStatus> {
+    use ReceiptStatus::{Applying, Failed, Held, InSync, Skipped};
+    prop_oneof![Just(InSync), Just(Failed), Just(Held), Just(Applying), Just(Skipped)]
+}
+
+proptest! {
+    /// What is told is a chain from well on, without a step that changes nothing, and never more
+    /// often than the rule permits.
+    #[test]
+    fn what_is_told_is_a_chain(seen in prop::collection::vec((1..40_i64, any_status()), 1..40)) {
+        let mut minute = 0;
+        let seen: Vec<_> = seen.into_iter().map(|(gap, status)| { minute += gap; (minute, status) }).collect();
+        let told = told(&seen);
+        let mut before = State::Well;
+        let mut better = None;
+        for (minute, from, to) in told {
+            prop_assert_eq!(from, before);
+            prop_assert_ne!(from, to);
+            if to < from {
+                let last: Option<i64> = better.replace(minute);
+                // Between two steps to the better lies the time that each had to last.
+                prop_assert!(last.is_none_or(|last| minutes(minute - last) >= SETTLED));
+            }
+            before = to;
+        }
+    }
+
+    /// A fleet that did not change since is told nothing, and leads to no write.
+    #[test]
+    fn the_same_view_again_tells_nothing(status in any_status(), before in any_status()) {
+        let first = decided(&Told::default(), &view([reported(before, now())], Some(&head())), now());
+        let at = now() + minutes(1);
+        let again = view([reported(status, at)], Some(&head()));
+        let second = decided(&first.told, &again, at);
+        let third = decided(&second.told, &again, at);
+        prop_assert_eq!(&third.told, &second.told);
+        prop_assert_eq!(third.transitions, vec![]);
+        let entries: &BTreeMap<_, _> = &third.told.entries;
+        prop_assert!(entries.values().all(|entry| entry.state != State::Well), "what is well takes no room");
+    }
+}
