@@ -400,20 +400,25 @@ impl ConfigArgs {
         settings.finish(|| Some((status, topic)))
     }
 
-    /// The configuration of `notify`: as `status`, and the topic, without which nothing is sent.
-    pub(crate) fn for_notify(&self, sends: bool) -> Result<(StatusConfig, Option<NotifyConfig>), Failure> {
+    /// The configuration of `notify`: as `status`, the topic, without which nothing is sent, and how
+    /// long a spoke may be silent, as the function has it: otherwise each would contradict the other.
+    pub(crate) fn for_notify(
+        &self,
+        run: &RunSettings,
+        sends: bool,
+    ) -> Result<(StatusConfig, Option<NotifyConfig>, Duration), Failure> {
         let mut settings = Settings::default();
         let experience = self.experience_id().required(&mut settings);
         let snapshots = self.snapshots_table().required(&mut settings);
         let timestamps = self.timestamps_table().required(&mut settings);
         let members = self.members(&mut settings);
-        let notify = self.notify(&mut settings);
+        let (notify, (_, stale_after)) = (self.notify(&mut settings), run.read(&mut settings));
         if sends && !self.notify_topic_arn().is_set() {
             settings.missing(NOTIFY_TOPIC);
         }
         settings.finish(|| {
             let (experience, snapshots, timestamps) = (experience?, snapshots?, timestamps?);
-            Some((StatusConfig { experience, snapshots, timestamps, members }, notify))
+            Some((StatusConfig { experience, snapshots, timestamps, members }, notify, stale_after))
         })
     }
 

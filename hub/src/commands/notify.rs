@@ -12,7 +12,7 @@ use pmp_terminal::{Exit, Failure, Output, Table};
 use serde_json::json;
 
 use crate::compose;
-use crate::config::{ConfigArgs, NotifyConfig, StaleAfter, StatusConfig};
+use crate::config::{ConfigArgs, NotifyConfig, RunSettings, StatusConfig};
 use crate::error::sdk;
 use crate::notify::{Notified, Notifier, NotifyError, SnsChannel, begin};
 use crate::status::fleet::Fleet;
@@ -23,13 +23,13 @@ pub(crate) struct NotifyArgs {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    stale: StaleAfter,
+    run: RunSettings,
 }
 
 pub(crate) async fn notify(config: &ConfigArgs, args: &NotifyArgs, output: Output) -> Result<Exit, Failure> {
-    let (config, notify) = config.for_notify(!args.dry_run)?;
+    let (config, notify, stale_after) = config.for_notify(&args.run, !args.dry_run)?;
     let sdk = sdk().await?;
-    let stale_after = SignedDuration::try_from(args.stale.stale_after).unwrap_or(SignedDuration::MAX);
+    let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
     let notified = match notify.filter(|_| !args.dry_run) {
         Some(notify) => {
             let notifier = notifier(&sdk, config.clone(), notify, stale_after);
