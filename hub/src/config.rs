@@ -400,8 +400,9 @@ impl ConfigArgs {
         settings.finish(|| Some((status, topic)))
     }
 
-    /// The configuration of `notify`: as `status`, the topic, without which nothing is sent, and how
-    /// long a spoke may be silent, as the function has it: otherwise each would contradict the other.
+    /// The configuration of `notify`: as `status`, the topic, without which nothing is sent, and
+    /// how long a spoke may be silent, as the function has it: otherwise each would contradict the
+    /// other.
     pub(crate) fn for_notify(
         &self,
         run: &RunSettings,
