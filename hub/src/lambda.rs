@@ -41,8 +41,8 @@ impl Function for HubFunction {
     async fn init(settings: FunctionArgs) -> Result<Self, Failure> {
         let config = settings.config()?;
         let sdk = sdk().await?;
-        let PublishConfig { snapshots, timestamps, .. } = &config.publish;
-        let fleet = timestamps.as_ref().map(|timestamps| Fleet::new(&sdk, snapshots, timestamps, config.members));
+        let PublishConfig { snapshots, timestamps, members, .. } = &config.publish;
+        let fleet = timestamps.as_ref().map(|table| Fleet::new(&sdk, snapshots, table, members.clone()));
         let hub = hub(&sdk, &config.publish, config.keep_versions);
         let products = products(&sdk, &config.publish);
         tracing::info!(experience = %hub.experience, "hub ready");

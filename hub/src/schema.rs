@@ -26,6 +26,7 @@ use crate::inspect::plan::{FilteredCase, ProductsFrom};
 use crate::inspect::versions::VersionRow;
 use crate::inspect::why::chain::Step;
 use crate::inspect::why::{Answer, Group};
+use crate::rollout::told::Shown;
 use crate::status::{SpokeState, SpokeStatus};
 
 /// What every document has besides: which version of these schemas it follows.
@@ -65,6 +66,8 @@ struct Status {
     causes: Vec<StatusCause>,
     /// What operators direct: pins and pauses.
     directions: StatusDirections,
+    /// How far the newest version has come in the waves; none where there are no waves.
+    waves: Option<Shown>,
 }
 
 /// What operators of the hub direct.

@@ -3,7 +3,8 @@
 
 use pmp_ledger::testing::contract;
 use pmp_ledger::{
-    DynamoAnswers, DynamoLeases, DynamoReceipts, DynamoRecords, DynamoReports, DynamoRoster, DynamoSnapshots,
+    DynamoAnswers, DynamoLeases, DynamoReceipts, DynamoRecords, DynamoReports, DynamoRollouts, DynamoRoster,
+    DynamoSnapshots,
 };
 use pmp_tests::{Scene, world};
 
@@ -23,4 +24,5 @@ async fn the_adapters_do_what_every_ledger_must() {
     contract::leases(&DynamoLeases::new(config, timestamps())).await;
     contract::roster(&DynamoRoster::new(config, timestamps()), &receipts).await;
     contract::reports(&DynamoReports::new(config, timestamps()), &receipts).await;
+    contract::rollouts(&DynamoRollouts::new(config, timestamps())).await;
 }

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_hub::{Decision, Trigger};
-use pmp_protocol::{OrganizationId, Receipt};
+use pmp_protocol::{Because, OrganizationId, Receipt};
 use pmp_waves::{Fleet, Format, Observed, Progress, Reason, Rollout, Standing, Step, Stopped, WaveState, Waves};
 use stateright::{Model, Property};
 
@@ -383,7 +383,8 @@ impl Rollouts {
 
     fn promote(&self, state: &mut State, hub: usize) -> Option<()> {
         let seen = state.orgs.map(|org| org.at);
-        let rollout = self.rollout(&state.now).promoted(&self.waves, &self.fleet(&seen), "Ada", self.time).ok()?;
+        let ada = Because { by: "Ada".to_owned(), at: self.time, reason: String::new() };
+        let rollout = self.rollout(&state.now).promoted(&self.waves, &self.fleet(&seen), &ada).ok()?;
         state.hubs[hub] = self.writing(state, self.now(&rollout), By::Person);
         state.left.promotions -= 1;
         Some(())

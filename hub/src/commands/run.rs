@@ -35,7 +35,7 @@ pub(crate) struct RunArgs {
 }
 
 pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
-    let (config, members) = config.for_run(Some(args.interval))?;
+    let config = config.for_run(Some(args.interval))?;
     let stale_after = silence_of_run(args.stale_after.as_deref(), args.interval)?;
     let stop = stop_on_signal()?;
     if let Some(after) = args.stop_after {
@@ -47,7 +47,8 @@ pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool
     tracing::info!(
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
     );
-    let fleet = config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, members));
+    let fleet =
+        config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, config.members.clone()));
     let figures = metrics.then_some(Metrics { fleet, stale_after });
     let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
     let (products, due) = (compose::products(&sdk, &config), Notify::new());

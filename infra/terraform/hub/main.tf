@@ -222,14 +222,14 @@ module "function" {
       Action   = ["dynamodb:Query", "dynamodb:Scan"]
       Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
     },
-    # Its own note of the highest version that was ever stored, and nothing that anyone else wrote.
+    # Its own note of the highest version that was ever stored, and nothing that anyone else wrote. With waves, whose turn it is.
     {
       Sid      = "KeepTheHighWaterMark"
       Effect   = "Allow"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
       Condition = {
-        "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["hub#heads"] }
+        "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = var.waves == null ? ["hub#heads"] : ["hub#o-*", "hub#directed", "hub#heads"] }
         # Without it, a request that names no key at all would pass.
         Null = { "dynamodb:LeadingKeys" = "false" }
       }
@@ -293,6 +293,7 @@ module "function" {
     PMP_STATEMENT_LIFETIME   = var.statement_lifetime
     PMP_STALE_AFTER          = var.stale_after == null ? "" : var.stale_after
     PMP_MAX_HOLD             = var.max_hold == null ? "" : var.max_hold
+    PMP_WAVES                = var.waves == null ? "" : var.waves
     PMP_INTERVAL             = var.interval
     PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
     PMP_LOG                  = var.log_level

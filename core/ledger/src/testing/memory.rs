@@ -8,6 +8,7 @@ mod leases;
 mod members;
 mod receipts;
 mod records;
+mod rollouts;
 mod snapshots;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use pmp_protocol::{
     ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Receipt, Snapshot,
 };
 
-use crate::{Directed, FoundJournal, Lease, LedgerError, Member, TableName};
+use crate::{Directed, FoundJournal, Lease, LedgerError, Member, StoredRollout, TableName};
 
 /// A ledger in memory, behind all ports. It notes every call, and can be told to fail or to hang.
 #[derive(Debug, Default)]
@@ -59,6 +60,7 @@ struct Tables {
     outcomes: BTreeMap<(OfMember, u64), Outcome>,
     leases: BTreeMap<OrganizationId, Lease>,
     roster: BTreeMap<(ExperienceId, OrganizationId), Member>,
+    rollouts: BTreeMap<ExperienceId, StoredRollout>,
 }
 
 impl MemoryLedger {

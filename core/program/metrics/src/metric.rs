@@ -109,6 +109,9 @@ metrics! {
     OldestLastSeenSeconds: Seconds,
     /// Hub: versions by which the member experience that is furthest behind lags.
     OldestVersionLag: Count,
+    /// Hub: whether the newest version was stopped in the waves, by itself or by a person. Only
+    /// where there are waves.
+    StoppedVersions: Count,
     /// Both: whether the run failed as a whole.
     Errors: Count,
     /// Both: answers of AWS that asked to slow down.
