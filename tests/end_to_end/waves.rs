@@ -319,7 +319,7 @@ async fn a_bad_approval_comes_no_further_than_the_canary() {
     println!("{back} change sets after the failing receipt");
     assert!(back <= 2);
     let lists = fleet.scene.alpha_account.lists(ALPHA_PROD).await;
-    assert_eq!(lists.approved, ["prod-a"]);
+    assert_eq!(lists.approved.iter().collect::<Vec<_>>(), ["prod-a"]);
     let waited = hub.run(&["wait", "2", "--timeout", "60s"]).await;
     assert_eq!(waited.code, 4);
     assert!(waited.stderr.contains("snapshot 2 was stopped in the waves"), "{}", waited.stderr);
