@@ -25,6 +25,7 @@ use crate::commands::status::{StatusArgs, show_status};
 use crate::commands::steer::{PauseArgs, PinArgs, ResumeArgs, UnpinArgs, pause, pin, resume, unpin};
 use crate::commands::versions::{VersionsArgs, show_versions};
 use crate::commands::wait::{WaitArgs, wait};
+use crate::commands::waves::{HaltArgs, PromoteArgs, halt, promote};
 use crate::commands::why::{WhyArgs, why};
 use crate::config::{ConfigArgs, RunSettings};
 use crate::lambda::HubFunction;
@@ -40,6 +41,8 @@ const EXAMPLES: &str = "Examples:
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there
   pmp-hub pin 40 --reason 'bad approval'        go back to snapshot 40, and stay there
   pmp-hub pause --all --until 2h --reason …     change nothing anywhere for two hours
+  pmp-hub promote --reason …                    into the next wave, before its time
+  pmp-hub halt --reason …                       no further through the waves
   pmp-hub exceptions                            what is held, set aside or left out, and why
   pmp-hub members                               who is admitted, and who never reported
   pmp-hub wait 42 --timeout 10m                 until it is everywhere; exit code 4 if it is not
@@ -52,8 +55,8 @@ const EXAMPLES: &str = "Examples:
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 26] = [
-    ("publish", &[LEDGER, TOPIC, SIGNING, PRODUCTS, &["max_hold"]]),
+const USES: [(&str, &[&[&str]]); 28] = [
+    ("publish", &[LEDGER, ROSTER, TOPIC, SIGNING, PRODUCTS, &["max_hold", "waves"]]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
     ("members", &[LEDGER, ROSTER]),
@@ -72,6 +75,8 @@ const USES: [(&str, &[&[&str]]); 26] = [
     ("unpin", &[LEDGER, ROSTER, TOPIC, SIGNING]),
     ("pause", &[LEDGER, ROSTER, TOPIC, SIGNING]),
     ("resume", &[LEDGER, ROSTER, TOPIC, SIGNING]),
+    ("promote", &[LEDGER, ROSTER, TOPIC, SIGNING]),
+    ("halt", &[LEDGER, ROSTER, TOPIC, SIGNING]),
     ("directions", &[LEDGER, SIGNING]),
     ("notify", &[LEDGER, ROSTER, NOTIFY]),
     ("init", &[LEDGER, TOPIC]),
@@ -152,6 +157,17 @@ enum Command {
   pmp-hub resume --all --reason 'the freeze is over'
   pmp-hub resume --org o-member0000 --reason 'the migration is done'")]
     Resume(ResumeArgs),
+    /// Let the snapshot that is on its way through the waves into the next wave, or go on with one
+    /// that was halted
+    #[command(after_help = "Examples:
+  pmp-hub promote --reason 'the canary looks well, and the soak may end'
+  pmp-hub promote 42 --reason 'their filter is mended'")]
+    Promote(PromoteArgs),
+    /// Stop the snapshot that is on its way through the waves where it is
+    #[command(after_help = "Examples:
+  pmp-hub halt --reason 'a vendor called'
+  pmp-hub status                                who has it, and who does not")]
+    Halt(HaltArgs),
     /// List what is pinned and paused: for whom, by whom, since when and why
     #[command(after_help = "Examples:
   pmp-hub directions
@@ -283,6 +299,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Unpin(args) => unpin(&cli.config, args, output).await,
         Command::Pause(args) => pause(&cli.config, args, output).await,
         Command::Resume(args) => resume(&cli.config, args, output).await,
+        Command::Promote(args) => promote(&cli.config, args, output).await,
+        Command::Halt(args) => halt(&cli.config, args, output).await,
         Command::Directions(args) => directions(&cli.config, args, output).await,
         Command::Exceptions(args) => show_exceptions(&cli.config, args, output).await,
         Command::Members(args) => members(&cli.config, args, output).await,

@@ -24,14 +24,16 @@ pub(crate) mod status;
 pub(crate) mod steer;
 pub(crate) mod versions;
 pub(crate) mod wait;
+pub(crate) mod waves;
 pub(crate) mod why;
 
 pub(crate) use look::not_known;
 
 use aws_config::SdkConfig;
 use clap::Args;
+use pmp_ledger::SnapshotStore;
 
-use crate::config::{KEEP, KEEP_VERSIONS};
+use crate::config::{KEEP, KEEP_VERSIONS, SteerConfig};
 use crate::error::HubError;
 
 #[derive(Debug, Args)]
@@ -39,6 +41,18 @@ pub(crate) struct Keep {
     /// How many versions the ledger keeps
     #[arg(long, env = KEEP.variable, default_value_t = KEEP_VERSIONS, value_parser = clap::value_parser!(u64).range(2..), value_name = "N")]
     keep_versions: u64,
+}
+
+/// Refuses to direct without a signature where snapshots are signed: every spoke that trusts keys
+/// would refuse it, and change nothing any more.
+async fn would_not_unsign(snapshots: &dyn SnapshotStore, config: &SteerConfig) -> Result<(), HubError> {
+    if config.signing.is_some() || config.unsigned {
+        return Ok(());
+    }
+    match snapshots.head(&config.experience).await? {
+        Some(head) if head.statement.is_some() => Err(HubError::Unsigned),
+        _ => Ok(()),
+    }
 }
 
 /// Who this is, as STS names it: receipts and confirmations name who let something through.

@@ -1,14 +1,12 @@
 //! The parts of a hub, put together from its settings.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use jiff::SignedDuration;
 use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
-use pmp_ledger::{DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoSnapshots};
-use pmp_protocol::OrganizationId;
+use pmp_ledger::{DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoRollouts, DynamoSnapshots};
 use pmp_runtime::{Clock, SystemClock};
 
 use crate::config::PublishConfig;
@@ -16,6 +14,7 @@ use crate::notify::{Notifier, SnsChannel};
 use crate::publish::Hub;
 use crate::publish::products::Products;
 use crate::publish::topic::SnsTopic;
+use crate::publish::waves::Rollouts;
 use crate::signing::Signing;
 use crate::status::fleet::Fleet;
 
@@ -24,6 +23,11 @@ pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -
         catalog: Arc::new(SdkCatalog::new(sdk, RateLimits::default())),
         snapshots: Arc::new(DynamoSnapshots::new(sdk, config.snapshots.clone())),
         marks: config.timestamps.clone().map(|table| Arc::new(DynamoReceipts::new(sdk, table)) as _),
+        rollouts: config.timestamps.as_ref().map(|table| Rollouts {
+            store: Arc::new(DynamoRollouts::new(sdk, table.clone())),
+            fleet: Fleet::consistent(sdk, &config.snapshots, table, config.members.clone()),
+            setting: config.waves.clone(),
+        }),
         topic: Arc::new(SnsTopic::new(sdk, config.topic.clone())),
         experience: config.experience.clone(),
         keep_versions,
@@ -52,15 +56,10 @@ pub(crate) fn products(sdk: &SdkConfig, config: &PublishConfig) -> Option<Produc
 }
 
 /// What tells operations, where a topic for that is configured.
-pub(crate) fn notifier(
-    sdk: &SdkConfig,
-    config: &PublishConfig,
-    members: &BTreeSet<OrganizationId>,
-    stale_after: Duration,
-) -> Option<Notifier> {
+pub(crate) fn notifier(sdk: &SdkConfig, config: &PublishConfig, stale_after: Duration) -> Option<Notifier> {
     let (notify, timestamps) = (config.notify.as_ref()?, config.timestamps.as_ref()?);
     Some(Notifier {
-        fleet: Fleet::consistent(sdk, &config.snapshots, timestamps, members.clone()),
+        fleet: Fleet::consistent(sdk, &config.snapshots, timestamps, config.members.clone()),
         outbox: Arc::new(DynamoOutbox::new(sdk, timestamps.clone())),
         channel: Arc::new(SnsChannel::new(sdk, notify.topic.clone(), notify.format)),
         experience: config.experience.clone(),

@@ -1,6 +1,7 @@
 //! What the hub needs to know, from flags or the environment, checked at start.
 
 mod declared;
+pub(crate) mod waves;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,8 +16,9 @@ use pmp_terminal::{Failure, Given, Settings, Span, parse_duration};
 use self::declared::LIFETIME;
 pub(crate) use self::declared::{
     ConfigArgs, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP, MEMBERS, NOTIFY_TOPIC, RunSettings,
-    SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC,
+    SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC, WAVES,
 };
+use self::waves::WavesSetting;
 use crate::notify::Format;
 use crate::signing::SigningKey;
 
@@ -77,8 +79,6 @@ impl RunSettings {
 #[derive(Debug, Clone)]
 pub(crate) struct FunctionConfig {
     pub(crate) publish: PublishConfig,
-    /// Whom the settings admit.
-    pub(crate) members: BTreeSet<OrganizationId>,
     pub(crate) keep_versions: u64,
     pub(crate) stale_after: Duration,
 }
@@ -87,9 +87,8 @@ impl FunctionArgs {
     pub(crate) fn config(&self) -> Result<FunctionConfig, Failure> {
         let mut settings = Settings::default();
         let publish = self.config.publish(&mut settings);
-        let members = self.config.members(&mut settings);
         let (keep_versions, stale_after) = self.run.read(&mut settings);
-        settings.finish(|| Some(FunctionConfig { publish: publish?, members, keep_versions, stale_after }))
+        settings.finish(|| Some(FunctionConfig { publish: publish?, keep_versions, stale_after }))
     }
 }
 
@@ -141,6 +140,10 @@ pub(crate) struct PublishConfig {
     pub(crate) max_hold: Option<SignedDuration>,
     /// Where operations is told what changed; none where it is not.
     pub(crate) notify: Option<NotifyConfig>,
+    /// The waves in which organizations get a new version.
+    pub(crate) waves: WavesSetting,
+    /// Whom the settings admit.
+    pub(crate) members: BTreeSet<OrganizationId>,
 }
 
 /// How operations is told what changed in the fleet.
@@ -201,7 +204,7 @@ impl SteerConfig {
 
     /// The same, to publish; none without a topic.
     pub(crate) fn publish(&self) -> Option<PublishConfig> {
-        let Self { experience, snapshots, timestamps, topic, signing, unsigned, .. } = self.clone();
+        let Self { experience, snapshots, timestamps, topic, members, signing, unsigned } = self.clone();
         let (topic, timestamps) = (topic?, Some(timestamps));
         Some(PublishConfig {
             experience,
@@ -214,6 +217,8 @@ impl SteerConfig {
             looks_products_up: false,
             max_hold: None,
             notify: None,
+            waves: WavesSetting::Unset,
+            members,
         })
     }
 }
@@ -233,6 +238,8 @@ pub(crate) struct DoctorConfig {
     /// The folder with the members' filters, and the program that runs them.
     pub(crate) folder: Option<String>,
     pub(crate) program: Option<String>,
+    /// Whether waves are configured.
+    pub(crate) has_waves: bool,
 }
 
 /// What `init` needs: names of what to make, or ARNs of what is there.
@@ -266,6 +273,11 @@ impl ConfigArgs {
         if notify.is_some() && !self.timestamps_table().is_set() {
             settings.missing(TIMESTAMPS);
         }
+        let waves = self.waves().optional(settings).unwrap_or_default();
+        if matches!(waves, WavesSetting::Given(_)) && !self.timestamps_table().is_set() {
+            settings.problem(WAVES, format!("needs {TIMESTAMPS}: how organizations stand is written there"));
+        }
+        let members = self.members(settings);
         let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
         Some(PublishConfig {
             experience,
@@ -278,6 +290,8 @@ impl ConfigArgs {
             looks_products_up,
             max_hold,
             notify,
+            waves,
+            members,
         })
     }
 
@@ -321,12 +335,8 @@ impl ConfigArgs {
         self.member_organizations().optional(settings).unwrap_or_default().0
     }
 
-    /// What `run` needs: as `publish`, and whom the settings admit. Without an interval, only
-    /// whether it is complete.
-    pub(crate) fn for_run(
-        &self,
-        interval: Option<Duration>,
-    ) -> Result<(PublishConfig, BTreeSet<OrganizationId>), Failure> {
+    /// What `run` needs: as `publish`. Without an interval, only whether it is complete.
+    pub(crate) fn for_run(&self, interval: Option<Duration>) -> Result<PublishConfig, Failure> {
         self.for_run_with(interval, |_| {})
     }
 
@@ -334,11 +344,10 @@ impl ConfigArgs {
         &self,
         interval: Option<Duration>,
         besides: impl FnOnce(&mut Settings),
-    ) -> Result<(PublishConfig, BTreeSet<OrganizationId>), Failure> {
+    ) -> Result<PublishConfig, Failure> {
         let mut settings = Settings::default();
         besides(&mut settings);
         let publish = self.publish(&mut settings);
-        let members = self.members(&mut settings);
         let signing = publish.as_ref().and_then(|publish| publish.signing.as_ref());
         if let (Some(interval), Some(signing)) = (interval, signing)
             && SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX) > signing.lifetime / 2
@@ -346,7 +355,7 @@ impl ConfigArgs {
             settings
                 .problem(LIFETIME, "shorter than two intervals: one announcement that fails would freeze every spoke");
         }
-        settings.finish(|| Some((publish?, members)))
+        settings.finish(|| publish)
     }
 
     /// What `recover` needs: as `publish`, and the table that holds the mark.
@@ -456,6 +465,7 @@ impl ConfigArgs {
             looks_products_up: self.looks_products_up(&mut settings),
             folder: self.filters_folder().optional(&mut settings),
             program: self.filter_program().optional(&mut settings),
+            has_waves: self.waves().is_set() && !self.waves().is("none"),
         };
         (config, complete)
     }

@@ -30,6 +30,9 @@ pub(crate) enum Refusal {
     /// Its spokes act on that alone.
     #[error("`{organization}` is pinned to snapshot {pinned}, and {version} is not applied there")]
     Pinned { organization: OrganizationId, pinned: SnapshotVersion, version: SnapshotVersion },
+    /// Its spokes take it later.
+    #[error("waves let `{organization}` take snapshot {turn}: its turn for {version} has not come")]
+    NotItsTurn { organization: OrganizationId, turn: SnapshotVersion, version: SnapshotVersion },
     #[error("no spoke of `{0}` has reported")]
     UnknownOrganization(OrganizationId),
     #[error("no spoke of `{organization}` has reported about `{member_experience}`")]
@@ -47,6 +50,9 @@ impl Hint for Refusal {
             }
             Self::Pinned { pinned, .. } => {
                 format!("only snapshot {pinned} can be confirmed there; `pmp-hub unpin` lets it follow again")
+            }
+            Self::NotItsTurn { .. } => {
+                "confirm it when its turn has come; `pmp-hub promote` enters the next wave before its time".to_owned()
             }
             Self::UnknownOrganization(_) | Self::UnknownExperience { .. } => {
                 "`pmp-hub status` lists the organizations and their experiences".to_owned()

@@ -5,10 +5,11 @@ use aws_config::SdkConfig;
 use pmp_aws::ApiError;
 use pmp_catalog::{CatalogError, ErrorClass};
 use pmp_ledger::LedgerError;
-use pmp_protocol::{ContentError, ExperienceId, Hint, SealError};
+use pmp_protocol::{ContentError, ExperienceId, Hint, SealError, SnapshotVersion};
 use pmp_terminal::Failure;
+use pmp_waves::NotPromoted;
 
-use crate::config::{EVENTS, TOPIC};
+use crate::config::{EVENTS, TIMESTAMPS, TOPIC, WAVES};
 use crate::signing::SigningError;
 use crate::status::fleet::Restored;
 
@@ -102,6 +103,38 @@ pub enum HubError {
         /// The fleet, or the organization.
         whose: String,
     },
+    /// The state of waves cannot be understood. Nothing was stored or published.
+    #[error("the state of waves cannot be read: {problem}")]
+    RolloutUnreadable {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Another hub, or a person, changed the state of waves at the same time.
+    #[error("the state of waves was changed by someone else at the same time")]
+    RolloutTaken,
+    /// There are no waves to promote or halt anything in.
+    #[error("there are no waves: the newest snapshot is for everybody")]
+    NoWaves,
+    /// Directions lie in the table of receipts, which is not configured.
+    #[error("waves need the table of receipts")]
+    NoReceipts,
+    /// Another version is on its way.
+    #[error("snapshot {version} is not on its way through the waves: {on_its_way} is")]
+    NotOnItsWay {
+        /// The version that was named.
+        version: SnapshotVersion,
+        /// The version that the state of waves is about.
+        on_its_way: SnapshotVersion,
+    },
+    /// The hub has stored another version meanwhile.
+    #[error("snapshot {on_its_way} is on its way through the waves, and is not the newest of the ledger")]
+    NotTheNewest {
+        /// The version that the state of waves is about.
+        on_its_way: SnapshotVersion,
+    },
+    /// A version may not go on.
+    #[error(transparent)]
+    NotPromoted(#[from] NotPromoted),
     /// Told to stop, before anything was published.
     #[error("{0}, before the snapshot was published")]
     Stopped(String),
@@ -160,6 +193,17 @@ impl Hint for HubError {
             Self::DirectionTaken { .. } => Some("look at it with `pmp-hub directions`, and ask again".to_owned()),
             Self::Content { source, .. } => source.hint(),
             Self::Seal { source, .. } => source.hint(),
+            Self::RolloutUnreadable { .. } => Some(
+                "a newer release wrote it, or somebody by hand: look at the item `rollout#…` in the partition `hub#directed` of the \
+                 table of receipts; nobody takes a newer version meanwhile"
+                    .to_owned(),
+            ),
+            Self::RolloutTaken => Some("look at `pmp-hub status`, and ask again; the hub's next run goes on".to_owned()),
+            Self::NoWaves => Some(format!("waves begin with the hub's next run after {WAVES} is set")),
+            Self::NoReceipts => Some(format!("set {TIMESTAMPS}")),
+            Self::NotOnItsWay { .. } => Some("`pmp-hub status` says what is on its way".to_owned()),
+            Self::NotTheNewest { .. } => Some("let the hub run once: `pmp-hub publish`, and ask again".to_owned()),
+            Self::NotPromoted(_) => None,
             Self::TopicPolicy(_) => None,
         }
     }

@@ -42,10 +42,9 @@ impl Function for HubFunction {
     async fn init(settings: FunctionArgs) -> Result<Self, Failure> {
         let config = settings.config()?;
         let sdk = sdk().await?;
-        let PublishConfig { snapshots, timestamps, .. } = &config.publish;
-        let members = &config.members;
-        let fleet = timestamps.as_ref().map(|timestamps| Fleet::new(&sdk, snapshots, timestamps, members.clone()));
-        let notifier = notifier(&sdk, &config.publish, members, config.stale_after);
+        let PublishConfig { snapshots, timestamps, members, .. } = &config.publish;
+        let fleet = timestamps.as_ref().map(|table| Fleet::new(&sdk, snapshots, table, members.clone()));
+        let notifier = notifier(&sdk, &config.publish, config.stale_after);
         let hub = hub(&sdk, &config.publish, config.keep_versions);
         let products = products(&sdk, &config.publish);
         tracing::info!(experience = %hub.experience, "hub ready");

@@ -21,6 +21,7 @@
 //! - `notify`: tells operations what changed in the fleet, once. `follow_up` does it after a run.
 //! - `inspect`: what operators ask of the fleet and its history. Each module is pure.
 //! - `render`: what a person sees of rows. Nothing above it knows of a terminal.
+//! - `rollout`: the state of waves. `publish/waves` carries out the steps that `pmp-waves` decides.
 //! - `triggers`: what makes the hub look.
 //! - `commands`, `lambda`, `compose`, `config`: the program, the function, the parts of a hub, and
 //!   its settings.
@@ -49,6 +50,7 @@ mod metrics;
 mod notify;
 mod publish;
 mod render;
+mod rollout;
 #[cfg(test)]
 mod schema;
 mod signing;
@@ -63,6 +65,7 @@ pub use inspect::plan::{
 };
 pub use pmp_aws::TopicArn;
 pub use publish::topic::{SnsTopic, Topic};
+pub use publish::waves::Rollouts;
 pub use publish::{Decision, Hub, Outcome, Published, Sent, Trigger, decide};
 pub use signing::{Signer, Signing, SigningError, SigningKey, SigningKeyError};
 pub use status::fleet::Restored;

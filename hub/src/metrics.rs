@@ -46,6 +46,8 @@ struct Spokes {
     oldest_seen: Option<Duration>,
     /// `None` if there is no receipt yet.
     oldest_lag: Option<u64>,
+    /// Whether the newest version was stopped in the waves. `None` without waves.
+    stopped: Option<usize>,
 }
 
 impl Metrics {
@@ -97,6 +99,7 @@ impl Spokes {
             unreadable: view.looked.iter().map(unreadable).sum(),
             oldest_seen: silent_for().max().and_then(|silent| Duration::try_from(silent).ok()),
             oldest_lag: kept().filter_map(behind).max(),
+            stopped: view.waves.kept().map(|kept| usize::from(kept.state.rollout.stopped.is_some())),
         }
     }
 }
@@ -151,7 +154,8 @@ fn datum(experience: &ExperienceId, run: &Run<'_>, spokes: Option<&Spokes>) -> D
             .count_if_known(
                 Metric::OldestVersionLag,
                 spokes.oldest_lag.map(|lag| usize::try_from(lag).unwrap_or(usize::MAX)),
-            ),
+            )
+            .count_if_known(Metric::StoppedVersions, spokes.stopped),
         None => datum,
     }
 }
@@ -224,8 +228,16 @@ mod tests {
         ];
         let spokes = Spokes::of(&view(organizations, Some(&head(42))), at("12:00:00"), HOUR);
         let oldest_seen = Some(Duration::from_secs(9_000));
-        let expected =
-            Spokes { silent: 1, failed: 2, held: 1, disputed: 0, unreadable: 0, oldest_seen, oldest_lag: Some(3) };
+        let expected = Spokes {
+            silent: 1,
+            failed: 2,
+            held: 1,
+            disputed: 0,
+            unreadable: 0,
+            oldest_seen,
+            oldest_lag: Some(3),
+            stopped: None,
+        };
         assert_eq!(spokes, expected);
     }
 
@@ -239,12 +251,13 @@ mod tests {
             unreadable: 6,
             oldest_seen: Some(Duration::from_secs(70)),
             oldest_lag: Some(4),
+            stopped: Some(1),
         };
         let expected = json!({
             "Experience": "exp-management", "Component": "hub", "requestId": "r-1", "Errors": 0, "Throttles": 2, "Published": 1, "Changed": 1,
             "ApprovedProducts": 812, "RejectedProducts": 40, "PublishMillis": 250, "SilentSpokes": 1,
             "FailedExperiences": 2, "HeldExperiences": 3, "DisputedExperiences": 5, "UnreadableItems": 6,
-            "OldestLastSeenSeconds": 70, "OldestVersionLag": 4});
+            "OldestLastSeenSeconds": 70, "OldestVersionLag": 4, "StoppedVersions": 1});
         assert_eq!(told(&published(Outcome::Stored), Some(&spokes)), expected);
     }
 

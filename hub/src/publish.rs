@@ -14,12 +14,16 @@
 //! While operators pin the fleet to a version, its content is published in place of what the
 //! management experience says. Pinned to 40, the hub stores that content as version 43: going back
 //! is publishing old content under a new number.
+//!
+//! Where there are waves, a version is stored first, then its next steps are taken (`waves`), and
+//! then it is announced: so a spoke that hears of it finds whether its turn has come.
 
+pub(crate) mod content;
 pub(crate) mod products;
 pub(crate) mod read;
 pub(crate) mod topic;
+pub(crate) mod waves;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -33,10 +37,14 @@ use pmp_runtime::Clock;
 use serde::{Serialize, Serializer};
 
 use crate::error::HubError;
+use crate::publish::content::Chosen;
 use crate::publish::topic::Topic;
+use crate::publish::waves::Rollouts;
+use crate::publish::waves::steps::Went;
+use crate::rollout::state::{Kept, Newest};
 use crate::signing::Signing;
 use crate::status::fleet::Restored;
-use crate::steer::{self, Helm};
+use crate::steer::Helm;
 
 /// How often a hub tries again after another hub took the next version.
 const ATTEMPTS: u32 = 5;
@@ -61,6 +69,8 @@ pub struct Hub {
     /// The longest that a member may hold, in seconds: written into what is directed for the fleet;
     /// none for the usual.
     pub max_hold: Option<u64>,
+    /// Where waves are kept; none where the table of receipts is not configured.
+    pub rollouts: Option<Rollouts>,
     /// How they are signed; none where they are not.
     pub signing: Option<Signing>,
     /// Whether they are to be unsigned, though earlier ones were signed: `PMP_SIGNING_KEY=none`.
@@ -94,8 +104,8 @@ pub struct Published {
     pub counts: Counts,
     /// What was done, or would be done in a dry run.
     pub outcome: Outcome,
-    /// The version that the fleet is pinned to, whose content this is; none where it is what the
-    /// management experience says.
+    /// The version whose content this is, because the fleet is pinned to it or a newer one was
+    /// taken back; none where it is what the management experience says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pinned: Option<SnapshotVersion>,
     /// The message that was sent; none where none was. In JSON its three fields stand among the
@@ -183,6 +193,19 @@ pub(crate) struct Recovery {
     pub(crate) published: Published,
 }
 
+/// What came of one attempt to publish.
+enum Attempt {
+    Published(Published),
+    /// Another hub stored a version first.
+    Outrun,
+    /// A version is taken back: the content of the last good one has to be published.
+    GoesBack,
+}
+
+fn goes_back(stepped: &Result<Went, HubError>) -> bool {
+    matches!(stepped, Ok(Went { goes_back: true, .. }))
+}
+
 /// What to do about the content with this digest, where the ledger's head is `head`. Pure: the
 /// decision of this module. It is public for the model that checks it together with what the spokes
 /// decide (`tests/model`).
@@ -231,42 +254,109 @@ impl Hub {
             self.tell_max_hold(self.clock.now()).await;
         }
         for _ in 0..ATTEMPTS {
-            let taken_at = self.clock.now();
-            // In this order: whoever pins publishes after that. So a pin that is written after it
-            // was looked for here, and what it publishes, come after this head, and a version that
-            // is taken from it by then makes this one lose.
-            let (mark, head) = self.stand_to_publish().await?;
-            let (sealed, pin) = self.content().await?;
-            match decide(head.as_ref(), sealed.digest(), trigger) {
-                Decision::Store { previous } => {
-                    let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
-                    let new = self.new_snapshot(previous, version, taken_at, &sealed, pin.as_ref());
-                    if let Some(published) = self.store(&new).await? {
-                        return Ok(published);
-                    }
-                }
-                Decision::Announce { version, taken_at, chunks, reason, outcome } => {
-                    // A hub that stopped in between, or knew of no mark, left it behind.
-                    if mark.is_none_or(|mark| mark.version < version) {
-                        self.raise(version, sealed.digest()).await?;
-                    }
-                    if !self.renew_statement(version, sealed.digest()).await? {
-                        // Another hub stored a newer version meanwhile.
-                        continue;
-                    }
-                    if let Some(head) = &head {
-                        self.keep_whole(head, &sealed).await?;
-                    }
-                    let message = self.message(version, taken_at, reason, &sealed, chunks);
-                    let published = self.announce(message, outcome, true).await?;
-                    return Ok(Published { pinned: pin.map(|pin| pin.version), ..published });
-                }
-                Decision::Nothing { version } => {
-                    return Ok(self.silent(version, &sealed, Outcome::Unchanged, pin.as_ref()));
-                }
+            match self.publish_once(trigger).await? {
+                Attempt::Published(published) => return Ok(published),
+                Attempt::Outrun => {}
+                // The next attempt publishes what the version before said.
+                Attempt::GoesBack => tracing::warn!("a version is taken back: the last good content is published"),
             }
         }
         Err(HubError::Outrun { experience: self.experience.clone(), attempts: ATTEMPTS })
+    }
+
+    async fn publish_once(&self, trigger: Trigger) -> Result<Attempt, HubError> {
+        let taken_at = self.clock.now();
+        // In this order: whoever pins publishes after that. So a pin that is written after it was
+        // looked for here, and what it publishes, come after this head, and a version that is taken
+        // from it by then makes this one lose. And where waves begin, everybody is held at this
+        // head before anything newer is stored.
+        let (mark, head) = self.stand_to_publish().await?;
+        let kept = self.kept(head.as_ref()).await?;
+        let chosen = self.content(kept.as_ref()).await?;
+        let (sealed, pin) = (&chosen.sealed, chosen.pin.as_ref());
+        match decide(head.as_ref(), sealed.digest(), trigger) {
+            Decision::Store { previous } => {
+                let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
+                let new = self.new_snapshot(previous, version, taken_at, sealed, pin);
+                let Some(chunks) = self.store(&new).await? else { return Ok(Attempt::Outrun) };
+                let stepped = self.stepped(chosen.newest(version)).await;
+                if goes_back(&stepped) {
+                    return Ok(Attempt::GoesBack);
+                }
+                let message = self.message(version, taken_at, Reason::Changed, sealed, chunks);
+                let published = self.announce(message, Outcome::Stored, true).await?;
+                self.prune(version).await;
+                stepped?;
+                Ok(Attempt::Published(Published { pinned: pin.map(|pin| pin.version), ..published }))
+            }
+            Decision::Announce { version, taken_at, chunks, reason, outcome } => {
+                // A hub that stopped in between, or knew of no mark, left it behind.
+                if mark.is_none_or(|mark| mark.version < version) {
+                    self.raise(version, sealed.digest()).await?;
+                }
+                if !self.renew_statement(version, sealed.digest()).await? {
+                    // Another hub stored a newer version meanwhile.
+                    return Ok(Attempt::Outrun);
+                }
+                if let Some(head) = &head {
+                    self.keep_whole(head, sealed).await?;
+                }
+                let stepped = self.stepped(chosen.newest(version)).await;
+                if goes_back(&stepped) {
+                    return Ok(Attempt::GoesBack);
+                }
+                let message = self.message(version, taken_at, reason, sealed, chunks);
+                let published = self.announce(message, outcome, true).await?;
+                stepped?;
+                Ok(Attempt::Published(Published { pinned: pin.map(|pin| pin.version), ..published }))
+            }
+            Decision::Nothing { version } => {
+                let stepped = self.stepped(chosen.newest(version)).await?;
+                if stepped.goes_back {
+                    return Ok(Attempt::GoesBack);
+                }
+                if let (true, Some(head)) = (stepped.directed, &head) {
+                    self.announce_again(head, Reason::Scheduled).await?;
+                }
+                Ok(Attempt::Published(self.silent(version, sealed, Outcome::Unchanged, pin)))
+            }
+        }
+    }
+
+    /// Takes the next steps of the newest snapshot through the waves. That this fails keeps nothing
+    /// from being announced: those who may take no newer version heal their drift all the same. So
+    /// the failure is told after that.
+    async fn stepped(&self, newest: Newest) -> Result<Went, HubError> {
+        match &self.rollouts {
+            Some(rollouts) => self.take_steps(rollouts, newest).await,
+            None => Ok(Went::default()),
+        }
+    }
+
+    /// Looks how the version stands that is on its way through the waves, without reading the
+    /// management experience, and lets it go on. Publishes where another version has to come first.
+    /// Where nothing is on its way, it costs one read. None where nothing was announced.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub async fn go_on(&self) -> Result<Option<Published>, HubError> {
+        let Some(rollouts) = &self.rollouts else { return Ok(None) };
+        let Some(kept) = rollouts.kept(&self.experience).await?.filter(Kept::is_on_its_way) else { return Ok(None) };
+        let (_, head) = self.stand_to_publish().await?;
+        let Some(head) = head else { return Ok(None) };
+        let newest = kept.newest();
+        if head.latest != newest.version || kept.goes_back() {
+            return self.publish(Trigger::ChangeEvent).await.map(Some);
+        }
+        self.vouch_for(Some(&head), &kept).await?;
+        let went = self.take_steps(rollouts, newest).await?;
+        if went.goes_back {
+            return self.publish(Trigger::ChangeEvent).await.map(Some);
+        }
+        if went.directed {
+            return self.announce_again(&head, Reason::Scheduled).await.map(Some);
+        }
+        Ok(None)
     }
 
     /// Sees to it that the members are told how long they may hold. That this fails keeps nothing
@@ -295,9 +385,18 @@ impl Hub {
                 return Ok(Recovery { restored: None, published });
             };
             self.would_not_unsign(head.as_ref())?;
-            let (sealed, pin) = self.content().await?;
-            let new = self.new_snapshot(restored.latest, restored.next(), taken_at, &sealed, pin.as_ref());
-            if let Some(published) = self.store(&new).await? {
+            let kept = self.kept(head.as_ref()).await?;
+            let chosen = self.content(kept.as_ref()).await?;
+            let version = restored.next();
+            let pin = chosen.pin.as_ref();
+            let new = self.new_snapshot(restored.latest, version, taken_at, &chosen.sealed, pin);
+            if let Some(chunks) = self.store(&new).await? {
+                let stepped = self.stepped(chosen.newest(version)).await;
+                let message = self.message(version, taken_at, Reason::Changed, &chosen.sealed, chunks);
+                let published = self.announce(message, Outcome::Stored, true).await?;
+                self.prune(version).await;
+                stepped?;
+                let published = Published { pinned: pin.map(|pin| pin.version), ..published };
                 return Ok(Recovery { restored: Some(restored), published });
             }
         }
@@ -322,9 +421,9 @@ impl Hub {
         NewSnapshot { experience: &self.experience, previous, version, taken_at, sealed, statement: None, pinned }
     }
 
-    /// Signs a snapshot, stores it and publishes it; none where another hub took the version first:
-    /// it may have read other content, so whoever asks looks again from the start.
-    async fn store(&self, new: &NewSnapshot<'_>) -> Result<Option<Published>, HubError> {
+    /// Signs a snapshot and stores it; into how many items. None where another hub took the version
+    /// first: it may have read other content, so whoever asks looks again from the start.
+    async fn store(&self, new: &NewSnapshot<'_>) -> Result<Option<usize>, HubError> {
         let (version, sealed) = (new.version, new.sealed);
         let statement = self.statement(version, sealed.digest()).await?;
         let signed = NewSnapshot { statement: statement.as_deref(), ..*new };
@@ -336,10 +435,7 @@ impl Hub {
         // The mark is raised before the message goes out. From the announcement on, a table that is
         // restored lacks something that spokes know of, and the mark is how the hub notices it.
         self.raise(version, sealed.digest()).await?;
-        let message = self.message(version, new.taken_at, Reason::Changed, sealed, chunks);
-        let published = self.announce(message, Outcome::Stored, true).await?;
-        self.prune(version).await;
-        Ok(Some(Published { pinned: new.pinned.map(|pin| pin.version), ..published }))
+        Ok(Some(chunks))
     }
 
     /// Sees to it that what is announced can be read: where an item of the newest version is lost
@@ -400,7 +496,11 @@ impl Hub {
     /// What [`Self::publish`] would do, without doing it.
     pub async fn dry_run(&self, trigger: Trigger) -> Result<Published, HubError> {
         let (_, head) = self.stand_to_publish().await?;
-        let (sealed, pin) = self.content().await?;
+        let kept = match &self.rollouts {
+            Some(rollouts) => rollouts.kept(&self.experience).await?.filter(|kept| !kept.state.ended),
+            None => None,
+        };
+        let Chosen { sealed, pin, .. } = self.content(kept.as_ref()).await?;
         let pin = pin.as_ref();
         Ok(match decide(head.as_ref(), sealed.digest(), trigger) {
             Decision::Store { previous } => {
@@ -410,53 +510,6 @@ impl Hub {
             Decision::Announce { version, outcome, .. } => self.silent(version, &sealed, outcome, pin),
             Decision::Nothing { version } => self.silent(version, &sealed, Outcome::Unchanged, pin),
         })
-    }
-
-    /// What is to be published: the content of the version that the fleet is pinned to, with the
-    /// pin; what the management experience says, where it is pinned to none.
-    async fn content(&self) -> Result<(Sealed, Option<Pin>), HubError> {
-        let Some(pin) = self.pin().await? else { return Ok((self.read().await?, None)) };
-        let snapshot = self.snapshots.fetch(&self.experience, pin.version).await?;
-        if snapshot.digest() != pin.digest {
-            return Err(HubError::Ledger(LedgerError::Damaged {
-                experience: self.experience.clone(),
-                version: pin.version,
-                problem: format!("its digest is {}, and the pin names {}", snapshot.digest(), pin.digest),
-            }));
-        }
-        let sealed = Sealed::new(snapshot.content());
-        let sealed = sealed.map_err(|source| HubError::Seal { experience: self.experience.clone(), source })?;
-        Ok((sealed, Some(pin)))
-    }
-
-    /// What operators pinned the fleet to.
-    async fn pin(&self) -> Result<Option<Pin>, HubError> {
-        let Some(marks) = &self.marks else { return Ok(None) };
-        let Some(directed) = steer::said(marks.direction(&self.experience, None).await?, None)? else {
-            return Ok(None);
-        };
-        if directed.direction.pin.is_some() {
-            steer::is_ours(&directed, self.signing.as_ref()).await?;
-        }
-        Ok(directed.direction.pin)
-    }
-
-    /// The versions that are pinned, for the fleet or an organization: they are kept.
-    async fn pinned_versions(&self) -> Result<BTreeSet<SnapshotVersion>, HubError> {
-        let Some(marks) = &self.marks else { return Ok(BTreeSet::new()) };
-        let fleet = steer::said(marks.direction(&self.experience, None).await?, None)?;
-        let all = marks.directions(&self.experience).await?;
-        if let Some((organization, problem)) = all.unreadable.into_iter().next() {
-            let whose = steer::whose(Some(&organization));
-            return Err(HubError::DirectionUnreadable { whose, problem });
-        }
-        let directed = fleet.into_iter().chain(all.found.into_values());
-        Ok(directed.filter_map(|directed| Some(directed.direction.pin?.version)).collect())
-    }
-
-    async fn read(&self) -> Result<Sealed, HubError> {
-        let content = read::management_experience(self.catalog.as_ref(), &self.experience).await?;
-        Sealed::new(&content).map_err(|source| HubError::Seal { experience: self.experience.clone(), source })
     }
 
     /// Refuses to publish without a signature what was signed before, unless that is meant: every
@@ -528,7 +581,7 @@ impl Hub {
         if latest.get() <= self.keep_versions {
             return;
         }
-        let pinned = match self.pinned_versions().await {
+        let pinned = match self.directed_versions().await {
             Ok(pinned) => pinned,
             Err(error) => {
                 tracing::warn!(%error, "old snapshots stay for now: it is not known which are pinned");

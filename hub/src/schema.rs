@@ -27,6 +27,7 @@ use crate::inspect::versions::VersionRow;
 use crate::inspect::why::chain::Step;
 use crate::inspect::why::{Answer, Group};
 use crate::notify::Notification;
+use crate::rollout::told::Shown;
 use crate::status::{SpokeState, SpokeStatus};
 
 /// What every document has besides: which version of these schemas it follows.
@@ -66,6 +67,8 @@ struct Status {
     causes: Vec<StatusCause>,
     /// What operators direct: pins and pauses.
     directions: StatusDirections,
+    /// How far the newest version has come in the waves; none where there are no waves.
+    waves: Option<Shown>,
 }
 
 /// What operators of the hub direct.

@@ -13,10 +13,11 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::ApiError;
-use pmp_ledger::Directed;
+use pmp_ledger::{Directed, Head};
 use pmp_protocol::{Digest, Direction, ExperienceId, Hint, SnapshotVersion};
 use pmp_signature::{
-    KeyError, LocalKeyError, PublicKey, Refusal, SignedDirection, Statement, TrustedKeys, Unsigned, open_direction,
+    KeyError, LocalKeyError, PublicKey, Refusal, SignedDirection, Statement, TrustedKeys, Unsigned, open,
+    open_direction,
 };
 
 use self::file::FileSigner;
@@ -212,6 +213,27 @@ impl Signing {
         Ok(match open_direction(directed.statement.as_deref(), &keys) {
             Ok(signed) if signed.direction == directed.direction => Ok(()),
             Ok(_) => Err(Refusal::Malformed("it says something else than what stands beside it".to_owned())),
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    /// Whether this key signed the statement beside a head, for just that snapshot; why not, where
+    /// it did not. It may have expired since.
+    ///
+    /// # Errors
+    /// Where the key cannot be used.
+    pub async fn vouches_for_head(
+        &self,
+        experience: &ExperienceId,
+        head: &Head,
+    ) -> Result<Result<(), Refusal>, SigningError> {
+        let keys = TrustedKeys::only(self.signer.public_key().await?);
+        let Some(envelope) = &head.statement else { return Ok(Err(Refusal::Unsigned)) };
+        Ok(match open(envelope, &keys) {
+            Ok(statement) if statement.experience != *experience => Err(Refusal::OtherExperience(statement.experience)),
+            Ok(statement) if statement.version != head.latest => Err(Refusal::OtherVersion(statement.version)),
+            Ok(statement) if statement.digest != head.digest => Err(Refusal::OtherDigest(statement.digest)),
+            Ok(_) => Ok(()),
             Err(refusal) => Err(refusal),
         })
     }

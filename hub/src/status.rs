@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use pmp_protocol::{Applied, Attempt, Confirmed, ExperienceId, OrganizationId, Pin, Receipt, SnapshotVersion};
 use serde::Serialize;
 
+use crate::rollout::told::InWave;
 use crate::status::group::Caused;
 use crate::status::judge::what_is_held;
 
@@ -145,6 +146,10 @@ pub struct SpokeStatus {
     /// What its organization is pinned to; absent where that is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pinned: Option<Pin>,
+    /// The wave that its organization belongs to, and whether its turn has come; absent where there
+    /// are no waves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wave: Option<InWave>,
     /// Receipt that the row was judged from, where there is one.
     pub receipt: Option<Receipt>,
     /// The sort key of an item that cannot be read.
@@ -174,6 +179,7 @@ impl SpokeStatus {
             spoke: None,
             confirmation: None,
             pinned: None,
+            wave: None,
             receipt: None,
             key: None,
         }

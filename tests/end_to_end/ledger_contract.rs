@@ -3,8 +3,8 @@
 
 use pmp_ledger::testing::contract;
 use pmp_ledger::{
-    DynamoAnswers, DynamoLeases, DynamoOutbox, DynamoReceipts, DynamoRecords, DynamoReports, DynamoRoster,
-    DynamoSnapshots,
+    DynamoAnswers, DynamoLeases, DynamoOutbox, DynamoReceipts, DynamoRecords, DynamoReports, DynamoRollouts,
+    DynamoRoster, DynamoSnapshots,
 };
 use pmp_tests::{Scene, world};
 
@@ -25,4 +25,5 @@ async fn the_adapters_do_what_every_ledger_must() {
     contract::roster(&DynamoRoster::new(config, timestamps()), &receipts).await;
     contract::reports(&DynamoReports::new(config, timestamps()), &receipts).await;
     contract::outbox(&DynamoOutbox::new(config, timestamps())).await;
+    contract::rollouts(&DynamoRollouts::new(config, timestamps())).await;
 }

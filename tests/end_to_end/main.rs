@@ -58,6 +58,8 @@ mod syncing;
 mod twelve_questions;
 mod verify_aws;
 mod waiting;
+mod waves;
+mod waves_fleet;
 mod whole_fleet;
 mod why;
 mod zero_noise;

@@ -108,3 +108,28 @@ async fn an_operator_steers_and_confirms_and_neither_publishes_nor_admits() {
         assert_eq!(finished.code, 1, "{command:?}: {}", finished.stdout);
     }
 }
+
+/// With waves, the function's role writes whose turn it is, and an operator promotes and halts.
+#[tokio::test]
+async fn the_function_takes_versions_through_waves_and_an_operator_steers_them() {
+    let waves = r#"{"waves": [{"name": "canary", "organizations": ["o-alpha00000"], "soak": "1h"}, {"name": "all", "share": 100}]}"#;
+    let hub = [("Waves", waves)];
+    let organizations = Organizations::deploy(world(&["prod-a"], &[]), &hub, &[]).await;
+    let function = organizations.hub_function().await;
+    look(&function).await;
+    look(&function).await;
+    organizations.hub_account.approve(pmp_tests::MANAGEMENT, &["prod-b"]).await;
+    look(&function).await;
+    let operator = organizations.hub_of("operator");
+    let status = operator.json(&["status"]).await;
+    assert_eq!((&status["waves"]["state"], &status["waves"]["version"]), (&"on-its-way".into(), &2.into()), "{status}");
+    let direction = &operator.json(&["directions"]).await["directions"][1];
+    assert_eq!((&direction["member"], &direction["turn"]["version"]), (&ALPHA.into(), &2.into()));
+    let observer = organizations.hub_of("observer");
+    let refused = observer.run(&["halt", "--reason", "no"]).await;
+    assert!(refused.code == 1 && refused.stderr.contains("dynamodb:PutItem"), "{refused:?}");
+    for command in [&["halt", "--reason", "a vendor called"][..], &["promote", "--reason", "it is nothing"]] {
+        let finished = operator.run(command).await;
+        assert_eq!(finished.code, 0, "{command:?}: {}", finished.stderr);
+    }
+}

@@ -171,6 +171,13 @@ fn each_rule_of_waves_is_broken_by_a_model_without_it() {
             "a version has one content",
             wrong_waves(1, |it| it.decisions.decide = |_, _, _| Decision::Store { previous: None }),
         ),
+        (
+            // A hub that publishes nothing, and takes the failed version for what it restores.
+            "going back is to the last good content",
+            wrong_waves(2, |it| {
+                it.decisions.decide = |head, _, _| Decision::Nothing { version: head.unwrap().latest };
+            }),
+        ),
     ];
     for (rule, model) in cases {
         assert!(breaks(model, rule), "no way was found to break: {rule}");

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_hub::{Decision, Trigger};
-use pmp_protocol::{OrganizationId, Receipt};
+use pmp_protocol::{Because, OrganizationId, Receipt};
 use pmp_waves::{Fleet, Format, Observed, Progress, Reason, Rollout, Standing, Step, Stopped, WaveState, Waves};
 use stateright::{Model, Property};
 
@@ -148,6 +148,9 @@ pub(crate) enum Rule {
     ReceiptsInOrder,
     /// A version was given to two contents.
     OneContent,
+    /// Organizations were directed to a version that does not restore the last good content, though
+    /// too many had failed.
+    Restored,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -380,7 +383,8 @@ impl Rollouts {
 
     fn promote(&self, state: &mut State, hub: usize) -> Option<()> {
         let seen = state.orgs.map(|org| org.at);
-        let rollout = self.rollout(&state.now).promoted(&self.waves, &self.fleet(&seen), "Ada", self.time).ok()?;
+        let ada = Because { by: "Ada".to_owned(), at: self.time, reason: String::new() };
+        let rollout = self.rollout(&state.now).promoted(&self.waves, &self.fleet(&seen), &ada).ok()?;
         state.hubs[hub] = self.writing(state, self.now(&rollout), By::Person);
         state.left.promotions -= 1;
         Some(())
@@ -418,14 +422,23 @@ impl Rollouts {
         if is_stale && self.write_compares {
             return;
         }
-        let before = state.now;
+        let (before, contents) = (state.now, state.contents);
         let mut breaks = |rule: Rule| state.broken |= 1 << rule as u8;
         let is_same = next.version == before.version;
         let entered = (0..3).filter(|n| before.waves[*n] == WaveNow::Waiting && next.waves[*n] != WaveNow::Waiting);
         let enters = is_same && entered.count() > 0;
         let admits = is_same && next.directed.iter().zip(before.directed).any(|(next, before)| *next > before);
         let too_many = (next.failed | failing).count_ones() as usize > self.waves.max_failures();
-        if (enters || admits || (is_same && next.done && !before.done)) && too_many {
+        // Going back is no admission: it is what too many failures lead to. It may be to the failed
+        // version itself, where that has the last good content already, as when the management
+        // experience went back by itself. Then organizations that are still directed to a version
+        // in between are directed to it. So what counts is the content.
+        if let (By::Version, StoppedNow::RolledBack { to, .. }) = (by, next.stopped) {
+            let content = |version: u8| contents[usize::from(version - 1)];
+            if content(next.version) != content(to) {
+                breaks(Rule::Restored);
+            }
+        } else if (enters || admits || (is_same && next.done && !before.done)) && too_many {
             breaks(Rule::MaxFailures);
         }
         if by == By::Step && enters && !is_entitled {
@@ -691,6 +704,7 @@ impl Model for Rollouts {
             Property::always("a wave is entered in its turn", |_, state: &State| state.keeps(Rule::InTurn)),
             Property::always("a receipt never goes backwards", |_, state: &State| state.keeps(Rule::ReceiptsInOrder)),
             Property::always("a version has one content", |_, state: &State| state.keeps(Rule::OneContent)),
+            Property::always("going back is to the last good content", |_, state: &State| state.keeps(Rule::Restored)),
             Property::always("nobody is waited for for ever", |model: &Self, state: &State| {
                 model.never_waits_for_ever(state)
             }),

@@ -121,4 +121,16 @@ INCIDENTS = {
         hub publish
         spoke sync
     """,
+    "A version is stopped in the waves": """
+        export PMP_WAVES='{"on_failure": "roll-back", "waves": [{"name": "all", "share": 100}]}'
+        hub publish
+        person Hub exp-management AllowProductProcurement prod-bad
+        curl -sf "localhost:$PMP_LOCAL_PORT/_local/poison" -H 'Content-Type: application/json' -d '{"add": ["prod-bad"]}'
+        hub publish
+        spoke sync
+        [ $? = 1 ]
+        hub publish
+        spoke sync
+        curl -sf "localhost:$PMP_LOCAL_PORT/_local/poison" -H 'Content-Type: application/json' -d '{"remove": ["prod-bad"]}'
+    """,
 }

@@ -7,6 +7,7 @@
 //! | [`ReceiptStore`] | [`DynamoReceipts`] | receipts, confirmations, directions, the mark |
 //! | [`RecordStore`] | [`DynamoRecords`] | a spoke's decisions, and the outcomes of its syncs |
 //! | [`LeaseStore`] | [`DynamoLeases`] | the right of one spoke of an organization to act |
+//! | [`RolloutStore`] | [`DynamoRollouts`] | the state of waves |
 //! | [`Roster`] | [`DynamoRoster`] | the organizations that the hub admitted |
 //! | [`Reports`] | [`DynamoReports`] | the members' items, as the hub reads them: bounded |
 //! | [`Outbox`] | [`DynamoOutbox`] | what the hub told operations, and what it has to send |
@@ -33,6 +34,7 @@ mod port;
 mod receipts;
 mod records;
 mod reports;
+mod rollouts;
 mod roster;
 pub mod schema;
 mod snapshots;
@@ -53,6 +55,7 @@ pub use port::{
 pub use receipts::DynamoReceipts;
 pub use records::{DynamoRecords, EXPIRES_AT, FoundJournal, Journals, NewJournal, Outcomes, RecordStore};
 pub use reports::{DynamoReports, Extent, Partitions, Report, Reports};
+pub use rollouts::{DynamoRollouts, RolloutStore, StoredRollout};
 pub use roster::{Admission, DynamoRoster, Member, Roster};
 pub use snapshots::{DynamoSnapshots, MAX_STORED_BYTES};
 pub use table::{Table, TableName, TableNameError};

@@ -20,6 +20,7 @@
 //! | the same | operators | `direction#<management>`: what they direct for all |
 //! | `hub#roster` | operators | `admitted#<management>#<organization>` |
 //! | `hub#directed` | operators | `directed#<management>#<organization>`: copies of directions |
+//! | the same | the hub | `rollout#<management>`: the state of waves, see `rollouts.rs` |
 //! | `hub#told` | the hub | `told#…` and `outbox#…`: see `outbox.rs` |
 //!
 //! IAM confines each organization to its own two partitions, and lets it write only the first
@@ -78,6 +79,12 @@ pub(crate) fn direction_key(experience: &ExperienceId) -> String {
 /// The sort key of the copy of a direction.
 pub(crate) fn directed_key(experience: &ExperienceId, organization: Option<&OrganizationId>) -> String {
     format!("directed#{experience}#{}", organization.map_or("", OrganizationId::as_str))
+}
+
+/// The sort key of the state of waves. It lies beside the copies of directions, because it names
+/// organizations, and no member may read that partition.
+pub(crate) fn rollout_key(experience: &ExperienceId) -> String {
+    format!("rollout#{experience}")
 }
 
 /// The sort key of a member's own hold.

@@ -70,6 +70,20 @@ impl Pause {
     }
 }
 
+/// The version that waves let organizations take: the newest that went through all waves, for the
+/// fleet, or the one on its way, for an organization whose turn has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Turn {
+    /// The version that may be taken.
+    pub version: SnapshotVersion,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// Since when, by the hub's clock.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
+    pub at: Timestamp,
+}
+
 /// What the hub's operators direct, for the fleet or for one organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -102,6 +116,10 @@ pub struct Direction {
     /// The longest that a member may hold, in seconds: of the fleet alone; none for the usual.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_hold_seconds: Option<u64>,
+    /// The version that waves let them take. Of the fleet: none where there are no waves, and then
+    /// those of single organizations count for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
 }
 
 /// A change of a direction.
@@ -117,6 +135,10 @@ pub enum DirectionChange {
     Resume,
     /// Let members hold for this long at the most, in seconds.
     MaxHold(u64),
+    /// Let a version be taken. One that is not newer than what may be taken changes nothing.
+    Turn(SnapshotVersion, Digest),
+    /// There are no waves any more: the newest snapshot is for everybody.
+    EndWaves,
 }
 
 /// Who changes a direction, when and why.
@@ -146,6 +168,7 @@ impl Direction {
             pin: None,
             pause: None,
             max_hold_seconds: None,
+            turn: None,
         }
     }
 
@@ -170,12 +193,20 @@ impl Direction {
             }
             DirectionChange::Resume => next.pause = None,
             DirectionChange::MaxHold(seconds) => next.max_hold_seconds = Some(seconds),
+            // Whoever may take a version may take it from then on, or a newer one.
+            DirectionChange::Turn(version, digest) => {
+                if self.turn.as_ref().is_none_or(|turn| turn.version < version) {
+                    next.turn = Some(Turn { version, digest, at });
+                }
+            }
+            DirectionChange::EndWaves => next.turn = None,
         }
         let (pins, pauses) = (next.pin != self.pin, next.pause != self.pause);
         let asked = match change {
             DirectionChange::Unpin => pins,
             DirectionChange::Resume => self.pause.as_ref().is_some_and(|pause| pause.holds(at)),
             DirectionChange::MaxHold(_) => next.max_hold_seconds != self.max_hold_seconds,
+            DirectionChange::Turn(..) | DirectionChange::EndWaves => next.turn != self.turn,
             DirectionChange::Pin(..) | DirectionChange::Pause(_) => pins || pauses,
         };
         if !asked {
@@ -263,6 +294,15 @@ impl Hold {
 pub fn longest_hold(fleet: Option<&Direction>) -> SignedDuration {
     let seconds = fleet.and_then(|fleet| fleet.max_hold_seconds);
     seconds.map_or(USUAL_HOLD, |seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
+}
+
+/// The version that waves let an organization take: its own, or the fleet's where that is newer.
+/// None where there are no waves, which the fleet's direction alone decides. Pure.
+#[must_use]
+pub fn turn<'a>(fleet: Option<&'a Direction>, own: Option<&'a Direction>) -> Option<&'a Turn> {
+    let of_the_fleet = fleet?.turn.as_ref()?;
+    let own = own.and_then(|own| own.turn.as_ref()).filter(|own| own.version > of_the_fleet.version);
+    Some(own.unwrap_or(of_the_fleet))
 }
 
 /// Who it was that paused.
@@ -374,6 +414,38 @@ mod tests {
         assert_eq!(resumed.changed(&DirectionChange::Resume, &because(6)), None);
     }
 
+    fn may_take(number: u64) -> DirectionChange {
+        DirectionChange::Turn(version(number), Digest::of(&number.to_le_bytes()))
+    }
+
+    #[test]
+    fn a_turn_never_goes_back_and_changes_no_line() {
+        let seven = fleet().changed(&may_take(7), &because(1)).unwrap();
+        let of = |direction: &Direction| direction.turn.as_ref().map(|turn| turn.version.get());
+        assert_eq!((seven.generation, seven.line, of(&seven)), (1, 0, Some(7)));
+        for older in [6, 7] {
+            assert_eq!(seven.changed(&may_take(older), &because(2)), None, "{older}");
+        }
+        // A pin stands beside it.
+        let pinned = seven.changed(&pin(3), &because(2)).unwrap();
+        let eight = pinned.changed(&may_take(8), &because(3)).unwrap();
+        assert_eq!((eight.line, of(&eight), eight.pin.is_some()), (1, Some(8), true));
+        let ended = eight.changed(&DirectionChange::EndWaves, &because(4)).unwrap();
+        assert_eq!((of(&ended), ended.changed(&DirectionChange::EndWaves, &because(5))), (None, None));
+    }
+
+    #[test]
+    fn an_organizations_own_turn_counts_where_the_fleet_has_one_and_it_is_newer() {
+        let of = |number| fleet().changed(&may_take(number), &because(1)).unwrap();
+        let (seven, eight) = (of(7), of(8));
+        let counts = |fleet: Option<&Direction>, own: Option<&Direction>| turn(fleet, own).map(|it| it.version.get());
+        assert_eq!(counts(Some(&seven), None), Some(7));
+        assert_eq!(counts(Some(&seven), Some(&eight)), Some(8));
+        assert_eq!(counts(Some(&eight), Some(&seven)), Some(8), "the fleet went on");
+        // Without waves the newest snapshot is for everybody.
+        assert_eq!((counts(None, Some(&eight)), counts(Some(&fleet()), Some(&eight))), (None, None));
+    }
+
     #[test]
     fn a_pause_that_has_ended_is_nothing_to_resume() {
         let paused = fleet().changed(&DirectionChange::Pause(at(100)), &because(0)).unwrap();
@@ -448,6 +520,8 @@ mod tests {
             (0_i64..100).prop_map(|second| DirectionChange::Pause(at(second))),
             Just(DirectionChange::Resume),
             (1_u64..3).prop_map(DirectionChange::MaxHold),
+            (1_u64..4).prop_map(may_take),
+            Just(DirectionChange::EndWaves),
         ]
     }
 

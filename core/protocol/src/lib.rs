@@ -50,7 +50,7 @@ pub use decisions::{Decisions, Ground, GroundKind, Listing, MAX_GROUNDS};
 pub use digest::{Digest, DigestError};
 pub use direction::{
     Because, DIRECTION_SCHEMA, Direction, DirectionChange, Hold, LONGEST_PAUSE, MAX_REASON, Pause, Paused, PausedBy,
-    Pin, USUAL_HOLD, longest_hold, paused,
+    Pin, Turn, USUAL_HOLD, longest_hold, paused, turn,
 };
 pub use drift::{Drift, DriftHandling, EditedProduct, ForeignChangeSet, Left, ListedAs};
 pub use filter_input::{FactsFrom, FilterInput, MAX_SHARED_SETTINGS, VerdictMark};
@@ -65,8 +65,8 @@ pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
     Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,
-    LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus,
-    Removal,
+    LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_WAVES, LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt,
+    ReceiptStatus, Removal,
 };
 pub use recorded::Recorded;
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};

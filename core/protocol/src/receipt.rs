@@ -330,12 +330,14 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// The layout of the ledger that a spoke reads, as its sign of life tells it.
-pub const LEDGER_LAYOUT: u32 = LAYOUT_OF_DIRECTIONS;
+pub const LEDGER_LAYOUT: u32 = LAYOUT_OF_WAVES;
 /// From this layout on, what the hub's operators say about an organization lies in a partition that
 /// nobody there can write.
 pub const LAYOUT_OF_CONFIRMATIONS: u32 = 2;
 /// From this layout on, a spoke obeys directions: pins and pauses.
 pub const LAYOUT_OF_DIRECTIONS: u32 = 3;
+/// From this layout on, a spoke takes only the version that waves let it take.
+pub const LAYOUT_OF_WAVES: u32 = 4;
 
 /// A sign of life of one member organization for one management experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use pmp_protocol::Reason;
 use pmp_terminal::Failure;
 
 use crate::compose;
+use crate::config::waves::WavesSetting;
 use crate::config::{PublishConfig, StatusConfig};
 use crate::publish::Published;
 
@@ -17,7 +18,7 @@ pub(super) async fn announce(
     topic: TopicArn,
     head: &Head,
 ) -> Result<Published, Failure> {
-    let StatusConfig { experience, snapshots, timestamps, .. } = config;
+    let StatusConfig { experience, snapshots, timestamps, members } = config;
     // The snapshot is not signed anew, because the person who confirms may not hold the hub's key.
     let publish = PublishConfig {
         experience,
@@ -30,6 +31,8 @@ pub(super) async fn announce(
         looks_products_up: false,
         max_hold: None,
         notify: None,
+        waves: WavesSetting::Unset,
+        members,
     };
     // Nothing is stored, so nothing is pruned.
     let hub = compose::hub(sdk, &publish, u64::MAX);

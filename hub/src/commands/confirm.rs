@@ -2,7 +2,7 @@
 
 use clap::Args;
 use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, Head, ReceiptStore, Reports, SnapshotStore};
-use pmp_protocol::{Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion};
+use pmp_protocol::{Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion, turn};
 use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
 
@@ -54,15 +54,24 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
     let newest = snapshots.head(&config.experience).await.map_err(HubError::Ledger)?;
     let said = receipts.direction(&config.experience, Some(organization)).await.map_err(HubError::Ledger)?;
     let directed = steer::said(said, Some(organization))?;
-    // What the organization is pinned to is what its spokes act on.
-    let pin = directed.and_then(|directed| directed.direction.pin);
+    let fleet = receipts.direction(&config.experience, None).await.map_err(HubError::Ledger)?;
+    let fleet = steer::said(fleet, None)?;
+    // What the organization is pinned to, or what waves let it take, is what its spokes act on.
+    let own = directed.map(|directed| directed.direction);
+    let turn = turn(fleet.as_ref().map(|fleet| &fleet.direction), own.as_ref()).cloned();
+    let pin = own.and_then(|own| own.pin);
     if let Some(pin) = pin.as_ref().filter(|pin| pin.version != version) {
         let (organization, pinned) = (organization.clone(), pin.version);
         return Err(confirm::Refusal::Pinned { organization, pinned, version }.into());
     }
-    let head = newest.clone().map(|head| match &pin {
-        Some(pin) => Head { latest: pin.version, digest: pin.digest, ..head },
-        None => head,
+    if let Some(turn) = turn.as_ref().filter(|turn| pin.is_none() && turn.version < version) {
+        let (organization, turn) = (organization.clone(), turn.version);
+        return Err(confirm::Refusal::NotItsTurn { organization, turn, version }.into());
+    }
+    let head = newest.clone().map(|head| match (&pin, &turn) {
+        (Some(pin), _) => Head { latest: pin.version, digest: pin.digest, ..head },
+        (None, Some(turn)) => Head { latest: turn.version, digest: turn.digest, ..head },
+        (None, None) => head,
     });
     let reports = DynamoReports::new(&sdk, config.timestamps.clone()).consistent();
     let organization =

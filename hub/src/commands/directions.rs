@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use jiff::Timestamp;
 use pmp_ledger::{Directed, DynamoReceipts, ReceiptStore};
-use pmp_protocol::{Direction, OrganizationId};
+use pmp_protocol::{Direction, OrganizationId, Turn};
 use pmp_terminal::{Exit, Failure, Output, Table, age, ask, count, progress};
 use serde::Serialize;
 use serde_json::json;
@@ -109,6 +109,7 @@ fn print(rows: &[Row], found: &Found, experience: &str, output: Output) -> Resul
         output.line("Nothing is pinned or paused, and never was.")?;
         return Ok(());
     }
+    let fleet = rows.iter().map(|row| &row.direction).find(|direction| direction.organization.is_none());
     let mut table = Table::new(&["FOR", "WHAT", "SINCE", "BY", "SIGNED", "REASON"]);
     for row in rows {
         let whom = whose(row.direction.organization.as_ref()).replace('`', "");
@@ -117,7 +118,7 @@ fn print(rows: &[Row], found: &Found, experience: &str, output: Output) -> Resul
             (_, true) => "yes",
             (_, false) => "no",
         };
-        for (what, at, by, reason) in told(&row.direction, now) {
+        for (what, at, by, reason) in told(&row.direction, fleet, now) {
             table.row([whom.clone(), what, age(at, now), by, signed.to_owned(), reason]);
         }
     }
@@ -129,14 +130,25 @@ fn print(rows: &[Row], found: &Found, experience: &str, output: Output) -> Resul
     Ok(())
 }
 
-/// What a direction says at `now`: each with its beginning, its author and its reason.
-fn told(direction: &Direction, now: Timestamp) -> Vec<(String, Timestamp, String, String)> {
+/// What a direction says at `now`: each with its beginning, its author and its reason. A turn for
+/// what everybody may take goes without saying.
+fn told(direction: &Direction, fleet: Option<&Direction>, now: Timestamp) -> Vec<(String, Timestamp, String, String)> {
     let pin = direction.pin.as_ref();
     let pin = pin.map(|pin| (format!("pinned to {}", pin.version), pin.at, pin.by.clone(), pin.reason.clone()));
     let pause = direction.paused(now);
     let pause =
         pause.map(|pause| (format!("paused until {}", pause.ends()), pause.at, pause.by.clone(), pause.reason.clone()));
-    let all: Vec<_> = pin.into_iter().chain(pause).collect();
+    let of_the_fleet = fleet.and_then(|fleet| fleet.turn.as_ref());
+    let counts = |turn: &&Turn| match of_the_fleet {
+        Some(fleet) => direction.organization.is_none() || turn.version > fleet.version,
+        None => false,
+    };
+    let turn = direction.turn.as_ref().filter(counts);
+    let turn = turn.map(|turn| (format!("may take {}", turn.version), turn.at, "waves".to_owned(), String::new()));
+    let all: Vec<_> = pin.into_iter().chain(pause).chain(turn).collect();
+    if all.is_empty() && direction.turn.is_some() {
+        return all;
+    }
     if all.is_empty() {
         return vec![("nothing".to_owned(), direction.at, direction.by.clone(), direction.reason.clone())];
     }

@@ -13,8 +13,8 @@ use pmp_catalog::{CatalogError, RateLimits, SdkCatalog, SdkDirectory, tells_of_l
 use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Expiry, Table};
 use pmp_ledger::{
-    AnswerStore, DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoSnapshots, EXPIRES_AT, Head, LedgerError, Outbox,
-    ReceiptStore, SnapshotStore, TableName,
+    AnswerStore, DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoRollouts, DynamoSnapshots, EXPIRES_AT, Head,
+    LedgerError, Outbox, ReceiptStore, SnapshotStore, TableName,
 };
 use pmp_protocol::{ExperienceId, Hint};
 use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
@@ -25,12 +25,13 @@ use crate::commands::mistyped;
 use crate::compose;
 use crate::config::{
     ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, NOTIFY_TOPIC, RunSettings,
-    SIGNING_KEY, SNAPSHOTS, TIMESTAMPS, TOPIC,
+    SIGNING_KEY, SNAPSHOTS, TIMESTAMPS, TOPIC, WAVES,
 };
 use crate::error::HubError;
 use crate::filters::program::FilterProgram;
 use crate::publish::read;
 use crate::render::status as shown;
+use crate::rollout::state::OnTheWay;
 use crate::signing::SigningKey;
 use crate::status;
 use crate::status::fleet::Fleet;
@@ -87,6 +88,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
         notifications(session, &config),
     );
     let filters = filters(&config).await;
+    let waves = waves(session, &config).await;
     let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted).await;
     let network = session.network().await;
     let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
@@ -102,7 +104,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let timestamps = [timestamps, spokes];
     let found =
         [catalog, snapshots].into_iter().chain(timestamps).chain([topic, listeners, events, signing]).chain(products);
-    let found = found.chain(notifications).chain(filters);
+    let found = found.chain(notifications).chain(filters).chain(waves);
     let found = found.chain([network]);
     [configuration].into_iter().chain(who).chain(found).collect()
 }
@@ -129,6 +131,29 @@ async fn notifications(session: &Session, config: &DoctorConfig) -> Option<Findi
             "the next run sends what waits: `pmp-hub notify` does it now, and says what is in the way".to_owned(),
         ),
         Err(error) => ledger_failed(finding, &error, TIMESTAMPS),
+    })
+}
+
+/// Checks the state of waves, where there are any: whether it can be read, and whether a version
+/// was stopped. What `PMP_WAVES` says is checked with the configuration.
+async fn waves(session: &Session, config: &DoctorConfig) -> Option<Finding> {
+    let (experience, table) = (config.experience.as_ref()?, config.timestamps.as_ref()?);
+    session.caller.as_ref().ok()?;
+    let finding = Finding::of("waves");
+    let store = DynamoRollouts::new(&session.sdk, table.clone());
+    Some(match OnTheWay::look(&store, experience).await {
+        // What is wrong with the table itself is told of the table.
+        Err(_) => return None,
+        Ok(OnTheWay::NoWaves) if !config.has_waves => return None,
+        Ok(OnTheWay::NoWaves) => finding.note(format!("{WAVES} is set: waves begin with the hub's next run")),
+        Ok(OnTheWay::Unreadable(problem)) => {
+            finding.fail(problem.clone(), HubError::RolloutUnreadable { problem }.hint())
+        }
+        Ok(OnTheWay::Kept(kept)) if kept.state.rollout.stopped.is_some() => {
+            let fix = "`pmp-hub promote` goes on, and the next version begins anew".to_owned();
+            finding.warn(kept.to_string(), fix)
+        }
+        Ok(OnTheWay::Kept(kept)) => finding.note(kept.to_string()),
     })
 }
 

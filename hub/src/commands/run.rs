@@ -37,7 +37,7 @@ pub(crate) struct RunArgs {
 }
 
 pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
-    let (config, members) = config.for_run(Some(args.interval))?;
+    let config = config.for_run(Some(args.interval))?;
     let stale_after = silence_of_run(args.stale_after.as_deref(), args.interval)?;
     let stop = stop_on_signal()?;
     if let Some(after) = args.stop_after {
@@ -49,8 +49,9 @@ pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool
     tracing::info!(
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
     );
-    let notifier = compose::notifier(&sdk, &config, &members, stale_after);
-    let fleet = config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, members));
+    let notifier = compose::notifier(&sdk, &config, stale_after);
+    let fleet =
+        config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, config.members.clone()));
     let follow_up = FollowUp { fleet, metrics: metrics.then_some(Metrics { stale_after }), notifier };
     let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
     let (products, due) = (compose::products(&sdk, &config), Notify::new());

@@ -5,13 +5,16 @@ use std::time::Duration;
 use clap::Args;
 use pmp_protocol::{ExperienceId, OrganizationSeen};
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Screen, leave_on_signal, parse_duration, progress};
+use pmp_waves::WaveName;
 use serde_json::json;
 
 use super::look::{Seen, hints, look, no_snapshot, not_known};
 use crate::commands::select::{SelectArgs, SortKey};
 use crate::compose;
 use crate::config::{ConfigArgs, StaleAfter};
+use crate::error::HubError;
 use crate::render::status as shown;
+use crate::rollout::told::Shown;
 use crate::status::fleet::View;
 use crate::status::group::group;
 use crate::status::{SpokeState, SpokeStatus};
@@ -29,6 +32,9 @@ pub(crate) struct StatusArgs {
     stale: StaleAfter,
     #[command(flatten)]
     select: SelectArgs,
+    /// Only the organizations of this wave
+    #[arg(long, value_name = "NAME")]
+    wave: Option<WaveName>,
     /// Only these states, separated by commas: held, error, never …
     #[arg(long, value_name = "STATE,…", value_delimiter = ',')]
     state: Vec<SpokeState>,
@@ -50,10 +56,26 @@ impl StatusArgs {
     /// The selected rows, in the order that `--sort` asks for.
     fn rows(&self, view: &View, rows: Vec<SpokeStatus>) -> Result<Vec<SpokeStatus>, Failure> {
         let mut rows = self.select.select(view, rows)?;
+        if let Some(wave) = &self.wave {
+            known(view, wave)?;
+            rows.retain(|row| row.wave.as_ref().is_some_and(|of| of.name == wave.as_str()));
+        }
         rows.retain(|row| self.state.is_empty() || self.state.contains(&row.state));
         self.sort.sort(&mut rows);
         Ok(rows)
     }
+}
+
+/// Whether there is a wave of this name. One that is mistyped is an error and no empty list (rule
+/// 12).
+fn known(view: &View, wave: &WaveName) -> Result<(), Failure> {
+    let Some(kept) = view.waves.kept() else { return Err(HubError::NoWaves.into()) };
+    let names: Vec<_> = kept.waves.waves().iter().map(|wave| wave.name.to_string()).collect();
+    if names.iter().any(|name| name == wave.as_str()) {
+        return Ok(());
+    }
+    let failure = Failure::new(format!("there is no wave `{wave}`"));
+    Err(failure.hint(format!("the waves are {}", names.join(", "))))
 }
 
 fn parse_every(text: &str) -> Result<Duration, String> {
@@ -146,7 +168,8 @@ fn document(experience: &ExperienceId, view: &View, rows: &[SpokeStatus]) -> ser
     });
     json!({"experience": experience, "snapshot": snapshot, "spokes": rows, "roster": roster, "highest_stored": view.mark,
         "restored": view.restored().is_some(), "left_out": view.left_out, "signs_of_life": signs_of_life(view),
-        "causes": causes.collect::<Vec<_>>(), "directions": directions(view)})
+        "causes": causes.collect::<Vec<_>>(), "directions": directions(view),
+        "waves": view.waves.kept().map(|kept| Shown::of(&kept.state.rollout))})
 }
 
 /// What operators direct: for the fleet, and for single organizations.

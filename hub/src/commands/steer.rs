@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::announce::announce;
 use super::publish::sentence;
-use super::{Keep, caller};
+use super::{Keep, caller, would_not_unsign};
 use crate::compose;
 use crate::config::{ConfigArgs, SteerConfig};
 use crate::error::{HubError, sdk};
@@ -102,7 +102,7 @@ fn end_of_pause(until: Until, now: Timestamp) -> Result<Timestamp, String> {
     Ok(to_the_second(at))
 }
 
-fn reason(text: &str) -> Result<String, String> {
+pub(super) fn reason(text: &str) -> Result<String, String> {
     parse_reason(text, MAX_REASON, "whoever reads `status` at night asks for it")
 }
 
@@ -211,7 +211,7 @@ impl Desk {
         why: &ReasonArgs,
     ) -> Result<Vec<Changed>, Failure> {
         let SteerConfig { experience, snapshots, timestamps, members, .. } = &self.config;
-        self.would_not_unsign().await?;
+        would_not_unsign(&self.snapshots, &self.config).await?;
         if !organizations.is_empty() {
             let fleet = Fleet::new(&self.sdk, snapshots, timestamps, members.clone());
             let roster = fleet.roster(experience).await.map_err(ledger)?;
@@ -236,19 +236,6 @@ impl Desk {
             directed.push(Changed { direction, changed });
         }
         Ok(directed)
-    }
-
-    /// Refuses to direct without a signature where snapshots are signed: every spoke that trusts
-    /// keys would refuse it, and change nothing any more.
-    async fn would_not_unsign(&self) -> Result<(), Failure> {
-        if self.signing.is_some() || self.config.unsigned {
-            return Ok(());
-        }
-        let head = self.snapshots.head(&self.config.experience).await.map_err(ledger)?;
-        match head {
-            Some(head) if head.statement.is_some() => Err(HubError::Unsigned.into()),
-            _ => Ok(()),
-        }
     }
 
     /// Lets the spokes know, and prints what was done.

@@ -7,6 +7,7 @@ use pmp_protocol::SnapshotVersion;
 use pmp_runtime::Stop;
 use pmp_terminal::progress::{self, Step};
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, parse_duration, stop_on_signal};
+use pmp_waves::Stopped;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -55,7 +56,12 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
         // finds nothing to keep in step.
         let everywhere = missing.is_empty() && kept(&seen.rows) > 0;
         let left = args.timeout.saturating_sub(began.elapsed());
-        if everywhere || left.is_zero() {
+        // What was stopped in the waves comes nowhere by itself.
+        let is_stopped = is_stopped(&seen, version);
+        if is_stopped && !everywhere {
+            progress::note(&format!("hint: snapshot {version} was stopped in the waves: `pmp-hub status` says why"));
+        }
+        if everywhere || left.is_zero() || is_stopped {
             return tell(&seen, version, &missing, everywhere, began.elapsed(), args.all, output);
         }
         let line = line(&seen.rows, &missing, version);
@@ -74,6 +80,17 @@ fn stopped(stop: &Stop, wanted: Option<SnapshotVersion>) -> Failure {
     let why = stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string);
     let what = wanted.map_or_else(|| "the snapshot".to_owned(), |version| format!("snapshot {version}"));
     Failure::new(format!("{why}, before {what} was everywhere"))
+}
+
+/// Whether the version was stopped in the waves, or taken back.
+fn is_stopped(seen: &Seen, version: SnapshotVersion) -> bool {
+    let Some(kept) = seen.view.waves.kept() else { return false };
+    let rollout = &kept.state.rollout;
+    match &rollout.stopped {
+        Some(Stopped::Halted { .. } | Stopped::RollingBack { .. }) => rollout.version == version,
+        Some(Stopped::RolledBack { from, .. }) => *from == version,
+        None => false,
+    }
 }
 
 /// The version to wait for.

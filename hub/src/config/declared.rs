@@ -12,6 +12,7 @@ use pmp_protocol::{ExperienceId, LONGEST_PAUSE, OrganizationId};
 use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
 
+use super::waves::WavesSetting;
 use crate::notify::Format;
 use crate::signing::SigningKey;
 
@@ -44,7 +45,7 @@ declare_settings! {
             variable: "PMP_TIMESTAMPS_TABLE",
             value: "TABLE",
             help: "The table of receipts: its name or ARN",
-            needed_by: "status, exceptions, members, versions, wait, confirm, pin, unpin, pause, resume, directions, recover; publish and run, optional there; init creates it; optional for history, show and diff",
+            needed_by: "status, exceptions, members, versions, wait, confirm, pin, unpin, pause, resume, promote, halt, directions, recover; publish and run, optional there; init creates it; optional for history, show and diff",
             meaning: "name or ARN. With it, history, show and diff suggest which experience you may have \
                 meant. Without it, `publish` and `run` keep no note of the highest version, and do not \
                 notice that [the table of snapshots was \
@@ -55,7 +56,7 @@ declare_settings! {
             variable: "PMP_TOPIC_ARN",
             value: "ARN",
             help: "The topic on which snapshots are announced",
-            needed_by: "publish, run, recover, pin and unpin of the fleet; confirm, pause, resume and the other pins (optional there); init creates it",
+            needed_by: "publish, run, recover, promote, halt, pin and unpin of the fleet; confirm, pause, resume and the other pins (optional there); init creates it",
             meaning: "the topic",
         }
         events_queue_url: QueueUrl = EVENTS {
@@ -83,7 +84,7 @@ declare_settings! {
             variable: "PMP_MEMBER_ORGANIZATIONS",
             value: "ORG,…",
             help: "The member organizations that are admitted, separated by commas, besides those of `members admit`",
-            needed_by: "status, exceptions, members, versions, wait, confirm, pin, unpin, pause, resume, directions, run; optional",
+            needed_by: "status, exceptions, members, versions, wait, confirm, pin, unpin, pause, resume, promote, halt, directions, publish, run; optional",
             meaning: "the [member organizations](operations.md#members) that are admitted, `o-…`, separated \
                 by commas, in addition to those of `members admit`. Empty means no list; anything in \
                 the list that is not an id is an error",
@@ -93,7 +94,7 @@ declare_settings! {
             variable: "PMP_SIGNING_KEY",
             value: "KEY",
             help: "The key that signs snapshots: awskms:///ARN, or file:PATH; without it, they are not signed; `none` to stop signing",
-            needed_by: "publish, run, recover, pin, unpin, pause, resume, directions, public-key, doctor; optional",
+            needed_by: "publish, run, recover, pin, unpin, pause, resume, promote, directions, public-key, doctor; optional",
             meaning: "the key that [signs](security.md#signatures) snapshots, and what is [directed](steer.md): `awskms:///ARN` of a KMS key \
                 over P-256, or `file:PATH` of an Ed25519 key in PKCS#8; `none` to stop signing",
         }
@@ -104,6 +105,16 @@ declare_settings! {
             help: "How long a member may hold by itself, from 1h to 720h [default: 168h]",
             needed_by: "publish, run; optional",
             meaning: "the longest that a member may [hold](steer.md#a-member-holds) by itself (168h; from 1h to 720h)",
+        }
+        waves: WavesSetting = WAVES {
+            flag: "waves",
+            variable: "PMP_WAVES",
+            value: "TEXT",
+            help: "The waves in which organizations get a new version, as TOML, JSON or @FILE; `none` to end them",
+            needed_by: "publish, run; optional",
+            meaning: "the [waves](steer.md#waves) in which organizations get a new version: TOML, JSON, or `@FILE`; \
+                `none` ends them. Empty means those that the hub was configured with last, where there are any. \
+                Needs `PMP_TIMESTAMPS_TABLE`",
         }
         statement_lifetime: Lifetime = LIFETIME {
             flag: "statement-lifetime",

@@ -10,6 +10,8 @@ use pmp_terminal::{Frame, Table, cut};
 
 use crate::render::color;
 use crate::render::page::{Block, Page, who};
+use crate::rollout::state::OnTheWay;
+use crate::rollout::told;
 use crate::status::fleet::View;
 use crate::status::group::{Group, group};
 use crate::status::{SpokeState, SpokeStatus};
@@ -90,8 +92,18 @@ fn top(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timest
     [format!("{experience}: {current}"), seen].into_iter().chain(restored).chain(directed).chain(spokes).collect()
 }
 
-/// What operators direct for the whole fleet, a line each: who, since when and why.
+/// How far a version has come in the waves, and what operators direct for the whole fleet.
 fn directed(view: &View, now: Timestamp) -> Vec<String> {
+    let waves = match &view.waves {
+        OnTheWay::NoWaves => None,
+        OnTheWay::Kept(kept) => Some(told::headline(&kept.state.rollout, now)),
+        OnTheWay::Unreadable(problem) => Some(format!("the state of waves cannot be read: {problem}")),
+    };
+    waves.into_iter().chain(directed_for_all(view, now)).collect()
+}
+
+/// What operators direct for the whole fleet, a line each: who, since when and why.
+fn directed_for_all(view: &View, now: Timestamp) -> Vec<String> {
     let direction = match &view.fleet {
         Said::Directed(directed) => &directed.direction,
         Said::Unreadable(problem) => return vec![format!("what is directed for the fleet cannot be read: {problem}")],

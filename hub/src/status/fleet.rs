@@ -9,12 +9,15 @@ use aws_config::SdkConfig;
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{
-    Directions, DynamoReceipts, DynamoReports, DynamoRoster, DynamoSnapshots, Extent, Head, LedgerError, Member,
-    ReceiptStore, Report, Reports, Roster, Said, SnapshotStore, TableName,
+    Directions, DynamoReceipts, DynamoReports, DynamoRollouts, DynamoRoster, DynamoSnapshots, Extent, Head,
+    LedgerError, Member, ReceiptStore, Report, Reports, RolloutStore, Roster, Said, SnapshotStore, TableName,
 };
 use pmp_protocol::{
-    Digest, Direction, ExperienceId, HeadMark, OrganizationId, Pin, Receipt, SnapshotVersion, most_alike,
+    Digest, Direction, ExperienceId, HeadMark, OrganizationId, Pin, Receipt, SnapshotVersion, most_alike, turn,
 };
+
+use crate::rollout::state::OnTheWay;
+use crate::rollout::told::{InWave, in_wave};
 
 /// What is said of an organization that reports and was never admitted.
 pub(crate) const NOT_ADMITTED: &str =
@@ -31,6 +34,7 @@ pub(crate) struct Fleet {
     pub(crate) marks: Arc<dyn ReceiptStore>,
     pub(crate) reports: Arc<dyn Reports>,
     pub(crate) roster: Arc<dyn Roster>,
+    pub(crate) rollouts: Arc<dyn RolloutStore>,
     /// Whom the settings admit.
     pub(crate) named: BTreeSet<OrganizationId>,
 }
@@ -47,6 +51,8 @@ pub(crate) struct View {
     pub(crate) fleet: Said,
     /// What they direct for single organizations.
     pub(crate) directions: Directions,
+    /// How far the newest version has come in the waves.
+    pub(crate) waves: OnTheWay,
     /// Whom the hub admitted; none where it admitted nobody, and therefore listens to everyone.
     pub(crate) roster: Option<BTreeMap<OrganizationId, Admitted>>,
     /// What was found of each organization, by id.
@@ -92,6 +98,7 @@ impl Fleet {
             marks: Arc::new(DynamoReceipts::new(sdk, timestamps.clone())),
             reports: Arc::new(DynamoReports::new(sdk, timestamps.clone())),
             roster: Arc::new(DynamoRoster::new(sdk, timestamps.clone())),
+            rollouts: Arc::new(DynamoRollouts::new(sdk, timestamps.clone())),
             named,
         }
     }
@@ -119,12 +126,18 @@ impl Fleet {
                 (all.map(|report| Looked { id: report.organization.id.clone(), report: Ok(report) }).collect(), None)
             }
         };
+        let waves = OnTheWay::look(self.rollouts.as_ref(), experience).await?;
         let (fleet, directions) = self.directed(experience).await?;
         // In this order, and head and mark as they are now: the head is not older than the mark,
         // nor than any report. A report may be a moment old.
         let mark = self.marks.mark(experience).await?;
         let head = self.snapshots.head(experience).await?;
-        let mut view = View { head, mark, kept: BTreeMap::new(), fleet, directions, roster, looked, left_out };
+        let view = View { head, mark, fleet, directions, waves, roster, looked, left_out, ..View::default() };
+        self.with_history(view, experience).await
+    }
+
+    /// The view, with the digests of older versions, where a report is about one.
+    async fn with_history(&self, mut view: View, experience: &ExperienceId) -> Result<View, LedgerError> {
         if view.needs_history() {
             view.kept = self.snapshots.digests(experience).await?;
         }
@@ -147,7 +160,45 @@ impl Fleet {
         let head = self.snapshots.head(experience).await?;
         let looked = vec![Looked { id: organization.clone(), report: Ok(report) }];
         let kept = self.snapshots.digests(experience).await?;
-        Ok(View { head, mark, kept, fleet, directions, roster, looked, left_out: None })
+        let waves = OnTheWay::look(self.rollouts.as_ref(), experience).await?;
+        Ok(View { head, mark, kept, fleet, directions, waves, roster, looked, left_out: None })
+    }
+
+    /// Those who follow `experience`: whom the hub admitted, and where that is nobody, everyone who
+    /// reports.
+    pub(crate) async fn followers(
+        &self,
+        experience: &ExperienceId,
+    ) -> Result<BTreeMap<OrganizationId, Admitted>, LedgerError> {
+        if let Some(roster) = self.roster(experience).await? {
+            return Ok(roster);
+        }
+        let all = self.reports.all(experience).await?;
+        Ok(all.into_iter().map(|report| (report.organization.id, Admitted::default())).collect())
+    }
+
+    /// Looks at some of the `roster` alone. One organization that cannot be read is told as such;
+    /// only where none can be, this fails.
+    pub(crate) async fn look_at_these(
+        &self,
+        roster: Option<BTreeMap<OrganizationId, Admitted>>,
+        these: Vec<(OrganizationId, Extent)>,
+        experience: &ExperienceId,
+    ) -> Result<View, LedgerError> {
+        let read = self.read(these.into_iter(), experience).await;
+        let failed = !read.is_empty() && read.iter().all(|(_, report)| report.is_err());
+        let mut looked = Vec::new();
+        for (id, report) in read {
+            match report {
+                Err(error) if failed => return Err(error),
+                report => looked.push(Looked { id, report: report.map_err(|error| error.to_string()) }),
+            }
+        }
+        let (fleet, directions) = self.directed(experience).await?;
+        let mark = self.marks.mark(experience).await?;
+        let head = self.snapshots.head(experience).await?;
+        let view = View { head, mark, fleet, directions, roster, looked, ..View::default() };
+        self.with_history(view, experience).await
     }
 
     /// What operators direct, for the fleet and for organizations.
@@ -261,10 +312,18 @@ impl View {
     pub(crate) fn expected(&self, organization: &OrganizationId) -> Option<Expected<'_>> {
         let head = self.head.as_ref()?;
         let pin = self.direction(organization).and_then(|direction| direction.pin.as_ref());
-        Some(match pin {
-            Some(pin) => Expected { version: pin.version, digest: pin.digest, since: pin.at, pin: Some(pin) },
-            None => Expected { version: head.latest, digest: head.digest, since: head.taken_at, pin: None },
+        let turn = turn(self.fleet.direction(), self.direction(organization));
+        Some(match (pin, turn) {
+            (Some(pin), _) => Expected { version: pin.version, digest: pin.digest, since: pin.at, pin: Some(pin) },
+            (None, Some(turn)) => Expected { version: turn.version, digest: turn.digest, since: turn.at, pin: None },
+            (None, None) => Expected { version: head.latest, digest: head.digest, since: head.taken_at, pin: None },
         })
+    }
+
+    /// The wave that an organization belongs to; none where there are no waves.
+    pub(crate) fn wave(&self, organization: &OrganizationId) -> Option<InWave> {
+        let kept = self.waves.kept()?;
+        in_wave(&kept.waves, &kept.state.rollout, organization)
     }
 
     /// How many versions `version` is behind what the organization is to be on; for one that is
@@ -364,7 +423,7 @@ impl View {
 pub(crate) struct Expected<'a> {
     pub(crate) version: SnapshotVersion,
     pub(crate) digest: Digest,
-    /// Since when: since it was taken, or pinned.
+    /// Since when: since it was taken or pinned, or since the turn of the organization came.
     pub(crate) since: Timestamp,
     /// The pin of the organization, where there is one.
     pub(crate) pin: Option<&'a Pin>,

@@ -8,10 +8,11 @@
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report, Unreadable};
 use pmp_protocol::{
-    Confirmed, Direction, LAYOUT_OF_DIRECTIONS, OperatorConfirmation, OrganizationSeen, Paused, PausedBy, Receipt,
-    ReceiptStatus, SnapshotVersion, age, count, longest_hold,
+    Confirmed, Direction, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_WAVES, OperatorConfirmation, OrganizationSeen, Paused,
+    PausedBy, Receipt, ReceiptStatus, SnapshotVersion, age, count, longest_hold, turn,
 };
 
+use crate::rollout::told::TurnOf;
 use crate::status::fleet::{Looked, NOT_ADMITTED, View, is_ahead};
 use crate::status::{SpokeState, SpokeStatus};
 
@@ -27,6 +28,9 @@ pub(crate) fn rows(view: &View, now: Timestamp, stale_after: SignedDuration) -> 
         let message = format!("what operators direct for it cannot be read: {problem}");
         SpokeStatus::whole(organization, SpokeState::Unreadable, message)
     }));
+    for row in &mut rows {
+        row.wave = view.wave(&row.organization);
+    }
     rows.sort_by(|a, b| {
         let place = |row: &SpokeStatus| (row.state, row.organization.clone(), row.member_experience.clone());
         place(a).cmp(&place(b)).then_with(|| a.key.cmp(&b.key))
@@ -267,7 +271,22 @@ fn judge(
         None if receipt.version < expected.version => {
             behind(format!("snapshot {} of {waiting} ago is not acknowledged yet", expected.version))
         }
-        None => (SpokeState::Synced, synced_message(receipt)),
+        None => {
+            let told =
+                waits(view, organization).into_iter().chain(Some(synced_message(receipt)).filter(|it| !it.is_empty()));
+            (SpokeState::Synced, told.collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+/// That the turn of an organization has not come; none where it has.
+fn waits(view: &View, organization: &Organization) -> Option<String> {
+    let (wave, kept) = (view.wave(&organization.id)?, view.waves.kept()?);
+    let (name, version) = (&wave.name, kept.state.rollout.version);
+    match wave.turn {
+        TurnOf::Come => None,
+        TurnOf::Waiting => Some(format!("wave `{name}`: its turn for snapshot {version} has not come")),
+        TurnOf::Stopped => Some(format!("wave `{name}`: snapshot {version} was stopped before its turn")),
     }
 }
 
@@ -275,17 +294,31 @@ fn judge(
 /// obeyed, and where nothing is directed.
 fn disobeyed(view: &View, organization: &Organization, receipt: &Receipt, now: Timestamp) -> Option<String> {
     let layout = organization.sign_for(receipt).and_then(|seen| seen.ledger).unwrap_or(1);
-    if layout >= LAYOUT_OF_DIRECTIONS || !receipt.is_kept() {
+    if layout >= LAYOUT_OF_WAVES || !receipt.is_kept() {
         return None;
     }
     let own = view.direction(&organization.id);
+    let older = |than: &str, takes: u32| {
+        format!(
+            "its spoke, or its role's template, is older than {than} (it reads the ledger's layout {layout}, and they take \
+             {takes}): update it"
+        )
+    };
+    // Where its turn has come, it does the right thing for another reason.
+    let is_held_back = || Some(view.head.as_ref()?.latest > turn(view.fleet.direction(), own)?.version);
+    let waves = || {
+        let waves = format!("does not obey waves: {}", older("waves", LAYOUT_OF_WAVES));
+        is_held_back().filter(|held_back| *held_back).map(|_| waves)
+    };
+    if layout >= LAYOUT_OF_DIRECTIONS {
+        return waves();
+    }
     let pin = own.and_then(|own| own.pin.as_ref()).map(|pin| format!("the pin to snapshot {}", pin.version));
     let pause = [view.fleet.direction(), own].into_iter().flatten().find_map(|it| it.paused(now));
-    let what = pin.or_else(|| pause.map(|pause| format!("the pause until {}", pause.until)))?;
-    Some(format!(
-        "does not obey {what}: its spoke, or its role's template, is older than pins and pauses (it reads the ledger's layout \
-         {layout}, and they take {LAYOUT_OF_DIRECTIONS}): update it"
-    ))
+    let pause = || pause.map(|pause| format!("the pause until {}", pause.until));
+    let what = pin.or_else(pause);
+    let what = what.map(|what| format!("does not obey {what}: {}", older("pins and pauses", LAYOUT_OF_DIRECTIONS)));
+    what.or_else(waves)
 }
 
 /// How an experience stands whose spoke says that it is paused. The hub compares: what it did not

@@ -21,6 +21,9 @@ use crate::triggers::event_queue::{EventQueue, Received};
 /// whichever is shorter.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(300);
+/// How often the agent looks how a version stands that is on its way through the waves: where none
+/// is, that costs one read.
+const LOOK_AT_WAVES: Duration = Duration::from_secs(60);
 
 /// What ends a wait.
 enum Wake {
@@ -28,6 +31,8 @@ enum Wake {
     Events(Received),
     /// An event led to a look that found nothing new.
     LookAgain,
+    /// It is time to look how a version stands in the waves.
+    Waves,
 }
 
 /// Runs until `stop` is cancelled. No failure ends it: each is logged, and tried again after a
@@ -43,17 +48,20 @@ pub(crate) async fn run(
     let mut pause = backoff(interval);
     let mut next_schedule = Instant::now();
     let mut look_again = None;
+    let mut next_waves = Instant::now() + LOOK_AT_WAVES.min(interval);
     while !stop.is_cancelled() {
         let wake = tokio::select! {
             // The stop first, and then the schedule: it comes seldom, and events may come always.
             biased;
-            // Cancel-safe, all four: nothing has begun, and messages that are received and dropped
+            // Cancel-safe, all five: nothing has begun, and messages that are received and dropped
             // become visible again.
             () = stop.cancelled() => break,
             () = sleep_until(next_schedule) => Ok(Wake::Schedule),
             () = at(look_again) => Ok(Wake::LookAgain),
+            () = sleep_until(next_waves), if hub.rollouts.is_some() => Ok(Wake::Waves),
             received = receive(events.as_ref()) => received.map(Wake::Events),
         };
+        let is_about_waves = matches!(wake, Ok(Wake::Waves));
         let work = async {
             match wake {
                 Ok(Wake::Schedule) => {
@@ -77,6 +85,10 @@ pub(crate) async fn run(
                     // A look that failed comes again after the pause.
                     outcome.map(|_| look_again = None)
                 }
+                Ok(Wake::Waves) => {
+                    next_waves = Instant::now() + LOOK_AT_WAVES.min(interval);
+                    hub.go_on().await.map(|_| ())
+                }
                 Err(error) => Err(error),
             }
         };
@@ -84,7 +96,9 @@ pub(crate) async fn run(
         match outcome {
             Ok(()) => {
                 pause.reset();
-                published.notify_one();
+                if !is_about_waves {
+                    published.notify_one();
+                }
             }
             Err(error) => {
                 // There is no end to them.
@@ -92,6 +106,7 @@ pub(crate) async fn run(
                 // What is published is so, whether its events can be read and deleted or not.
                 let what = match &error {
                     HubError::Events(_) => "could not use the queue of change events",
+                    HubError::RolloutTaken => "could not take the next step through the waves",
                     _ => "could not publish",
                 };
                 tracing::error!(error = render(&error), retry_in = ?wait, "{what}");

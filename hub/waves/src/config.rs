@@ -28,6 +28,7 @@ mod written;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::str::FromStr;
 
 use jiff::SignedDuration;
 use pmp_protocol::OrganizationId;
@@ -95,6 +96,13 @@ impl WaveName {
 impl fmt::Display for WaveName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+impl FromStr for WaveName {
+    type Err = &'static str;
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        name.to_owned().try_into()
     }
 }
 

@@ -7,8 +7,8 @@
 //! leads to. Pure: no I/O, no async, no clock. Any instance of the hub may take the next step; the
 //! conditional write of the state decides whose step counts.
 //!
-//! The hub does not use it yet. The model in `tests/model` has an open question about two hubs that
-//! roll back at once (`waves_that_roll_back_keep_the_rules`).
+//! The hub's `publish/waves` carries the steps out, and the model in `tests/model` visits every
+//! state that two hubs come to with them.
 //!
 //! # A worked example of three waves
 //!

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use pmp_protocol::{OrganizationId, SnapshotVersion, count};
+use pmp_protocol::{Because, OrganizationId, SnapshotVersion, count};
 use serde::{Deserialize, Serialize};
 
 use crate::observed::Standing;
@@ -84,6 +84,9 @@ pub struct Promotion {
     pub by: String,
     /// When it was decided.
     pub at: Timestamp,
+    /// Why, in that person's words.
+    #[serde(default)]
+    pub why: String,
 }
 
 /// How a version was stopped.
@@ -160,6 +163,13 @@ impl Rollout {
             stopped: None,
             done: false,
         }
+    }
+
+    /// The state in which everybody is directed to `version`, and no version is on its way: where
+    /// waves begin, and where operators pin the fleet, which goes past all waves.
+    #[must_use]
+    pub fn everywhere(version: SnapshotVersion, waves: &Waves) -> Self {
+        Self { done: true, ..Self::begin(version, Some(version), waves) }
     }
 
     /// The version that an organization may take; none where it has to wait for its first.
@@ -257,7 +267,8 @@ impl Rollout {
     /// # Errors
     /// Where more organizations than `max_failures` have not recovered, and where there is nothing
     /// to go on with.
-    pub fn promoted(&self, waves: &Waves, fleet: &Fleet, by: &str, now: Timestamp) -> Result<Self, NotPromoted> {
+    pub fn promoted(&self, waves: &Waves, fleet: &Fleet, because: &Because) -> Result<Self, NotPromoted> {
+        let Because { by, at: now, reason: why } = because.clone();
         let version = self.version;
         match &self.stopped {
             Some(Stopped::RollingBack { .. }) => return Err(NotPromoted::TakenBack { from: version }),
@@ -287,7 +298,7 @@ impl Rollout {
         let wave = next_wave.min(last);
         next.set(wave, WaveState::Entered { at: now });
         if let Some(progress) = next.waves.get_mut(wave) {
-            progress.promoted = Some(Promotion { by: by.to_owned(), at: now });
+            progress.promoted = Some(Promotion { by, at: now, why });
         }
         Ok(next)
     }

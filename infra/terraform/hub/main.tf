@@ -222,14 +222,16 @@ module "function" {
       Action   = ["dynamodb:Query", "dynamodb:Scan"]
       Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
     },
-    # Its own notes: the highest version that was ever stored, and what operations was told.
+    # Its own notes: the highest version that was ever stored, and what operations was told. With waves, whose turn it is.
     {
       Sid      = "KeepTheHighWaterMark"
       Effect   = "Allow"
       Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
       Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
       Condition = {
-        "ForAllValues:StringEquals" = { "dynamodb:LeadingKeys" = ["hub#heads", "hub#told"] }
+        "ForAllValues:StringLike" = {
+          "dynamodb:LeadingKeys" = concat(["hub#heads", "hub#told"], var.waves == null ? [] : ["hub#directed", "hub#o-*"])
+        }
         # Without it, a request that names no key at all would pass.
         Null = { "dynamodb:LeadingKeys" = "false" }
       }
@@ -300,6 +302,7 @@ module "function" {
     PMP_STATEMENT_LIFETIME   = var.statement_lifetime
     PMP_STALE_AFTER          = var.stale_after == null ? "" : var.stale_after
     PMP_MAX_HOLD             = var.max_hold == null ? "" : var.max_hold
+    PMP_WAVES                = var.waves == null ? "" : var.waves
     PMP_INTERVAL             = var.interval
     PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
     PMP_NOTIFY_TOPIC_ARN     = var.notify_topic_arn == null ? "" : var.notify_topic_arn

@@ -7,7 +7,22 @@ locals {
   on_topic      = { TopicName = aws_sns_topic.snapshots.name }
   ours          = ["Experience", var.experience_id]
 
-  alarms = {
+  alarms = merge(local.alarms_of_all, { for name, alarm in local.alarms_of_waves : name => alarm if var.waves != null })
+
+  alarms_of_waves = {
+    "stopped-versions" = {
+      description = "A version was stopped in the waves, and reaches nobody else. `pmp-hub status` says why."
+      namespace   = "pmp-sync"
+      metric      = "StoppedVersions"
+      statistic   = "Maximum"
+      dimensions  = local.on_experience
+      period      = local.interval.seconds
+      periods     = 1
+      missing     = "ignore"
+    }
+  }
+
+  alarms_of_all = {
     "not-published" = {
       description = "Nothing was announced for two intervals. Spokes go on with what they have; look at the hub's log."
       namespace   = "pmp-sync"

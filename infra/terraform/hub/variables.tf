@@ -138,6 +138,15 @@ variable "max_hold" {
   }
 }
 
+variable "waves" {
+  type        = string
+  default     = null
+  description = <<-EOT
+    The waves in which organizations get a new version, as JSON or TOML: docs/steer.md. `none` ends them. Null, there never were any. It shares
+    the function's environment (4 KB) with the list of members.
+  EOT
+}
+
 variable "keep_versions" {
   type        = number
   default     = 50

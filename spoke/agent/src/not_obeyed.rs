@@ -57,6 +57,14 @@ pub enum NotObeyed {
         /// The version that the head names.
         newest: SnapshotVersion,
     },
+    /// Waves let a snapshot be taken that the ledger does not have.
+    #[error("it lets snapshot {turn} be taken, and the ledger's newest is {newest}")]
+    TurnAhead {
+        /// The version that may be taken.
+        turn: SnapshotVersion,
+        /// The version that the head names.
+        newest: SnapshotVersion,
+    },
 }
 
 impl NotObeyed {

@@ -72,6 +72,7 @@ impl Place {
             // Few, so that each publish takes something away.
             max_hold: None,
             keep_versions: 3,
+            rollouts: None,
             signing: None,
             unsigned: false,
             clock: Arc::new(SystemClock),

@@ -19,7 +19,8 @@ use pmp_protocol::{
 
 use crate::{
     Admission, AnswerStore, Extent, Found, Head, Lease, LeaseStore, LeaseTerm, LedgerError, Member, NewJournal,
-    NewSnapshot, Organization, ReceiptStore, RecordStore, Reports, Roster, SnapshotStore, Stored, Taken, Watched,
+    NewSnapshot, Organization, ReceiptStore, RecordStore, Reports, RolloutStore, Roster, SnapshotStore, Stored,
+    StoredRollout, Taken, Watched,
 };
 
 pub use self::outbox::outbox;
@@ -379,6 +380,20 @@ pub async fn reports(reports: &dyn Reports, receipts: &dyn ReceiptStore) {
     assert!(reports.management_experiences().await.unwrap().contains(&of));
 }
 
+/// The state of waves is written over the one that was read, and over no other.
+pub async fn rollouts(store: &dyn RolloutStore) {
+    let (of, other) = (experience("exp-contract-rollouts"), experience("exp-contract-rollouts-2"));
+    let stored = |generation, state: &str| Some(StoredRollout { generation, state: state.to_owned() });
+    assert_eq!(store.rollout(&of).await.unwrap(), None);
+    assert!(!store.put_rollout(&of, "late", 1).await.unwrap(), "there is none to write over");
+    assert!(store.put_rollout(&of, "one", 0).await.unwrap());
+    assert!(!store.put_rollout(&of, "another first", 0).await.unwrap());
+    assert!(store.put_rollout(&of, "two", 1).await.unwrap());
+    assert!(!store.put_rollout(&of, "late", 1).await.unwrap(), "of two hubs one wins");
+    assert_eq!(store.rollout(&of).await.unwrap(), stored(2, "two"));
+    assert_eq!(store.rollout(&other).await.unwrap(), None);
+}
+
 #[cfg(test)]
 mod tests {
     use crate::testing::MemoryLedger;
@@ -397,5 +412,6 @@ mod tests {
         super::roster(&ledger, &ledger).await;
         super::reports(&ledger, &ledger).await;
         super::outbox(&ledger).await;
+        super::rollouts(&ledger).await;
     }
 }

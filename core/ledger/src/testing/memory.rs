@@ -9,6 +9,7 @@ mod members;
 mod outbox;
 mod receipts;
 mod records;
+mod rollouts;
 mod snapshots;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use pmp_protocol::{
     ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Receipt, Snapshot,
 };
 
-use crate::{Directed, FoundJournal, Lease, LedgerError, Member, TableName, ToldState};
+use crate::{Directed, FoundJournal, Lease, LedgerError, Member, StoredRollout, TableName, ToldState};
 
 /// A ledger in memory, behind all ports. It notes every call, and can be told to fail or to hang.
 #[derive(Debug, Default)]
@@ -62,6 +63,7 @@ struct Tables {
     roster: BTreeMap<(ExperienceId, OrganizationId), Member>,
     told: BTreeMap<ExperienceId, ToldState>,
     outbox: BTreeMap<(ExperienceId, u64, usize), outbox::Kept>,
+    rollouts: BTreeMap<ExperienceId, StoredRollout>,
 }
 
 impl MemoryLedger {

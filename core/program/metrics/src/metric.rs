@@ -113,6 +113,9 @@ metrics! {
     NotificationsSent: Count,
     /// Hub: notifications that it did not accept, and runs that could tell nothing. Only there.
     NotificationsFailed: Count,
+    /// Hub: whether the newest version was stopped in the waves, by itself or by a person. Only
+    /// where there are waves.
+    StoppedVersions: Count,
     /// Both: whether the run failed as a whole.
     Errors: Count,
     /// Both: answers of AWS that asked to slow down.

@@ -13,7 +13,7 @@ use pmp_protocol::{
     EditedProduct, ExperienceId, FactsFrom, FilterIdentity, FilterInput, FilteredFor, ForeignChangeSet, Ground,
     GroundKind, HeadMark, Hold, JournalEntry, LEDGER_LAYOUT, Left, ListedAs, Listing, Needs, Note,
     OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Pause, Paused, PausedBy, Pin, ProductAttributes,
-    ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests, SnapshotVersion, SpokeScope, Verdict,
+    ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests, SnapshotVersion, SpokeScope, Turn, Verdict,
     VerdictMark, WouldChange,
 };
 
@@ -349,11 +349,12 @@ pub(crate) fn direction(organization: Option<OrganizationId>) -> Direction {
         }),
         pause: Some(Pause { until: at(90), by: by.into(), at: at(31), reason: "an audit".into() }),
         max_hold_seconds: Some(86_400),
+        turn: Some(Turn { version: version(41), digest: digest("content 41"), at: at(31) }),
     }
 }
 
 pub(crate) fn minimal_direction() -> Direction {
-    Direction { pin: None, pause: None, max_hold_seconds: None, ..direction(None) }
+    Direction { pin: None, pause: None, max_hold_seconds: None, turn: None, ..direction(None) }
 }
 
 pub(crate) fn sparse_scope() -> SpokeScope {

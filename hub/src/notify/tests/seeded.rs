@@ -48,6 +48,7 @@ impl Hub {
             marks: ledger.clone(),
             reports: line.clone(),
             roster: ledger.clone(),
+            rollouts: ledger.clone(),
             named: ORGANIZATIONS.map(organization).into(),
         };
         let notifier = Notifier {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use pmp_protocol::{OrganizationId, SnapshotVersion};
+use pmp_protocol::{Because, OrganizationId, SnapshotVersion};
 use proptest::prelude::*;
 
 use super::*;
@@ -89,6 +89,10 @@ fn remembered(ids: &[&str]) -> Step {
 const TWO: &str =
     "waves = [{ name = \"one\", organizations = [\"o-a000000000\"], soak = \"1h\" }, { name = \"all\", share = 100 }]";
 const FLEET: [&str; 3] = ["o-a000000000", "o-b000000000", "o-c000000000"];
+
+fn ada(at: Timestamp) -> Because {
+    Because { by: "Ada".to_owned(), at, reason: "it is good".to_owned() }
+}
 
 #[test]
 fn the_worked_example_of_three_waves() {
@@ -259,8 +263,11 @@ fn a_failure_counts_until_a_person_promotes() {
     assert_eq!(told.admits(), [""; 0], "it was known to fail before its wave was entered");
     told.says(FLEET[0], 8, Standing::InStep);
     assert_eq!(told.steps("12:01"), [wait(None, Waiting::Stopped)]);
-    told.rollout = told.rollout.promoted(&told.waves, &told.fleet, "Ada", at("12:02")).unwrap();
-    assert_eq!(told.rollout.waves[0].promoted, Some(crate::Promotion { by: "Ada".into(), at: at("12:02") }));
+    told.rollout = told.rollout.promoted(&told.waves, &told.fleet, &ada(at("12:02"))).unwrap();
+    assert_eq!(
+        told.rollout.waves[0].promoted,
+        Some(crate::Promotion { by: "Ada".into(), at: at("12:02"), why: "it is good".into() })
+    );
     assert_eq!(told.steps("12:02")[..2], [admitted(&FLEET[..1]), Step::InStep { wave: 0 }]);
 }
 
@@ -269,7 +276,7 @@ fn a_promotion_never_goes_past_max_failures() {
     let mut told = Told::new(TWO, &FLEET);
     told.heard("12:00").steps("12:00");
     told.says(FLEET[0], 8, Standing::Failed);
-    let promoted = |told: &Told| told.rollout.promoted(&told.waves, &told.fleet, "Ada", at("12:01"));
+    let promoted = |told: &Told| told.rollout.promoted(&told.waves, &told.fleet, &ada(at("12:01")));
     let refused = NotPromoted::TooManyFailed { version: version(8), failed: 1, max_failures: 0 };
     assert_eq!(promoted(&told), Err(refused.clone()), "not written down yet, and seen all the same");
     told.steps("12:01");
@@ -287,7 +294,7 @@ fn a_promotion_never_goes_past_max_failures() {
 #[test]
 fn a_person_halts_and_promotes_and_there_is_an_end_to_it() {
     let mut told = Told::new(TWO, &FLEET);
-    let promoted = |told: &Told| told.rollout.promoted(&told.waves, &told.fleet, "Ada", at("12:01"));
+    let promoted = |told: &Told| told.rollout.promoted(&told.waves, &told.fleet, &ada(at("12:01")));
     told.heard("12:00").steps("12:00");
     told.rollout = told.rollout.halted("Bob", "a vendor called", at("12:00"));
     assert_eq!(told.rollout.waves[0].state, WaveState::Halted { at: at("12:00") });
@@ -299,7 +306,7 @@ fn a_person_halts_and_promotes_and_there_is_an_end_to_it() {
     assert_eq!(told.rollout.waves[1].state, WaveState::Entered { at: at("12:01") });
 
     let other = waves("waves = [{ name = \"everybody\", share = 100 }]");
-    assert_eq!(told.rollout.promoted(&other, &told.fleet, "Ada", at("12:01")), Err(NotPromoted::OtherWaves));
+    assert_eq!(told.rollout.promoted(&other, &told.fleet, &ada(at("12:01"))), Err(NotPromoted::OtherWaves));
 }
 
 #[test]
@@ -332,7 +339,7 @@ fn without_a_last_good_version_a_failing_one_halts() {
 fn the_state_is_written_and_read_again() {
     let mut told = Told::new(&format!("on_failure = \"roll-back\"\n{TWO}"), &FLEET);
     told.heard("12:00").steps("12:00");
-    told.rollout = told.rollout.promoted(&told.waves, &told.fleet, "Ada", at("12:01")).unwrap();
+    told.rollout = told.rollout.promoted(&told.waves, &told.fleet, &ada(at("12:01"))).unwrap();
     told.says(FLEET[0], 8, Standing::Failed).steps("12:02");
     let text = serde_json::to_string(&told.rollout).unwrap();
     assert_eq!(serde_json::from_str::<Rollout>(&text).unwrap(), told.rollout);
@@ -468,7 +475,7 @@ impl History {
             Event::Step => self.step()?,
             Event::Promote => {
                 // One that is refused writes nothing down of what it saw.
-                if let Ok(promoted) = self.rollout.promoted(&self.waves, &self.fleet, "Ada", self.now) {
+                if let Ok(promoted) = self.rollout.promoted(&self.waves, &self.fleet, &ada(self.now)) {
                     self.look();
                     self.failed.retain(|id| promoted.failed.contains(id));
                     self.rollout = promoted;

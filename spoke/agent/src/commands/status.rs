@@ -81,7 +81,7 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
         output.document(&json!({
             "organization": spoke.identity.organization, "spoke": standing.beside.me().id, "mode": spoke.mode.to_string(),
             "snapshot": snapshot, "last_seen": seen, "at_work": holder, "experiences": standpoints, "receipts": receipts,
-            "pinned": standing.steering.pin(), "paused": standing.paused, "hold": standing.steering.hold,
+            "pinned": standing.steering.pin(), "turn": standing.steering.turn(), "paused": standing.paused, "hold": standing.steering.hold,
         }))?;
     }
     let well = |receipt: &Receipt| match receipt.status {
@@ -116,6 +116,12 @@ fn headline(spoke: &Spoke, standing: &Standing, holder: Option<&str>, now: Times
             .pin()
             .map(|pin| format!("pinned to {} by {} {} ago: {}", pin.version, pin.by, age(pin.at, now), pin.reason)),
     );
+    // Waves are told where they keep the newest snapshot off.
+    let turn = steering.turn().filter(|turn| turn.version < standing.head.latest && steering.pin().is_none());
+    lines.extend(turn.map(|turn| {
+        let (version, since) = (turn.version, age(turn.at, now));
+        format!("waves: snapshot {version} since {since} ago; the turn for snapshot {latest} has not come")
+    }));
     lines.extend(standing.paused.as_ref().map(ToString::to_string));
     let bound = longest_hold(steering.fleet.as_ref());
     let cut = steering.hold.as_ref().filter(|hold| hold.is_cut(bound, now));
@@ -149,10 +155,11 @@ fn message(standing: &Standing, receipt: &Receipt, now: Timestamp) -> String {
     }
     let mut parts: Vec<String> = receipt.error.iter().cloned().collect();
     let (target, _) = standing.target();
-    if receipt.version < head.latest && standing.steering.pin().is_none() && receipt.is_kept() {
+    if receipt.version < target && standing.steering.directed().is_none() && receipt.is_kept() {
         parts.push(format!("snapshot {} was taken {} ago", head.latest, age(head.taken_at, now)));
     } else if receipt.version != target && receipt.is_kept() {
-        parts.push(format!("the pin to snapshot {target} is taken up with the next pass"));
+        let what = if standing.steering.pin().is_some() { "the pin to snapshot" } else { "the turn for snapshot" };
+        parts.push(format!("{what} {target} is taken up with the next pass"));
     }
     let next_try = receipt.deferred.iter().filter_map(|found| found.next_try).filter(|next| *next > now).min();
     parts.extend(next_try.map(|next| format!("tried again in {}", age(now, next))));

@@ -1,8 +1,8 @@
 //! Gets the snapshot that the ledger's head names, from a message or from the ledger, or the one
-//! that the organization is pinned to. A spoke uses no other one (rules 0 and 9).
+//! that a pin or waves direct the organization to. A spoke uses no other one (rules 0 and 9).
 
 use pmp_ledger::{Head, LedgerError, SnapshotStore};
-use pmp_protocol::{Digest, ExperienceId, Pin, Snapshot, SnapshotMessage, SnapshotVersion, one_line};
+use pmp_protocol::{Digest, ExperienceId, Snapshot, SnapshotMessage, SnapshotVersion, one_line};
 
 use crate::error::SpokeError;
 
@@ -33,13 +33,13 @@ pub(crate) async fn in_force(
     fetched(store, experience, head.latest, head.digest, "the head").await
 }
 
-/// Returns the snapshot that the organization is pinned to.
-pub(crate) async fn pinned(
+/// Returns the snapshot that the organization is directed to, by a pin or by waves.
+pub(crate) async fn directed(
     store: &dyn SnapshotStore,
     experience: &ExperienceId,
-    pin: &Pin,
+    (version, digest): (SnapshotVersion, Digest),
 ) -> Result<Snapshot, SpokeError> {
-    fetched(store, experience, pin.version, pin.digest, "the pin").await
+    fetched(store, experience, version, digest, "what is directed").await
 }
 
 async fn fetched(

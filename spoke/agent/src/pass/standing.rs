@@ -34,8 +34,8 @@ const MAX_TOLD: usize = 20;
 /// it, and the hub's versions only grow.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
-    /// The newest snapshot of the ledger. It is the one in force, unless the organization is pinned
-    /// to another one ([`Self::target`]).
+    /// The newest snapshot of the ledger. It is the one in force, unless a pin or waves direct the
+    /// organization to another one ([`Self::target`]).
     pub(crate) head: Head,
     /// What operators direct, and the member's own hold.
     pub(crate) steering: Steering,
@@ -126,14 +126,14 @@ impl Spoke {
         let (receipts, now) = (self.receipts.as_ref(), self.clock.now());
         self.trust.check(receipts, &self.identity, &self.management, &head, now).await?;
         let steering = self.steering(&before, fleet, &head).await?;
-        // Digests are read only where a receipt is older than the head, and not about what the
-        // organization is pinned to. Most passes find none.
-        let pinned = steering.pin().map(|pin| (pin.version, pin.digest));
-        let is_pinned = |it: &Receipt| {
-            pinned == Some((it.version, it.digest))
-                && it.applied.is_none_or(|applied| pinned == Some((applied.version, applied.digest)))
+        // Digests are read only where a receipt is older than the head, and not about what is
+        // directed. Most passes find none.
+        let directed = steering.directed();
+        let is_directed = |it: &Receipt| {
+            directed == Some((it.version, it.digest))
+                && it.applied.is_none_or(|applied| directed == Some((applied.version, applied.digest)))
         };
-        let older = before.receipts.iter().any(|it| lowest(it) < head.latest && !is_pinned(it));
+        let older = before.receipts.iter().any(|it| lowest(it) < head.latest && !is_directed(it));
         let digests = if older { self.snapshots.digests(&self.management).await? } else { BTreeMap::new() };
         let beside = self.beside(&before);
         self.lease.share_with(beside.neighbours().count());
@@ -156,7 +156,12 @@ impl Spoke {
             let problem = NotObeyed::PinnedAhead { pinned: pin.version, newest: head.latest };
             return Err(not_obeyed(Whose::Organization)(problem));
         }
-        Ok(Steering { fleet, own, hold, reads })
+        let steering = Steering { fleet, own, hold, reads };
+        if let Some(turn) = steering.turn().filter(|turn| turn.version > head.latest) {
+            let problem = NotObeyed::TurnAhead { turn: turn.version, newest: head.latest };
+            return Err(not_obeyed(Whose::Fleet)(problem));
+        }
+        Ok(steering)
     }
 
     /// Waits until the pause ends that was found last; for ever, where nothing is paused. Each is
@@ -189,17 +194,17 @@ impl Spoke {
         self.report_seen(SignOfLife { needs: Some(needs.clone()), ..life }, &beside).await
     }
 
-    /// The snapshot that a pass is for: the one that the organization is pinned to, or the newest,
-    /// whose content is taken from one of `messages` where one has it.
+    /// The snapshot that a pass is for: the one that is directed, by a pin or by waves, or the
+    /// newest, whose content is taken from one of `messages` where one has it.
     pub(crate) async fn in_force(
         &self,
         standing: &Standing,
         messages: &[SnapshotMessage],
     ) -> Result<Snapshot, SpokeError> {
         let store = self.snapshots.as_ref();
-        match standing.steering.pin() {
-            Some(pin) if (pin.version, pin.digest) != (standing.head.latest, standing.head.digest) => {
-                snapshot::pinned(store, &self.management, pin).await
+        match standing.steering.directed() {
+            Some(directed) if directed != (standing.head.latest, standing.head.digest) => {
+                snapshot::directed(store, &self.management, directed).await
             }
             _ => snapshot::in_force(store, &self.management, &standing.head, messages).await,
         }
@@ -311,9 +316,9 @@ fn sift(
     let own = before.spokes.iter().find(|seen| seen.spoke.as_ref().is_some_and(|spoke| spoke.id == beside.me().id));
     let signs = Signs { own: own.cloned(), organization: before.seen.clone() };
     before.seen = before.sign_of(&beside.me().id).cloned();
-    let pinned = steering.pin().map(|pin| (pin.version, pin.digest));
+    let directed = steering.directed();
     let borne_out = |version: SnapshotVersion, digest: Digest| match version.cmp(&head.latest) {
-        _ if pinned == Some((version, digest)) => true,
+        _ if directed == Some((version, digest)) => true,
         std::cmp::Ordering::Greater => false,
         std::cmp::Ordering::Equal => digest == head.digest,
         // Versions that an older hub stored, or that are pruned, cannot be compared; they supersede

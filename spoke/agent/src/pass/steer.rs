@@ -9,7 +9,8 @@
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Directed, Head, Organization, Said};
 use pmp_protocol::{
-    Digest, Direction, ExperienceId, Hold, OrganizationId, Paused, Pin, SnapshotVersion, longest_hold, paused,
+    Digest, Direction, ExperienceId, Hold, OrganizationId, Paused, Pin, SnapshotVersion, Turn, longest_hold, paused,
+    turn,
 };
 use pmp_signature::{SignedDirection, TrustedKeys, open_direction};
 
@@ -43,9 +44,21 @@ impl Steering {
         self.own.as_ref().map_or(0, |own| own.line)
     }
 
-    /// Which snapshot a pass is for: the pin's, or the one that `head` names.
+    /// The version that waves let the organization take; none where there are no waves.
+    pub(crate) fn turn(&self) -> Option<&Turn> {
+        turn(self.fleet.as_ref(), self.own.as_ref())
+    }
+
+    /// The snapshot that is directed, whatever the newest is: the pin's, or the one that waves let
+    /// the organization take. What operators pin goes before waves.
+    pub(crate) fn directed(&self) -> Option<(SnapshotVersion, Digest)> {
+        let pin = self.pin().map(|pin| (pin.version, pin.digest));
+        pin.or_else(|| self.turn().map(|turn| (turn.version, turn.digest)))
+    }
+
+    /// Which snapshot a pass is for: the one that is directed, or the one that `head` names.
     pub(crate) fn target(&self, head: &Head) -> (SnapshotVersion, Digest) {
-        self.pin().map_or((head.latest, head.digest), |pin| (pin.version, pin.digest))
+        self.directed().unwrap_or((head.latest, head.digest))
     }
 
     /// Why nothing may be changed at `now`.
@@ -178,6 +191,29 @@ mod tests {
         assert_eq!(judged(&Said::NotPermitted, Some(3)), Err(NotObeyed::NotPermitted(3)));
         let unreadable = Said::Unreadable("no".to_owned());
         assert_eq!(judged(&unreadable, None), Err(NotObeyed::Unreadable("no".to_owned())));
+    }
+
+    #[test]
+    fn a_pin_goes_before_waves_and_waves_go_before_the_newest_snapshot() {
+        let because = Because { by: "the hub".into(), at: Timestamp::UNIX_EPOCH, reason: "waves".into() };
+        let version = |number| SnapshotVersion::new(number).unwrap();
+        let turn = |direction: Direction, number| {
+            let change = DirectionChange::Turn(version(number), Digest::of(b"content"));
+            Some(direction.changed(&change, &because).unwrap())
+        };
+        let head = pmp_ledger::testing::head(8);
+        let target = |steering: &Steering| steering.target(&head).0.get();
+        let mut steering = Steering::default();
+        assert_eq!(target(&steering), 8);
+        // Its own turn counts for nothing without the fleet's.
+        steering.own = turn(Direction::none(management(), Some(alpha())), 6);
+        assert_eq!(target(&steering), 8);
+        steering.fleet = turn(Direction::none(management(), None), 5);
+        assert_eq!(target(&steering), 6);
+        steering.fleet = turn(Direction::none(management(), None), 7);
+        assert_eq!(target(&steering), 7);
+        steering.own = turn(pinned(3, 1), 8);
+        assert_eq!((target(&steering), steering.turn().unwrap().version.get()), (3, 8));
     }
 
     #[test]

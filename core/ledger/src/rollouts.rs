@@ -1,0 +1,84 @@
+//! The state of waves: one item of the hub's own, which any instance of the hub goes on from. What
+//! it says is the hub's matter; the ledger keeps it as text.
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use pmp_aws::ApiError;
+use pmp_protocol::ExperienceId;
+
+use crate::client::TableClient;
+use crate::item::{Item, number, parse, text};
+use crate::partition::{DIRECTED, rollout_key};
+use crate::{LedgerError, TableName};
+
+/// The attribute that holds the state.
+const STATE: &str = "state";
+/// The attribute that grows with each write.
+const GENERATION: &str = "generation";
+
+/// The state of waves, as it lies in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRollout {
+    /// How often it was written: 1 after the first time.
+    pub generation: u64,
+    /// The state, in the form that the hub gave it.
+    pub state: String,
+}
+
+/// The state of waves. For the hub and its operators.
+#[async_trait]
+pub trait RolloutStore: std::fmt::Debug + Send + Sync {
+    /// The state of now, read consistently. `None` where there are no waves.
+    async fn rollout(&self, experience: &ExperienceId) -> Result<Option<StoredRollout>, LedgerError>;
+
+    /// Writes the next state over the one of the generation `before`, which is 0 where there is
+    /// none. Returns false where that is another one by now: then nothing is written.
+    async fn put_rollout(&self, experience: &ExperienceId, state: &str, before: u64) -> Result<bool, LedgerError>;
+}
+
+/// The table, with the credentials of the hub or of its operators.
+#[derive(Debug)]
+pub struct DynamoRollouts {
+    table: TableClient,
+}
+
+impl DynamoRollouts {
+    /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: TableName) -> Self {
+        Self { table: TableClient::new(config, table) }
+    }
+}
+
+#[async_trait]
+impl RolloutStore for DynamoRollouts {
+    async fn rollout(&self, experience: &ExperienceId) -> Result<Option<StoredRollout>, LedgerError> {
+        let Some(item) = self.table.item(DIRECTED, &rollout_key(experience)).await? else { return Ok(None) };
+        let read = |e| self.table.unreadable(format!("the state of waves of `{experience}`: {e}"));
+        let generation = parse(&item, GENERATION).map_err(read)?;
+        let state = parse(&item, STATE).map_err(read)?;
+        Ok(Some(StoredRollout { generation, state }))
+    }
+
+    async fn put_rollout(&self, experience: &ExperienceId, state: &str, before: u64) -> Result<bool, LedgerError> {
+        let mut item = Item::new();
+        item.insert("organization".to_owned(), text(DIRECTED));
+        item.insert("item".to_owned(), text(rollout_key(experience)));
+        item.insert("experience".to_owned(), text(experience));
+        item.insert(GENERATION.to_owned(), number(before.saturating_add(1)));
+        item.insert(STATE.to_owned(), text(state));
+        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
+        let call = call.expression_attribute_names("#generation", GENERATION);
+        let call = match before {
+            0 => call.condition_expression("attribute_not_exists(#generation)"),
+            before => call
+                .condition_expression("#generation = :before")
+                .expression_attribute_values(":before", number(before)),
+        };
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
+            Err(e) => Err(self.table.failed(ApiError::new("dynamodb:PutItem", &e))),
+        }
+    }
+}

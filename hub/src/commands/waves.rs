@@ -1,0 +1,107 @@
+//! `promote` and `halt`: a person's word about the version that is on its way through the waves.
+
+use aws_config::SdkConfig;
+use clap::Args;
+use pmp_protocol::{Because, Reason, SnapshotVersion};
+use pmp_terminal::{Exit, Failure, Output};
+use serde_json::json;
+
+use super::steer::reason;
+use super::{caller, would_not_unsign};
+use crate::compose;
+use crate::config::{ConfigArgs, SteerConfig};
+use crate::error::{HubError, sdk};
+use crate::publish::Hub;
+use crate::publish::waves::by_hand::Decided;
+use crate::rollout::told::{Shown, progress};
+
+#[derive(Debug, Args)]
+pub(crate) struct PromoteArgs {
+    /// The snapshot that is meant; without it, the one that is on its way. One that was taken back
+    /// is published again, and begins with the first wave
+    #[arg(value_name = "VERSION")]
+    version: Option<SnapshotVersion>,
+    /// Why, in a sentence: the ledger keeps it
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HaltArgs {
+    /// Why, in a sentence: `status` and the ledger tell it
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: String,
+}
+
+pub(crate) async fn promote(config: &ConfigArgs, args: &PromoteArgs, output: Output) -> Result<Exit, Failure> {
+    let (config, sdk) = open(config).await?;
+    let hub = hub(&config, &sdk)?;
+    // A turn that is not signed would be refused by every spoke that trusts keys.
+    would_not_unsign(hub.snapshots.as_ref(), &config).await?;
+    let because = because(&sdk, &args.reason).await?;
+    let decided = hub.promote(args.version, &because).await?;
+    let announced = if decided.went.directed { announce(&hub).await? } else { false };
+    let mut lines = vec![sentence(&decided)];
+    lines.extend(
+        announced.then(|| "Announced it: the spokes whose turn has come take it up within seconds.".to_owned()),
+    );
+    if decided.went.goes_back || (decided.changed && decided.kept.state.rollout.stopped.is_some()) {
+        lines.push("The hub publishes it with its next run.".to_owned());
+    }
+    print(&decided, lines, output)
+}
+
+pub(crate) async fn halt(config: &ConfigArgs, args: &HaltArgs, output: Output) -> Result<Exit, Failure> {
+    let (config, sdk) = open(config).await?;
+    let hub = hub(&config, &sdk)?;
+    let because = because(&sdk, &args.reason).await?;
+    let decided = hub.halt(&because).await?;
+    let mut lines = vec![sentence(&decided)];
+    if decided.changed {
+        lines.push(
+            "Organizations that have it keep it. `pmp-hub pin` goes back everywhere, and `pmp-hub promote` goes on."
+                .to_owned(),
+        );
+    }
+    print(&decided, lines, output)
+}
+
+async fn open(config: &ConfigArgs) -> Result<(SteerConfig, SdkConfig), Failure> {
+    Ok((config.for_steer(true)?, sdk().await?))
+}
+
+/// The hub of these settings. It stores nothing, so it prunes nothing.
+fn hub(config: &SteerConfig, sdk: &SdkConfig) -> Result<Hub, Failure> {
+    let publish = config.publish().ok_or_else(|| Failure::new("there is no topic"))?;
+    Ok(compose::hub(sdk, &publish, u64::MAX))
+}
+
+async fn because(sdk: &SdkConfig, reason: &str) -> Result<Because, Failure> {
+    let by = caller(sdk).await?;
+    Ok(Because { by, at: compose::clock().now(), reason: reason.to_owned() })
+}
+
+/// Announces the newest snapshot again, so that the spokes find their turn.
+async fn announce(hub: &Hub) -> Result<bool, Failure> {
+    let head = hub.snapshots.head(&hub.experience).await.map_err(HubError::Ledger)?;
+    let Some(head) = head else { return Ok(false) };
+    let hint = "it is written down all the same: the spokes take it up with the next announcement";
+    let announced = hub.announce_again(&head, Reason::Operator).await;
+    announced.map_err(|error| Failure::from(error).hint(hint.to_owned()))?;
+    Ok(true)
+}
+
+fn sentence(decided: &Decided) -> String {
+    let progress = progress(&decided.kept.state.rollout);
+    if decided.changed { format!("Done: {progress}.") } else { format!("Nothing to do: {progress}.") }
+}
+
+fn print(decided: &Decided, lines: Vec<String>, output: Output) -> Result<Exit, Failure> {
+    if output.is_table() {
+        output.lines(lines)?;
+    } else {
+        let waves = Shown::of(&decided.kept.state.rollout);
+        output.document(&json!({"changed": decided.changed, "waves": waves}))?;
+    }
+    Ok(Exit::Ok)
+}

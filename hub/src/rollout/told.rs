@@ -1,0 +1,168 @@
+//! What a person reads of waves.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use pmp_protocol::{OrganizationId, SnapshotVersion, age};
+use pmp_waves::{Rollout, Stopped, WaveState, Waves};
+
+/// How far a version has come, in a line.
+pub(crate) fn progress(rollout: &Rollout) -> String {
+    let version = rollout.version;
+    let place = |position: usize| {
+        let name = rollout.waves.get(position).map(|wave| wave.name.to_string()).unwrap_or_default();
+        format!("wave `{name}` ({} of {})", position + 1, rollout.waves.len())
+    };
+    match (&rollout.stopped, rollout.current()) {
+        (Some(Stopped::Halted { reason }), Some(current)) => {
+            format!("snapshot {version} is halted in {}: {reason}", place(current))
+        }
+        (Some(Stopped::Halted { reason }), None) => format!("snapshot {version} is halted: {reason}"),
+        (Some(Stopped::RollingBack { to, reason }), _) => {
+            format!("snapshot {version} is being taken back to the content of {to}: {reason}")
+        }
+        (Some(Stopped::RolledBack { from, to, reason }), _) => {
+            format!("snapshot {from} was taken back to the content of {to}, as snapshot {version}: {reason}")
+        }
+        (None, _) if rollout.done => format!("snapshot {version} is for everybody"),
+        (None, Some(current)) => format!("snapshot {version} is in {}", place(current)),
+        (None, None) => format!("snapshot {version} waits for its first wave"),
+    }
+}
+
+/// The same, with since when, for the line at the top of `status`.
+pub(crate) fn headline(rollout: &Rollout, now: Timestamp) -> String {
+    let mut line = format!("waves: {}", progress(rollout));
+    let current = rollout.current().and_then(|current| rollout.waves.get(current));
+    let since = current.filter(|_| rollout.stopped.is_none() && !rollout.done).map(|wave| wave.state);
+    // Writing to a text does not fail.
+    let _ = match since {
+        Some(WaveState::Entered { at }) => write!(line, ", entered {} ago", age(at, now)),
+        Some(WaveState::InStep { at, .. }) => write!(line, ", in step for {}", age(at, now)),
+        Some(WaveState::Waiting | WaveState::Failed { .. } | WaveState::Halted { .. }) | None => Ok(()),
+    };
+    if !rollout.failed.is_empty() {
+        let _ = write!(line, "; {} failed with it", pmp_protocol::count(rollout.failed.len(), "organization"));
+    }
+    line
+}
+
+/// How far a version has come, for programs.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Shown {
+    /// The version that is on its way, or that went through all waves last.
+    version: SnapshotVersion,
+    /// The newest version that went through all waves; none before the first.
+    last_good: Option<SnapshotVersion>,
+    /// Where the version stands.
+    state: ShownState,
+    /// The same, in a sentence.
+    message: String,
+    /// Organizations that failed with it.
+    failed: Vec<OrganizationId>,
+    /// The waves, in their order.
+    waves: Vec<ShownWave>,
+}
+
+/// Where a version stands with all waves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+enum ShownState {
+    /// It goes on by itself.
+    OnItsWay,
+    /// It was stopped, and stays where it is.
+    Halted,
+    /// It was stopped, and is being taken back.
+    RollingBack,
+    /// It was taken back.
+    RolledBack,
+    /// Everybody may take it.
+    Done,
+}
+
+/// How far one wave has come.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ShownWave {
+    /// The name of the wave, as it is configured.
+    name: String,
+    /// One of `waiting`, `entered`, `in-step`, `failed` and `halted`.
+    state: &'static str,
+    /// Since when the wave stands so; none of one that waits.
+    #[cfg_attr(test, schemars(with = "Option<pmp_protocol::schema::DateTime>"))]
+    since: Option<Timestamp>,
+    /// Who let the version into it by hand; none where it came by itself.
+    promoted_by: Option<String>,
+}
+
+impl Shown {
+    /// What programs read of this state.
+    pub(crate) fn of(rollout: &Rollout) -> Self {
+        let state = match &rollout.stopped {
+            Some(Stopped::Halted { .. }) => ShownState::Halted,
+            Some(Stopped::RollingBack { .. }) => ShownState::RollingBack,
+            Some(Stopped::RolledBack { .. }) => ShownState::RolledBack,
+            None if rollout.done => ShownState::Done,
+            None => ShownState::OnItsWay,
+        };
+        let waves = rollout.waves.iter().map(|wave| {
+            let (state, since) = match wave.state {
+                WaveState::Waiting => ("waiting", None),
+                WaveState::Entered { at } => ("entered", Some(at)),
+                WaveState::InStep { at, .. } => ("in-step", Some(at)),
+                WaveState::Failed { at } => ("failed", Some(at)),
+                WaveState::Halted { at } => ("halted", Some(at)),
+            };
+            let promoted_by = wave.promoted.as_ref().map(|promotion| promotion.by.clone());
+            ShownWave { name: wave.name.to_string(), state, since, promoted_by }
+        });
+        Self {
+            version: rollout.version,
+            last_good: rollout.last_good,
+            state,
+            message: progress(rollout),
+            failed: rollout.failed.iter().cloned().collect(),
+            waves: waves.collect(),
+        }
+    }
+}
+
+/// Whether an organization's turn has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum TurnOf {
+    /// It may take the newest version.
+    Come,
+    /// Its wave, or its place in the wave, comes later.
+    Waiting,
+    /// It does not come by itself: the version was stopped.
+    Stopped,
+}
+
+/// The wave that an organization belongs to, and whether its turn has come.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct InWave {
+    /// The name of its wave, as it is configured.
+    pub name: String,
+    /// Its position among the waves, from 1.
+    pub position: usize,
+    /// Whether the turn of the organization has come.
+    pub turn: TurnOf,
+}
+
+/// The wave of an organization.
+pub(crate) fn in_wave(waves: &Waves, rollout: &Rollout, organization: &OrganizationId) -> Option<InWave> {
+    let position = waves.wave_of(organization)?;
+    let turn = match &rollout.stopped {
+        _ if rollout.has_admitted(organization) || rollout.done => TurnOf::Come,
+        // What was taken back says the same as what the others have.
+        Some(Stopped::RolledBack { .. }) => TurnOf::Come,
+        Some(Stopped::Halted { .. } | Stopped::RollingBack { .. }) => TurnOf::Stopped,
+        None => TurnOf::Waiting,
+    };
+    Some(InWave { name: waves.waves().get(position)?.name.to_string(), position: position + 1, turn })
+}

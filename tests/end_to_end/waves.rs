@@ -1,0 +1,346 @@
+//! Waves: a version reaches one organization after the other, and is stopped where it fails.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use axum::http::Method;
+use pmp_local_aws::world::{Experience, Organization, ProcurementPolicy};
+use pmp_tests::{ALPHA, ALPHA_PROD, Aws, Lists, MANAGEMENT, Program, Scene, eventually, member_role, tell, world};
+use serde_json::{Value, json};
+
+use crate::signatures::key_pair;
+
+const TIMESTAMPS: &str = "SyncTimestamps";
+const BETA: &str = "o-beta000000";
+const BETA_ACCOUNT: &str = "333333333333";
+const BETA_PROD: &str = "exp-beta-prod";
+const GAMMA: &str = "o-gamma00000";
+const GAMMA_ACCOUNT: &str = "444444444444";
+const GAMMA_PROD: &str = "exp-gamma-prod";
+
+/// Alpha first, then beta, then all.
+const THREE: &str = r#"
+[[waves]]
+name = "canary"
+organizations = ["o-alpha00000"]
+[[waves]]
+name = "second"
+organizations = ["o-beta000000"]
+[[waves]]
+name = "all"
+share = 100
+"#;
+
+/// The hub with waves, and the spokes of three organizations, which are run by hand.
+struct Fleet {
+    scene: Scene,
+    hub: Program,
+    alpha: Program,
+    beta: Program,
+    gamma: Program,
+}
+
+/// Alpha, beta and gamma are at snapshot 1, and waves begin there.
+async fn fleet(waves: &str) -> Fleet {
+    let mut world = world(&["prod-a"], &[]);
+    for (organization, account, experience) in [(BETA, BETA_ACCOUNT, BETA_PROD), (GAMMA, GAMMA_ACCOUNT, GAMMA_PROD)] {
+        let policy = ProcurementPolicy::new(&format!("policy-{experience}"));
+        let organization_of = Organization::new(organization, organization, account)
+            .with_experience(Experience::new(experience, "Production").with_policy(policy));
+        world.organizations.push(organization_of);
+        world.roles.push(member_role(account, organization));
+    }
+    let scene = Scene::start(world).await;
+    let spoke = |account: &str, organization: &str| {
+        let role = format!("arn:aws:iam::{}:role/member-{organization}", pmp_tests::HUB);
+        scene.spoke.with(&[("AWS_ACCESS_KEY_ID", account), ("PMP_HUB_ROLE_ARN", &role)])
+    };
+    let (beta, gamma) = (spoke(BETA_ACCOUNT, BETA), spoke(GAMMA_ACCOUNT, GAMMA));
+    let alpha = scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
+    let hub = scene.hub.with(&[("PMP_WAVES", waves), ("PMP_MEMBER_ORGANIZATIONS", &[ALPHA, BETA, GAMMA].join(","))]);
+    hub.json(&["publish"]).await;
+    for spoke in [&alpha, &beta, &gamma] {
+        assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    }
+    // The first snapshot of all is for everybody; waves begin after it.
+    hub.json(&["publish"]).await;
+    Fleet { scene, hub, alpha, beta, gamma }
+}
+
+impl Fleet {
+    async fn sync_all(&self) {
+        for spoke in [&self.alpha, &self.beta, &self.gamma] {
+            spoke.run(&["sync"]).await;
+        }
+    }
+
+    /// The version of each organization's last receipt.
+    async fn versions(&self) -> [u64; 3] {
+        let status = self.hub.json(&["status"]).await;
+        let rows = status["spokes"].as_array().unwrap();
+        let of = |experience: &str| {
+            rows.iter().find(|row| row["member_experience"] == experience).unwrap()["version"].as_u64().unwrap()
+        };
+        [ALPHA_PROD, BETA_PROD, GAMMA_PROD].map(of)
+    }
+
+    async fn waves(&self) -> Value {
+        self.hub.json(&["status"]).await["waves"].clone()
+    }
+}
+
+/// The row of a member experience in the hub's `status`.
+async fn row(hub: &Program, member: &str) -> Value {
+    let status = hub.json(&["status"]).await;
+    let rows = status["spokes"].as_array().unwrap();
+    rows.iter().find(|row| row["member_experience"] == member).unwrap_or(&Value::Null).clone()
+}
+
+#[tokio::test]
+async fn a_version_enters_one_wave_after_the_other() {
+    let fleet = fleet(THREE).await;
+    assert_eq!(fleet.waves().await["state"], "done");
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    let published = fleet.hub.json(&["publish"]).await;
+    assert_eq!((&published["published"]["version"], &published["published"]["outcome"]), (&json!(2), &json!("stored")));
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [2, 1, 1]);
+    let beta = row(&fleet.hub, BETA_PROD).await;
+    assert_eq!((&beta["state"], &beta["lag"], &beta["wave"]["turn"]), (&json!("SYNCED"), &json!(0), &json!("waiting")));
+    assert_eq!(beta["message"], "wave `second`: its turn for snapshot 2 has not come");
+    let status = fleet.hub.run(&["status"]).await.stdout;
+    assert!(status.contains("waves: snapshot 2 is in wave `canary` (1 of 3), entered "), "{status}");
+    let canary = fleet.hub.json(&["status", "--wave", "canary"]).await;
+    assert!(canary["spokes"].as_array().unwrap().iter().all(|row| row["organization"] == ALPHA), "{canary}");
+    let unknown = fleet.hub.run(&["status", "--wave", "third"]).await;
+    assert!(unknown.stderr.contains("there is no wave `third`") && unknown.code == 1, "{}", unknown.stderr);
+    let own = fleet.beta.run(&["status"]).await.stdout;
+    assert!(own.contains("waves: snapshot 1 since ") && own.contains("the turn for snapshot 2 has not come"), "{own}");
+
+    // An operator's hub that was told of no waves goes on with those of the ledger.
+    fleet.scene.hub.json(&["publish"]).await;
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [2, 2, 1]);
+    fleet.hub.json(&["publish"]).await;
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [2, 2, 2]);
+    fleet.hub.json(&["publish"]).await;
+    assert_eq!(fleet.waves().await["state"], "done");
+    assert_eq!(fleet.hub.run(&["status", "--check"]).await.code, 0);
+
+    // Without waves, the newest is for everybody at once.
+    let hub = fleet.hub.with(&[("PMP_WAVES", "none")]);
+    hub.json(&["publish"]).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;
+    hub.json(&["publish"]).await;
+    fleet.sync_all().await;
+    assert_eq!((fleet.versions().await, fleet.waves().await), ([3, 3, 3], Value::Null));
+}
+
+#[tokio::test]
+async fn a_version_that_fails_in_the_canary_is_taken_back_and_kept_off() {
+    let fleet = fleet(&format!("on_failure = \"roll-back\"\n{THREE}")).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b", "prod-bad"]).await;
+    let poison = format!("{}/_local/poison", fleet.scene.endpoint());
+    tell(Method::POST, &poison, &json!({"add": ["prod-bad"]})).await;
+    fleet.hub.json(&["publish"]).await;
+    assert_eq!(fleet.alpha.run(&["sync"]).await.code, 1, "the catalog refuses prod-bad");
+    let started = fleet.scene.alpha_account.change_sets().await;
+    // The next run of the hub sees it, and publishes the content of snapshot 1 as snapshot 3.
+    let back = fleet.hub.json(&["publish"]).await;
+    assert_eq!((&back["published"]["version"], &back["published"]["pinned"]), (&json!(3), &json!(1)));
+    assert_eq!(fleet.waves().await["state"], "rolled-back");
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [3, 1, 1]);
+    assert_eq!(fleet.scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-b"]));
+    assert!(fleet.scene.alpha_account.change_sets().await <= started + 2);
+    let history = fleet.hub.json(&["history"]).await;
+    let told = history["versions"][0]["pinned"]["reason"].as_str().unwrap();
+    assert!(told.contains("1 organization failed, and `max_failures` is 0"), "{told}");
+
+    // The management experience still says it: nothing new comes of that.
+    let same = fleet.hub.json(&["publish"]).await;
+    assert_eq!((&same["published"]["version"], &same["published"]["outcome"]), (&json!(3), &json!("announced")));
+    // Mended, it begins with the canary.
+    tell(Method::POST, &poison, &json!({"remove": ["prod-bad"]})).await;
+    fleet.scene.hub_account.reject(MANAGEMENT, &["prod-bad"]).await;
+    let mended = fleet.hub.json(&["publish"]).await;
+    assert_eq!(mended["published"]["version"], 4);
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [4, 1, 1]);
+    for _ in 0..3 {
+        fleet.hub.json(&["publish"]).await;
+        fleet.sync_all().await;
+    }
+    assert_eq!(fleet.versions().await, [4, 4, 4]);
+}
+
+#[tokio::test]
+async fn a_person_halts_a_version_and_lets_it_go_on() {
+    let fleet = fleet(&THREE.replacen("organizations", "soak = \"1h\"\norganizations", 1)).await;
+    let nothing = fleet.hub.run(&["halt", "--reason", "nothing is on its way"]).await;
+    assert_eq!(nothing.stdout, "Nothing to do: snapshot 1 is for everybody.\n");
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    fleet.hub.json(&["publish"]).await;
+    fleet.sync_all().await;
+    fleet.hub.json(&["publish"]).await;
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [2, 1, 1], "the canary soaks");
+    let wrong = fleet.hub.run(&["promote", "1", "--reason", "no"]).await;
+    assert!(wrong.stderr.contains("snapshot 1 is not on its way through the waves: 2 is"), "{}", wrong.stderr);
+
+    let halted = fleet.hub.run(&["halt", "--reason", "a vendor called"]).await;
+    assert_eq!(halted.code, 0, "{}", halted.stderr);
+    assert!(halted.stdout.contains("snapshot 2 is halted in wave `canary` (1 of 3)"), "{}", halted.stdout);
+    fleet.hub.json(&["publish"]).await;
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [2, 1, 1]);
+    assert_eq!(row(&fleet.hub, GAMMA_PROD).await["wave"]["turn"], "stopped");
+
+    let promoted = fleet.hub.run(&["promote", "--reason", "it was a misunderstanding"]).await;
+    assert_eq!(promoted.code, 0, "{}", promoted.stderr);
+    assert!(promoted.stdout.contains("Announced it"), "{}", promoted.stdout);
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [2, 2, 1]);
+}
+
+#[tokio::test]
+async fn operators_pin_the_fleet_past_all_waves() {
+    let fleet = fleet(THREE).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    fleet.hub.json(&["publish"]).await;
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [2, 1, 1]);
+    fleet.scene.hub.json(&["pin", "1", "--reason", "prod-b was approved by mistake"]).await;
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [3, 3, 3]);
+    assert_eq!(fleet.waves().await["state"], "done");
+    // And what follows goes through the waves again.
+    fleet.scene.hub.json(&["unpin", "--reason", "it is right after all"]).await;
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [4, 3, 3]);
+}
+
+#[tokio::test]
+async fn who_is_paused_or_silent_keeps_nobody_waiting() {
+    let waves = THREE.replacen("organizations", "deadline = \"1s\"\norganizations", 2);
+    let fleet = fleet(&format!("silent_after = \"1s\"\n{waves}")).await;
+    fleet.hub.json(&["pause", "--org", ALPHA, "--until", "2h", "--reason", "their migration"]).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    fleet.hub.json(&["publish"]).await;
+    // Nobody of the first two waves is counted: each passes at its deadline.
+    let versions = async || {
+        fleet.hub.json(&["publish"]).await;
+        fleet.gamma.run(&["sync"]).await;
+        fleet.versions().await[2]
+    };
+    eventually("gamma has it", &2, versions).await;
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await[1], 2);
+}
+
+#[tokio::test]
+async fn a_spoke_that_knows_no_waves_is_told_as_one_that_does_not_obey() {
+    let fleet = fleet(THREE).await;
+    let table = aws_sdk_dynamodb::Client::new(fleet.scene.hub_account.config());
+    for key in [format!("{MANAGEMENT}#"), format!("spoke#{MANAGEMENT}#all")] {
+        let call = table.get_item().table_name(TIMESTAMPS).key("organization", AttributeValue::S(BETA.to_owned()));
+        let found = call.key("item", AttributeValue::S(key)).send().await.unwrap();
+        let mut item: HashMap<String, AttributeValue> = found.item.unwrap();
+        item.insert("ledger".to_owned(), AttributeValue::N("3".to_owned()));
+        table.put_item().table_name(TIMESTAMPS).set_item(Some(item)).send().await.unwrap();
+    }
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    fleet.hub.json(&["publish"]).await;
+    let beta = row(&fleet.hub, BETA_PROD).await;
+    assert_eq!(beta["state"], "ERROR", "{beta}");
+    let message = beta["message"].as_str().unwrap();
+    assert!(message.starts_with("does not obey waves: its spoke, or its role's template, is older"), "{message}");
+    assert_eq!(row(&fleet.hub, GAMMA_PROD).await["state"], "SYNCED");
+}
+
+#[tokio::test]
+async fn a_turn_that_the_hub_did_not_sign_is_none() {
+    let fleet = fleet(THREE).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (key, public) = key_pair(folder.path());
+    let hub = fleet.hub.with(&[("PMP_SIGNING_KEY", &format!("file:{}", key.display()))]);
+    hub.json(&["directions", "--sign", "--yes"]).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    hub.json(&["publish"]).await;
+    let beta = fleet.beta.with(&[("PMP_TRUSTED_KEYS", &public)]);
+    assert_eq!(beta.run(&["sync"]).await.code, 0);
+    assert_eq!(fleet.versions().await[1], 1);
+    // Somebody writes into the table that everybody may take snapshot 2.
+    let table = aws_sdk_dynamodb::Client::new(fleet.scene.hub_account.config());
+    let (partition, key) = ("hub#heads".to_owned(), format!("direction#{MANAGEMENT}"));
+    let call = table.get_item().table_name(TIMESTAMPS).key("organization", AttributeValue::S(partition));
+    let mut forged = call.key("item", AttributeValue::S(key)).send().await.unwrap().item.unwrap();
+    let head = hub.json(&["history"]).await["versions"][0]["digest"].as_str().unwrap().to_owned();
+    let turn = HashMap::from([
+        ("version".to_owned(), AttributeValue::N("2".to_owned())),
+        ("digest".to_owned(), AttributeValue::S(head)),
+        ("at".to_owned(), AttributeValue::S("2026-11-24T12:00:00Z".to_owned())),
+    ]);
+    forged.insert("turn".to_owned(), AttributeValue::M(turn));
+    table.put_item().table_name(TIMESTAMPS).set_item(Some(forged)).send().await.unwrap();
+    assert_eq!(beta.run(&["sync"]).await.code, 0);
+    assert_eq!(fleet.versions().await[1], 1, "what stands beside the statement counts for nothing");
+    let published = hub.run(&["publish"]).await;
+    assert!(published.stderr.contains("is not this hub's word"), "{}", published.stderr);
+}
+
+/// The whole of an incident, as the runbook has it: a bad approval is stopped in the canary and
+/// taken back, and the mended version is promoted. Meanwhile one organization is offline, one is
+/// paused, and one has an edit of somebody else's that its spoke leaves.
+#[tokio::test]
+async fn a_bad_approval_comes_no_further_than_the_canary() {
+    let waves = "on_failure = \"roll-back\"\n[[waves]]\nname = \"canary\"\norganizations = [\"o-alpha00000\"]\nsoak = \"1h\"\n\
+                 [[waves]]\nname = \"all\"\nshare = 100\n";
+    let fleet = fleet(waves).await;
+    let members = [ALPHA, BETA, GAMMA, "o-offline000"].join(",");
+    let hub = fleet.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", &members)]);
+    hub.json(&["pause", "--org", BETA, "--until", "2h", "--reason", "their migration"]).await;
+    let gamma = fleet.gamma.with(&[("PMP_DRIFT", "report")]);
+    let gamma_account = Aws::new(&fleet.scene.endpoint(), GAMMA_ACCOUNT);
+    gamma_account.approve(GAMMA_PROD, &["prod-z"]).await;
+    gamma.run(&["sync"]).await;
+    assert_eq!(row(&hub, GAMMA_PROD).await["state"], "DRIFTED");
+
+    let poison = format!("{}/_local/poison", fleet.scene.endpoint());
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b", "prod-bad"]).await;
+    tell(Method::POST, &poison, &json!({"add": ["prod-bad"]})).await;
+    hub.json(&["publish"]).await;
+    assert_eq!(fleet.alpha.run(&["sync"]).await.code, 1, "the failing receipt");
+    let started = fleet.scene.alpha_account.change_sets().await;
+    assert_eq!(hub.json(&["publish"]).await["published"]["version"], 3);
+    assert_eq!(fleet.alpha.run(&["sync"]).await.code, 0);
+    let back = fleet.scene.alpha_account.change_sets().await - started;
+    println!("{back} change sets after the failing receipt");
+    assert!(back <= 2);
+    let lists = fleet.scene.alpha_account.lists(ALPHA_PROD).await;
+    assert_eq!(lists.approved.iter().collect::<Vec<_>>(), ["prod-a"]);
+    let waited = hub.run(&["wait", "2", "--timeout", "60s"]).await;
+    assert_eq!(waited.code, 4);
+    assert!(waited.stderr.contains("snapshot 2 was stopped in the waves"), "{}", waited.stderr);
+
+    // Mended: it goes into the canary, and a person does not wait for the end of the soak.
+    tell(Method::POST, &poison, &json!({"remove": ["prod-bad"]})).await;
+    fleet.scene.hub_account.reject(MANAGEMENT, &["prod-bad"]).await;
+    assert_eq!(hub.json(&["publish"]).await["published"]["version"], 4);
+    assert_eq!(fleet.alpha.run(&["sync"]).await.code, 0);
+    hub.json(&["publish"]).await;
+    let promoted = hub.run(&["promote", "4", "--reason", "prod-bad is rejected now"]).await;
+    assert_eq!(promoted.code, 0, "{}", promoted.stderr);
+    gamma.run(&["sync"]).await;
+    fleet.beta.run(&["sync"]).await;
+    hub.json(&["publish"]).await;
+    // Nobody was waited for who is offline, paused, or edited by hand.
+    assert_eq!(hub.json(&["status"]).await["waves"]["state"], "done");
+    let gamma_lists = gamma_account.lists(GAMMA_PROD).await;
+    assert!(["prod-b", "prod-z"].iter().all(|id| gamma_lists.approved.iter().any(|it| it == id)), "{gamma_lists:?}");
+    assert_eq!(row(&hub, BETA_PROD).await["state"], "PAUSED");
+    hub.json(&["resume", "--org", BETA, "--reason", "the migration is done"]).await;
+    assert_eq!(fleet.beta.run(&["sync"]).await.code, 0);
+    assert_eq!(fleet.versions().await, [4, 4, 4]);
+}

@@ -1,0 +1,132 @@
+//! A fleet goes through three waves: what that costs the hub.
+//!
+//! The spokes are played: each writes the receipt and the sign of life that a real one writes, once
+//! its direction says that its turn has come. So what is counted is the hub's own.
+
+use std::time::Instant;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use pmp_tests::{MANAGEMENT, Scene, Tap, world};
+use serde_json::Value;
+
+use crate::hostile_members::{Item, TIMESTAMPS, honest, honest_items, of_the_hub, text, with, write};
+
+/// The most that a version may cost for each organization.
+const READS: f64 = 6.0;
+const WRITES: f64 = 4.0;
+
+const WAVES: &str = r#"
+silent_after = "24h"
+[[waves]]
+name = "canary"
+organizations = ["o-member0000", "o-member0001"]
+[[waves]]
+name = "quarter"
+share = 25
+[[waves]]
+name = "all"
+share = 100
+"#;
+
+fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// The organizations whose turn for `version` has come, as their own partitions say.
+async fn admitted(scene: &Scene, version: u64) -> Vec<String> {
+    let pages = of_the_hub(scene).query().table_name(TIMESTAMPS).key_condition_expression("organization = :o");
+    let pages = pages.expression_attribute_values(":o", text("hub#directed")).into_paginator().items().send();
+    let items: Vec<Item> = pages.collect::<Result<_, _>>().await.unwrap();
+    let turn = |item: &Item| item.get("turn")?.as_m().ok()?.get("version")?.as_n().ok()?.parse::<u64>().ok();
+    let of = |item: &Item| item.get("member")?.as_s().ok().cloned();
+    items.iter().filter(|item| turn(item) == Some(version)).filter_map(of).collect()
+}
+
+/// What a spoke writes that has applied a version.
+fn applied(item: Item, version: u64, digest: &str) -> Item {
+    if !item.contains_key("member_experience") {
+        return with(item, "last_seen", text(Timestamp::now().to_string()));
+    }
+    let now = Timestamp::now().to_string();
+    let of = [("version", number(version)), ("digest", text(digest)), ("at", text(&now))];
+    let of = AttributeValue::M(of.map(|(name, value)| (name.to_owned(), value)).into());
+    let item = with(with(item, "version", number(version)), "digest", text(digest));
+    with(with(with(item, "received_at", text(&now)), "applied_at", text(&now)), "applied", of)
+}
+
+/// How many requests read, and how many items were written.
+fn counted(tap: &Tap) -> (usize, usize) {
+    let (mut reads, mut writes) = (0, 0);
+    for call in tap.record() {
+        let asked: Value = serde_json::from_slice(&call.asked).unwrap_or_default();
+        match call.operation.as_str() {
+            "GetItem" | "Query" | "Scan" => reads += 1,
+            "PutItem" | "UpdateItem" | "DeleteItem" => writes += 1,
+            "TransactWriteItems" => writes += asked["TransactItems"].as_array().map_or(1, Vec::len),
+            "BatchWriteItem" => writes += asked["RequestItems"].as_object().map_or(1, |it| it.len()),
+            _ => {}
+        }
+    }
+    (reads, writes)
+}
+
+#[tokio::test]
+async fn sixty_organizations_go_through_three_waves() {
+    through_three_waves(60).await;
+}
+
+#[tokio::test]
+#[ignore = "takes most of a minute: .ci/soak sizes"]
+async fn two_hundred_organizations_go_through_three_waves() {
+    through_three_waves(200).await;
+}
+
+async fn through_three_waves(organizations: usize) {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let items = honest_items(&scene).await;
+    let names: Vec<String> = (0..organizations).map(|at| format!("o-member{at:04}")).collect();
+    for name in &names {
+        write(&scene, honest(&items, name, 1)).await;
+    }
+    let tap = Tap::open(&scene.endpoint()).await;
+    let hub = scene.hub.with(&[
+        ("PMP_MEMBER_ORGANIZATIONS", &names.join(",")),
+        ("PMP_WAVES", WAVES),
+        ("AWS_ENDPOINT_URL_DYNAMODB", tap.endpoint()),
+    ]);
+    hub.json(&["publish"]).await;
+    scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    let before = counted(&tap);
+    let began = Instant::now();
+    let mut came = Vec::new();
+    for wave in 1..=4 {
+        let published = hub.json(&["publish"]).await;
+        assert_eq!(published["published"]["version"], 2);
+        let head = published["published"]["digest"].as_str().unwrap().to_owned();
+        let now = admitted(&scene, 2).await;
+        for name in now.iter().filter(|name| !came.contains(*name)) {
+            let of_it = honest(&items, name, 1).into_iter().map(|item| applied(item, 2, &head)).collect();
+            write(&scene, of_it).await;
+        }
+        println!("run {wave}: the turn of {} organizations has come", now.len());
+        came = now;
+    }
+    let took = began.elapsed();
+    let after = counted(&tap);
+    let (reads, writes) = (after.0 - before.0, after.1 - before.1);
+    let each = |count: usize| count as f64 / organizations as f64;
+    println!(
+        "{organizations} organizations through three waves in {:.1} s: {reads} reads and {writes} writes, {:.2} and {:.2} \
+         for each organization",
+        took.as_secs_f64(),
+        each(reads),
+        each(writes)
+    );
+    assert_eq!(came.len(), organizations);
+    let waves = scene.hub.json(&["status"]).await["waves"].clone();
+    assert_eq!((&waves["state"], &waves["last_good"]), (&"done".into(), &2.into()), "{waves}");
+    assert!(each(reads) <= READS && each(writes) <= WRITES);
+}
