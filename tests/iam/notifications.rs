@@ -16,7 +16,7 @@ async fn a_hub_that_tells_operations_may_publish_there_and_nothing_else_changes(
     let (before, after) = (plain.roles[0].grants(), organizations.roles[0].grants());
     let added: Vec<_> = after.into_iter().filter(|grant| !before.contains(grant)).collect();
     let publish = Grant { action: "sns:Publish".to_owned(), resource: OPERATIONS.to_owned() };
-    assert_eq!(added, [publish.clone()]);
+    assert_eq!(added, std::slice::from_ref(&publish));
 
     // Alpha is admitted and has never reported, which is told. Nothing hears it but the topic.
     let sns = aws_sdk_sns::Client::new(organizations.hub_account.config());
