@@ -1,6 +1,7 @@
 //! What the hub needs to know, from flags or the environment, checked at start.
 
 mod declared;
+pub(crate) mod notify;
 pub(crate) mod waves;
 
 use std::collections::BTreeSet;
@@ -18,8 +19,8 @@ pub(crate) use self::declared::{
     ConfigArgs, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP, MEMBERS, NOTIFY_TOPIC, RunSettings,
     SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC, WAVES,
 };
+use self::notify::Format;
 use self::waves::WavesSetting;
-use crate::notify::Format;
 use crate::signing::SigningKey;
 
 /// What stands in place of a key where snapshots are meant to be unsigned, though earlier ones were

@@ -32,7 +32,7 @@ use pmp_ledger::{NewTold, Outbox, OutboxEntry, SentEntry};
 use pmp_protocol::{ExperienceId, render};
 use pmp_runtime::Clock;
 
-pub(crate) use self::channel::{Channel, Format, SnsChannel};
+pub(crate) use self::channel::{Channel, SnsChannel};
 pub(crate) use self::error::NotifyError;
 pub(crate) use self::notification::Notification;
 use self::notification::notifications;

@@ -12,8 +12,8 @@ use pmp_protocol::{ExperienceId, LONGEST_PAUSE, OrganizationId};
 use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
 
+use super::notify::Format;
 use super::waves::WavesSetting;
-use crate::notify::Format;
 use crate::signing::SigningKey;
 
 /// The shortest bound of members' holds: below it, none could be made.

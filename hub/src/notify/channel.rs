@@ -1,7 +1,6 @@
 //! The topic of operations.
 
 use std::fmt;
-use std::str::FromStr;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -12,29 +11,8 @@ use pmp_ledger::OutboxEntry;
 use pmp_protocol::ExperienceId;
 use serde::Deserialize;
 
+use crate::config::notify::Format;
 use crate::notify::chatbot::custom_notification;
-
-/// The form in which notifications are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Format {
-    /// The project's own JSON (`docs/schema/notification.schema.json`).
-    #[default]
-    Json,
-    /// A custom notification of AWS Chatbot.
-    Chatbot,
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "json" => Ok(Self::Json),
-            "chatbot" => Ok(Self::Chatbot),
-            _ => Err("it is `json` or `chatbot`".to_owned()),
-        }
-    }
-}
 
 /// Where notifications are sent.
 #[async_trait]
