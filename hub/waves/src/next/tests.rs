@@ -345,7 +345,7 @@ fn the_state_is_written_and_read_again() {
     assert_eq!(serde_json::from_str::<Rollout>(&text).unwrap(), told.rollout);
     assert_eq!(
         text,
-        r#"{"version":8,"last_good":7,"waves":[{"name":"one","state":{"state":"entered","at":"2026-11-25T12:00:00Z"}},{"name":"all","state":{"state":"failed","at":"2026-11-25T12:02:00Z"},"promoted":{"by":"Ada","at":"2026-11-25T12:01:00Z"}}],"directed":{"o-a000000000":8},"failed":["o-a000000000"],"stopped":{"stopped":"rolling-back","to":7,"reason":{"kind":"too-many-failed","failed":1,"max_failures":0}},"done":false}"#
+        r#"{"version":8,"last_good":7,"waves":[{"name":"one","state":{"state":"entered","at":"2026-11-25T12:00:00Z"}},{"name":"all","state":{"state":"failed","at":"2026-11-25T12:02:00Z"},"promoted":{"by":"Ada","at":"2026-11-25T12:01:00Z","why":"it is good"}}],"directed":{"o-a000000000":8},"failed":["o-a000000000"],"stopped":{"stopped":"rolling-back","to":7,"reason":{"kind":"too-many-failed","failed":1,"max_failures":0}},"done":false}"#
     );
 }
 
