@@ -6,10 +6,10 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use jiff::SignedDuration;
 use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
-use pmp_ledger::{DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoRollouts, DynamoSnapshots};
+use pmp_ledger::{DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoRollouts, DynamoSnapshots, Outbox};
 use pmp_runtime::{Clock, SystemClock};
 
-use crate::config::PublishConfig;
+use crate::config::{NotifyConfig, PublishConfig, StatusConfig};
 use crate::notify::{Notifier, SnsChannel};
 use crate::publish::Hub;
 use crate::publish::products::Products;
@@ -55,15 +55,42 @@ pub(crate) fn products(sdk: &SdkConfig, config: &PublishConfig) -> Option<Produc
     config.looks_products_up.then(products)
 }
 
-/// What tells operations, where a topic for that is configured.
-pub(crate) fn notifier(sdk: &SdkConfig, config: &PublishConfig, stale_after: Duration) -> Option<Notifier> {
-    let (notify, timestamps) = (config.notify.as_ref()?, config.timestamps.as_ref()?);
-    Some(Notifier {
-        fleet: Fleet::consistent(sdk, &config.snapshots, timestamps, config.members.clone()),
-        outbox: Arc::new(DynamoOutbox::new(sdk, timestamps.clone())),
+/// What tells operations after each run, where a topic for that is configured.
+pub(crate) fn notifier_of_runs(sdk: &SdkConfig, config: &PublishConfig, stale_after: Duration) -> Option<Notifier> {
+    let (notify, timestamps) = (config.notify.as_ref()?, config.timestamps.clone()?);
+    let (experience, snapshots, members) =
+        (config.experience.clone(), config.snapshots.clone(), config.members.clone());
+    Some(notifier(sdk, &StatusConfig { experience, snapshots, timestamps, members }, notify, stale_after))
+}
+
+/// What tells operations of the fleet, on the topic of the settings.
+pub(crate) fn notifier(
+    sdk: &SdkConfig,
+    config: &StatusConfig,
+    notify: &NotifyConfig,
+    stale_after: Duration,
+) -> Notifier {
+    Notifier {
+        fleet: consistent_fleet(sdk, config),
+        outbox: outbox(sdk, config),
         channel: Arc::new(SnsChannel::new(sdk, notify.topic.clone(), notify.format)),
         experience: config.experience.clone(),
-        stale_after: SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX),
+        stale_after: silence(stale_after),
         clock: clock(),
-    })
+    }
+}
+
+/// The fleet, as whoever tells of it reads it.
+pub(crate) fn consistent_fleet(sdk: &SdkConfig, config: &StatusConfig) -> Fleet {
+    Fleet::consistent(sdk, &config.snapshots, &config.timestamps, config.members.clone())
+}
+
+/// What was told, and what is still to be sent.
+pub(crate) fn outbox(sdk: &SdkConfig, config: &StatusConfig) -> Arc<dyn Outbox> {
+    Arc::new(DynamoOutbox::new(sdk, config.timestamps.clone()))
+}
+
+/// How long a spoke may be silent, for comparing times of day.
+pub(crate) fn silence(stale_after: Duration) -> SignedDuration {
+    SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX)
 }

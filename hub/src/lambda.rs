@@ -10,7 +10,7 @@ use pmp_terminal::Failure;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::compose::{hub, notifier, products};
+use crate::compose::{hub, notifier_of_runs, products};
 use crate::config::{FunctionArgs, PublishConfig};
 use crate::error::{HubError, sdk};
 use crate::follow_up::FollowUp;
@@ -44,7 +44,7 @@ impl Function for HubFunction {
         let sdk = sdk().await?;
         let PublishConfig { snapshots, timestamps, members, .. } = &config.publish;
         let fleet = timestamps.as_ref().map(|table| Fleet::new(&sdk, snapshots, table, members.clone()));
-        let notifier = notifier(&sdk, &config.publish, config.stale_after);
+        let notifier = notifier_of_runs(&sdk, &config.publish, config.stale_after);
         let hub = hub(&sdk, &config.publish, config.keep_versions);
         let products = products(&sdk, &config.publish);
         tracing::info!(experience = %hub.experience, "hub ready");

@@ -3,6 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, Put, TransactWriteItem, WriteRequest};
 use pmp_aws::{ApiError, AskWithNewSession};
@@ -111,6 +112,15 @@ impl TableClient {
     pub(crate) async fn all(&self, query: QueryFluentBuilder) -> Result<Vec<Item>, LedgerError> {
         let items = query.into_paginator().items().send();
         items.collect::<Result<_, _>>().await.map_err(|e| self.failed(ApiError::new("dynamodb:Query", &e)))
+    }
+
+    /// Sends a conditional write. Returns whether its condition held.
+    pub(crate) async fn written(&self, call: PutItemFluentBuilder) -> Result<bool, LedgerError> {
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
+            Err(e) => Err(self.failed(ApiError::new("dynamodb:PutItem", &e))),
+        }
     }
 
     pub(crate) fn failed(&self, error: ApiError) -> LedgerError {

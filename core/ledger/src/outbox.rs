@@ -224,11 +224,7 @@ impl DynamoOutbox {
             condition += " AND claimed_until_ms <= :now";
             call = call.expression_attribute_values(":now", number(now.as_millisecond()));
         }
-        match call.condition_expression(condition).send().await {
-            Ok(_) => Ok(true),
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
-            Err(e) => Err(self.table.failed(ApiError::new("dynamodb:PutItem", &e))),
-        }
+        self.table.written(call.condition_expression(condition)).await
     }
 
     /// The first chunk carries the condition, so of two hubs one writes.

@@ -151,10 +151,32 @@ pub trait AnswerStore: Debug + Send + Sync {
     /// Reads the answers that `head` names, whole and verified (rule 0).
     async fn fetch(&self, experience: &ExperienceId, head: &AnswersHead) -> Result<Answers, LedgerError>;
 
-    /// The newest answers, and when they were stored. `None` if the hub never stored any.
-    async fn newest(&self, experience: &ExperienceId) -> Result<Option<(Answers, Timestamp)>, LedgerError> {
-        let Some(head) = self.latest(experience).await? else { return Ok(None) };
-        Ok(Some((self.fetch(experience, &head).await?, head.at)))
+    /// The newest answers, with their head. `None` if the hub never stored any.
+    async fn newest(&self, experience: &ExperienceId) -> Result<Option<(AnswersHead, Answers)>, LedgerError> {
+        match self.latest(experience).await? {
+            Some(head) => self.fetch_or_newer(experience, head).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The answers that `head` names. If the hub has replaced them twice meanwhile, they are
+    /// deleted, and the newest ones are fetched instead.
+    async fn fetch_or_newer(
+        &self,
+        experience: &ExperienceId,
+        head: AnswersHead,
+    ) -> Result<(AnswersHead, Answers), LedgerError> {
+        let error = match self.fetch(experience, &head).await {
+            Ok(answers) => return Ok((head, answers)),
+            Err(error) => error,
+        };
+        match self.latest(experience).await? {
+            Some(newer) if newer.digest != head.digest => {
+                let answers = self.fetch(experience, &newer).await?;
+                Ok((newer, answers))
+            }
+            _ => Err(error),
+        }
     }
 
     /// Stores answers as the newest, all of them or nothing. For the hub.

@@ -77,15 +77,6 @@ impl DynamoReceipts {
         call.send().await.map(|_| ()).map_err(|e| self.table.failed(ApiError::new("dynamodb:PutItem", &e)))
     }
 
-    /// Sends a conditional write. Returns whether its condition held.
-    async fn written(&self, call: PutItemFluentBuilder) -> Result<bool, LedgerError> {
-        match call.send().await {
-            Ok(_) => Ok(true),
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
-            Err(e) => Err(self.table.failed(ApiError::new("dynamodb:PutItem", &e))),
-        }
-    }
-
     /// The operators' items about an organization: confirmations, and their direction, which comes
     /// after these in the order of keys. If the role may not read them, because an earlier
     /// release's template made it, the result is `None` and a warning is logged.
@@ -127,7 +118,7 @@ impl ReceiptStore for DynamoReceipts {
                 None => " OR version = :found",
             };
         }
-        self.written(call.condition_expression(condition)).await
+        self.table.written(call.condition_expression(condition)).await
     }
 
     async fn put_late(&self, receipt: &Receipt) -> Result<bool, LedgerError> {
@@ -137,7 +128,7 @@ impl ReceiptStore for DynamoReceipts {
             // As texts, these times sort correctly except for fractions of a second, which do not
             // matter here.
             .expression_attribute_values(":received", text(receipt.received_at));
-        self.written(call).await
+        self.table.written(call).await
     }
 
     async fn put_seen(&self, seen: &OrganizationSeen) -> Result<(), LedgerError> {
@@ -315,7 +306,7 @@ impl ReceiptStore for DynamoReceipts {
         let call = call.condition_expression("attribute_not_exists(version) OR version <= :version");
         // If the condition does not hold, another hub has stored a later version, and the mark is
         // right as it is.
-        self.written(call).await.map(|_| ())
+        self.table.written(call).await.map(|_| ())
     }
 
     async fn trusted(

@@ -240,11 +240,7 @@ impl RecordStore for DynamoRecords {
                 .condition_expression("NOT attribute_type(#revision, :number)")
                 .expression_attribute_values(":number", text("N")),
         };
-        match call.send().await {
-            Ok(_) => Ok(true),
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
-            Err(e) => Err(self.table.failed(ApiError::new("dynamodb:PutItem", &e))),
-        }
+        self.table.written(call).await
     }
 
     async fn put_outcome(&self, outcome: &Outcome, number: u64, expires_at: Timestamp) -> Result<(), LedgerError> {

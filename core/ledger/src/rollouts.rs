@@ -3,7 +3,6 @@
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use pmp_aws::ApiError;
 use pmp_protocol::ExperienceId;
 
 use crate::client::TableClient;
@@ -75,10 +74,6 @@ impl RolloutStore for DynamoRollouts {
                 .condition_expression("#generation = :before")
                 .expression_attribute_values(":before", number(before)),
         };
-        match call.send().await {
-            Ok(_) => Ok(true),
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(false),
-            Err(e) => Err(self.table.failed(ApiError::new("dynamodb:PutItem", &e))),
-        }
+        self.table.written(call).await
     }
 }

@@ -131,13 +131,10 @@ impl Roster for DynamoRoster {
         item.insert("organization".to_owned(), text(ROSTER));
         item.insert("item".to_owned(), text(&key));
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
-        match call.condition_expression("attribute_not_exists(organization)").send().await {
-            Ok(_) => Ok(Admission::New),
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
-                if member.large { self.enlarge(&key).await } else { Ok(Admission::AsBefore) }
-            }
-            Err(e) => Err(self.table.failed(ApiError::new("dynamodb:PutItem", &e))),
+        if self.table.written(call.condition_expression("attribute_not_exists(organization)")).await? {
+            return Ok(Admission::New);
         }
+        if member.large { self.enlarge(&key).await } else { Ok(Admission::AsBefore) }
     }
 
     async fn forget(&self, organization: &OrganizationId, experience: &ExperienceId) -> Result<usize, LedgerError> {

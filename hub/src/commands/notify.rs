@@ -1,21 +1,17 @@
 //! `notify`: tells operations what changed in the fleet, once; or shows what it would tell.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use clap::Args;
-use jiff::SignedDuration;
-use pmp_ledger::{DynamoOutbox, Outbox};
-use pmp_protocol::{OrganizationId, count};
+use pmp_protocol::count;
 use pmp_terminal::{Exit, Failure, Output, Table};
 use serde_json::json;
 
 use crate::compose;
-use crate::config::{ConfigArgs, NotifyConfig, RunSettings, StatusConfig};
+use crate::config::{ConfigArgs, RunSettings, StatusConfig};
 use crate::error::sdk;
-use crate::notify::{Notified, Notifier, NotifyError, SnsChannel, begin};
-use crate::status::fleet::Fleet;
+use crate::notify::{Notified, NotifyError, begin};
 
 #[derive(Debug, Args)]
 pub(crate) struct NotifyArgs {
@@ -29,40 +25,23 @@ pub(crate) struct NotifyArgs {
 pub(crate) async fn notify(config: &ConfigArgs, args: &NotifyArgs, output: Output) -> Result<Exit, Failure> {
     let (config, notify, stale_after) = config.for_notify(&args.run, !args.dry_run)?;
     let sdk = sdk().await?;
-    let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
     let notified = match notify.filter(|_| !args.dry_run) {
         Some(notify) => {
-            let notifier = notifier(&sdk, config.clone(), notify, stale_after);
+            let notifier = compose::notifier(&sdk, &config, &notify, stale_after);
             notifier.finish(notifier.begin().await?).await?
         }
-        None => foreseen(&sdk, config.clone(), stale_after).await?,
+        None => foreseen(&sdk, &config, stale_after).await?,
     };
     print(&config, args, &notified, output)?;
     // What the topic refused is in the log, with what can be done about it.
     Ok(if notified.failed > 0 { Exit::Error } else { Exit::Ok })
 }
 
-fn fleet(sdk: &SdkConfig, config: &StatusConfig, members: BTreeSet<OrganizationId>) -> Fleet {
-    Fleet::consistent(sdk, &config.snapshots, &config.timestamps, members)
-}
-
-fn notifier(sdk: &SdkConfig, config: StatusConfig, notify: NotifyConfig, stale_after: SignedDuration) -> Notifier {
-    Notifier {
-        fleet: fleet(sdk, &config, config.members.clone()),
-        outbox: Arc::new(DynamoOutbox::new(sdk, config.timestamps.clone())),
-        channel: Arc::new(SnsChannel::new(sdk, notify.topic, notify.format)),
-        experience: config.experience,
-        stale_after,
-        clock: compose::clock(),
-    }
-}
-
 /// What would be told. It only reads, so it takes no topic.
-async fn foreseen(sdk: &SdkConfig, config: StatusConfig, stale_after: SignedDuration) -> Result<Notified, Failure> {
-    let outbox = DynamoOutbox::new(sdk, config.timestamps.clone());
-    let fleet = fleet(sdk, &config, config.members.clone());
-    let begun = begin(&outbox, &fleet, &config.experience, &*compose::clock()).await?;
-    let told = begun.foreseen(&config.experience, stale_after);
+async fn foreseen(sdk: &SdkConfig, config: &StatusConfig, stale_after: Duration) -> Result<Notified, Failure> {
+    let (outbox, fleet) = (compose::outbox(sdk, config), compose::consistent_fleet(sdk, config));
+    let begun = begin(&*outbox, &fleet, &config.experience, &*compose::clock()).await?;
+    let told = begun.foreseen(&config.experience, compose::silence(stale_after));
     let waiting = outbox.unsent(&config.experience).await.map_err(NotifyError::from)?.len();
     Ok(Notified { told, waiting, ..Notified::default() })
 }

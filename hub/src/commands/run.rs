@@ -49,7 +49,7 @@ pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool
     tracing::info!(
         experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
     );
-    let notifier = compose::notifier(&sdk, &config, stale_after);
+    let notifier = compose::notifier_of_runs(&sdk, &config, stale_after);
     let fleet =
         config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, config.members.clone()));
     let follow_up = FollowUp { fleet, metrics: metrics.then_some(Metrics { stale_after }), notifier };

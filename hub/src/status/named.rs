@@ -30,7 +30,10 @@ impl Names {
     /// help, and no more.
     pub(crate) async fn read(sdk: &SdkConfig, table: &TableName, experience: &ExperienceId) -> Self {
         let found = DynamoAnswers::new(sdk, table.clone()).newest(experience).await.ok().flatten();
-        found.map_or_else(|| Self(Answers::none(experience.clone()), None), |(answers, at)| Self(answers, Some(at)))
+        found.map_or_else(
+            || Self(Answers::none(experience.clone()), None),
+            |(head, answers)| Self(answers, Some(head.at)),
+        )
     }
 
     /// All answers, and when they were written down. `None` where there are none.

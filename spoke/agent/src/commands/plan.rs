@@ -74,7 +74,7 @@ async fn names(spoke: &Spoke) -> Answers {
     let none = || Answers::none((*spoke.management).clone());
     let Some(answers) = &spoke.answers else { return none() };
     let found = answers.newest(&spoke.management).await.ok().flatten();
-    found.map_or_else(none, |(answers, _)| answers)
+    found.map_or_else(none, |(_, answers)| answers)
 }
 
 /// The newest snapshot, or the version that was asked for.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
-use pmp_ledger::{AnswerStore, AnswersHead, DynamoAnswers, LedgerError, TableName};
+use pmp_ledger::{AnswerStore, DynamoAnswers, LedgerError, TableName};
 use pmp_protocol::{Answers, Digest, ExperienceId, FactsFrom, Hint, ProductId, one_line};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -310,27 +310,11 @@ impl HubAnswers {
         if let Some(found) = self.read().as_ref().filter(|found| found.digest == head.digest) {
             return Ok(Some(found.clone()));
         }
-        let (head, Answers { products, .. }) = self.fetch(head).await?;
+        let (head, Answers { products, .. }) = self.store.fetch_or_newer(&self.management, head).await?;
         let products = products.into_iter().map(|(id, answer)| (id, answer.attributes.map(Arc::new))).collect();
         let found = Arc::new(Found { digest: head.digest, at: head.at, products });
         *self.read() = Some(found.clone());
         Ok(Some(found))
-    }
-
-    /// Fetches the answers that `head` names. If the hub has replaced them twice meanwhile, they
-    /// are deleted, and the newest ones are fetched instead.
-    async fn fetch(&self, head: AnswersHead) -> Result<(AnswersHead, Answers), LedgerError> {
-        let error = match self.store.fetch(&self.management, &head).await {
-            Ok(answers) => return Ok((head, answers)),
-            Err(error) => error,
-        };
-        match self.store.latest(&self.management).await? {
-            Some(newer) if newer.digest != head.digest => {
-                let answers = self.store.fetch(&self.management, &newer).await?;
-                Ok((newer, answers))
-            }
-            _ => Err(error),
-        }
     }
 
     fn read(&self) -> MutexGuard<'_, Option<Arc<Found>>> {
