@@ -56,7 +56,7 @@ const EXAMPLES: &str = "Examples:
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
 const USES: [(&str, &[&[&str]]); 28] = [
-    ("publish", &[LEDGER, ROSTER, TOPIC, SIGNING, PRODUCTS, &["max_hold", "waves"]]),
+    ("publish", &[LEDGER, ROSTER, TOPIC, SIGNING, PRODUCTS, &["max_hold", "change_windows", "waves"]]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
     ("members", &[LEDGER, ROSTER]),

@@ -32,6 +32,7 @@ pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -
         experience: config.experience.clone(),
         keep_versions,
         max_hold: config.max_hold.and_then(|hold| u64::try_from(hold.as_secs()).ok()),
+        windows: config.windows.clone(),
         signing: config
             .signing
             .as_ref()

@@ -13,11 +13,12 @@ use pmp_aws::{QueueUrl, TopicArn};
 use pmp_ledger::TableName;
 use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::{Failure, Given, Settings, Span, parse_duration};
+use pmp_windows::Windows;
 
 use self::declared::LIFETIME;
 pub(crate) use self::declared::{
-    ConfigArgs, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP, MEMBERS, NOTIFY_TOPIC, RunSettings,
-    SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC, WAVES,
+    CHANGE_WINDOWS, ConfigArgs, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP, MEMBERS,
+    NOTIFY_TOPIC, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC, WAVES,
 };
 use self::notify::Format;
 use self::waves::WavesSetting;
@@ -145,6 +146,8 @@ pub(crate) struct PublishConfig {
     pub(crate) waves: WavesSetting,
     /// Whom the settings admit.
     pub(crate) members: BTreeSet<OrganizationId>,
+    /// The fleet's change windows; none where what was set last stays.
+    pub(crate) windows: Option<Windows>,
 }
 
 /// How operations is told what changed in the fleet.
@@ -220,6 +223,7 @@ impl SteerConfig {
             notify: None,
             waves: WavesSetting::Unset,
             members,
+            windows: None,
         })
     }
 }
@@ -236,6 +240,8 @@ pub(crate) struct DoctorConfig {
     pub(crate) members: BTreeSet<OrganizationId>,
     pub(crate) signing_key: Option<SigningKey>,
     pub(crate) looks_products_up: bool,
+    /// The fleet's change windows as they are set here; none where they are not.
+    pub(crate) windows: Option<Windows>,
     /// The folder with the members' filters, and the program that runs them.
     pub(crate) folder: Option<String>,
     pub(crate) program: Option<String>,
@@ -279,6 +285,7 @@ impl ConfigArgs {
             settings.problem(WAVES, format!("needs {TIMESTAMPS}: how organizations stand is written there"));
         }
         let members = self.members(settings);
+        let windows = self.change_windows().optional(settings);
         let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
         Some(PublishConfig {
             experience,
@@ -293,6 +300,7 @@ impl ConfigArgs {
             notify,
             waves,
             members,
+            windows,
         })
     }
 
@@ -464,6 +472,7 @@ impl ConfigArgs {
             members: self.members(&mut settings),
             signing_key: self.read_signing_key(&mut settings),
             looks_products_up: self.looks_products_up(&mut settings),
+            windows: self.change_windows().optional(&mut settings),
             folder: self.filters_folder().optional(&mut settings),
             program: self.filter_program().optional(&mut settings),
             has_waves: self.waves().is_set() && !self.waves().is("none"),

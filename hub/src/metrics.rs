@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report};
 use pmp_metrics::{Component, Datum, Metric};
-use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus};
+use pmp_protocol::{ExperienceId, OrganizationSeen, Paused, Receipt, ReceiptStatus};
 use pmp_terminal::print_json;
 
 use crate::error::HubError;
@@ -88,8 +88,9 @@ impl Spokes {
         let count = |status| receipts().filter(is_believed).filter(|receipt| receipt.status == status).count();
         let kept = || receipts().filter(is_believed).filter(|receipt| receipt.status != ReceiptStatus::Skipped);
         let behind = |receipt: &Receipt| view.lag(&receipt.organization, in_force(receipt));
-        // What is paused waits for its time, and not for a person.
-        let paused = receipts().filter(is_believed).filter(|receipt| receipt.paused.is_some()).count();
+        // What is paused waits for its time, and not for a person, unless that time never comes.
+        let waits = |receipt: &&Receipt| receipt.paused.as_ref().is_some_and(Paused::ends);
+        let paused = receipts().filter(is_believed).filter(waits).count();
         Self {
             silent: silent_for().filter(|silent| *silent > stale_after).count() + never,
             // An organization whose pass failed as a whole counts as one.

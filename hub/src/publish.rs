@@ -30,10 +30,11 @@ use jiff::Timestamp;
 use pmp_catalog::Catalog;
 use pmp_ledger::{Head, LedgerError, NewSnapshot, ReceiptStore, SnapshotStore, Stored};
 use pmp_protocol::{
-    Because, Body, Counts, Digest, DirectionChange, ExperienceId, HeadMark, Pin, Reason, Sealed, SnapshotMessage,
-    SnapshotVersion,
+    Because, Body, ChangeWindows, Counts, Digest, DirectionChange, ExperienceId, HeadMark, Pin, Reason, Sealed,
+    SnapshotMessage, SnapshotVersion,
 };
 use pmp_runtime::Clock;
+use pmp_windows::{TZDB, Windows};
 use serde::{Serialize, Serializer};
 
 use crate::error::HubError;
@@ -71,6 +72,9 @@ pub struct Hub {
     pub max_hold: Option<u64>,
     /// Where waves are kept; none where the table of receipts is not configured.
     pub rollouts: Option<Rollouts>,
+    /// The fleet's change windows: written into what is directed for the fleet; none where what was
+    /// set last stays.
+    pub windows: Option<Windows>,
     /// How they are signed; none where they are not.
     pub signing: Option<Signing>,
     /// Whether they are to be unsigned, though earlier ones were signed: `PMP_SIGNING_KEY=none`.
@@ -251,7 +255,7 @@ impl Hub {
     /// nothing is done.
     pub async fn publish(&self, trigger: Trigger) -> Result<Published, HubError> {
         if trigger != Trigger::ChangeEvent {
-            self.tell_max_hold(self.clock.now()).await;
+            self.tell_bounds(self.clock.now()).await;
         }
         for _ in 0..ATTEMPTS {
             match self.publish_once(trigger).await? {
@@ -359,15 +363,28 @@ impl Hub {
         Ok(None)
     }
 
-    /// Sees to it that the members are told how long they may hold. That this fails keeps nothing
-    /// from being published.
-    async fn tell_max_hold(&self, now: Timestamp) {
-        let (Some(seconds), Some(receipts)) = (self.max_hold, &self.marks) else { return };
+    /// Sees to it that the members are told how long they may hold, and when they may change
+    /// something. That this fails keeps nothing from being published.
+    async fn tell_bounds(&self, now: Timestamp) {
+        let hold = self.max_hold.map(|seconds| {
+            (DirectionChange::MaxHold(seconds), format!("PMP_MAX_HOLD is {seconds} seconds"), "how long they may hold")
+        });
+        let windows = self.windows.as_ref().map(|windows| {
+            let told = ChangeWindows { text: windows.to_string(), tzdb: TZDB.to_owned(), at: now };
+            let told = Some(told).filter(|_| !windows.is_always());
+            (
+                DirectionChange::Windows(told),
+                format!("PMP_CHANGE_WINDOWS is {windows}"),
+                "in which windows to change something",
+            )
+        });
+        let Some(receipts) = &self.marks else { return };
         let helm = Helm { receipts: receipts.as_ref(), signing: self.signing.as_ref(), experience: &self.experience };
-        let because =
-            Because { by: "the hub".to_owned(), at: now, reason: format!("PMP_MAX_HOLD is {seconds} seconds") };
-        if let Err(error) = helm.change(None, &DirectionChange::MaxHold(seconds), &because).await {
-            tracing::warn!(%error, "the members are not told how long they may hold");
+        for (change, reason, what) in [hold, windows].into_iter().flatten() {
+            let because = Because { by: "the hub".to_owned(), at: now, reason };
+            if let Err(error) = helm.change(None, &change, &because).await {
+                tracing::warn!(%error, "the members are not told {what}");
+            }
         }
     }
 

@@ -9,6 +9,7 @@ pub(crate) mod fleet;
 pub(crate) mod group;
 pub(crate) mod judge;
 pub(crate) mod named;
+pub(crate) mod windows;
 
 use std::borrow::Cow;
 use std::str::FromStr;

@@ -36,6 +36,7 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         .args(["run", "--experience-id", "experience", "--topic-arn", "pmp"])
         .env("PMP_SNAPSHOTS_TABLE", "no table")
         .env("PMP_EVENTS_QUEUE_URL", "events")
+        .env("PMP_CHANGE_WINDOWS", "0 22 * * 1-5")
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -45,6 +46,7 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         "--snapshots-table (PMP_SNAPSHOTS_TABLE): `no table` is neither a table name",
         "--topic-arn (PMP_TOPIC_ARN): `pmp` is not the ARN of an SNS topic",
         "--events-queue-url (PMP_EVENTS_QUEUE_URL): not the URL of a queue",
+        "--change-windows (PMP_CHANGE_WINDOWS): `0 22 * * 1-5`: there is no time zone `1-5`",
     ] {
         assert!(stderr.contains(part), "{part}\n{stderr}");
     }

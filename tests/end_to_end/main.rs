@@ -62,4 +62,5 @@ mod waves;
 mod waves_fleet;
 mod whole_fleet;
 mod why;
+mod windows;
 mod zero_noise;

@@ -34,10 +34,7 @@ fn a_silence_that_is_not_longer_than_the_interval_is_refused_and_every_other_is_
         for silence in &silences {
             let refused = hub.clone().with("StaleAfter", silence).refusals();
             assert_eq!(refused.is_empty(), seconds(silence) > seconds(interval), "{interval}, {silence}: {refused:?}");
-            assert!(
-                refused.iter().all(|one| one.contains("StaleAfter has to be longer than the Interval")),
-                "{refused:?}"
-            );
+            assert!(refused.iter().all(|one| one.contains("StaleAfter must be longer than Interval")), "{refused:?}");
         }
     }
 }

@@ -24,4 +24,5 @@ mod replay;
 mod run;
 mod seeded;
 mod steered;
+mod windows;
 mod world;

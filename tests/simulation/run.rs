@@ -57,9 +57,9 @@ fn spoke(ports: &Ports) -> Spoke {
         region: "us-east-1".to_owned(),
         caller: "arn:aws:iam::222222222222:role/spoke".to_owned(),
     };
-    let (clock, chance) = {
+    let (clock, chance, windows) = {
         let world = ports.world();
-        (world.clock.clone(), world.chance.clone())
+        (world.clock.clone(), world.chance.clone(), world.windows.clone())
     };
     let ports = Arc::new(ports.clone());
     let settings = ports.world().filter_settings();
@@ -68,6 +68,10 @@ fn spoke(ports: &Ports) -> Spoke {
         .with_guard_window(Duration::ZERO)
         .with_clock(clock)
         .with_chance(chance);
+    let spoke = match windows {
+        Some(windows) => spoke.with_change_windows(windows),
+        None => spoke,
+    };
     match settings {
         Some(settings) => spoke.with_built_in_filter("exclude-ids", &settings).unwrap(),
         None => spoke,

@@ -13,6 +13,7 @@ use pmp_protocol::{
     Verdicts,
 };
 use pmp_runtime::Clock;
+use pmp_windows::Windows;
 use tokio::sync::Notify;
 use tokio::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) catalog: Catalog,
     /// The products that the organization's filter excludes; without any, it has no filter.
     pub(crate) excluded: BTreeSet<ProductId>,
+    /// The member's own change windows; without any, it changes things at any time.
+    pub(crate) windows: Option<Windows>,
     /// Every snapshot that the hub has stored, the first at index 0.
     pub(crate) history: Vec<Snapshot>,
     pub(crate) receipts: BTreeMap<ExperienceId, Receipt>,
@@ -123,6 +126,7 @@ impl World {
         Self {
             catalog,
             excluded: BTreeSet::new(),
+            windows: None,
             history: Vec::new(),
             receipts: BTreeMap::new(),
             seen: None,
@@ -410,6 +414,10 @@ impl World {
     /// Called when it asks: what it hears while the request travels comes too late to take the
     /// request back.
     pub(crate) fn check_asks(&mut self, what: &str) {
+        let now = self.clock.now();
+        if self.windows.as_ref().is_some_and(|windows| !windows.answer(now).is_open()) {
+            self.violated(format!("{what}: asked for at {now}, when change windows are closed"));
+        }
         if self.lease_heard_lost {
             self.violated(format!("{what}: asked for by a process that knows that the lease is another's"));
         }

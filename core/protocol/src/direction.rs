@@ -9,7 +9,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, ExperienceId, OrganizationId, SnapshotVersion};
+use crate::{ChangeWindows, Digest, ExperienceId, OrganizationId, SnapshotVersion, WindowsSaid};
 
 /// The form of a direction. A spoke refuses any other, rather than half understand it.
 pub const DIRECTION_SCHEMA: &str = "pmp-sync.direction/1";
@@ -120,6 +120,9 @@ pub struct Direction {
     /// those of single organizations count for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<Turn>,
+    /// When changes may be made: of the fleet alone; none for always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_windows: Option<ChangeWindows>,
 }
 
 /// A change of a direction.
@@ -139,6 +142,8 @@ pub enum DirectionChange {
     Turn(SnapshotVersion, Digest),
     /// There are no waves any more: the newest snapshot is for everybody.
     EndWaves,
+    /// Make changes in these windows alone; none for always.
+    Windows(Option<ChangeWindows>),
 }
 
 /// Who changes a direction, when and why.
@@ -169,6 +174,7 @@ impl Direction {
             pause: None,
             max_hold_seconds: None,
             turn: None,
+            change_windows: None,
         }
     }
 
@@ -179,7 +185,7 @@ impl Direction {
         let Because { by, at, reason } = because.clone();
         let mut next = self.clone();
         next.pause = next.pause.filter(|pause| pause.holds(at));
-        match *change {
+        match change.clone() {
             DirectionChange::Pin(version, digest) => {
                 let same = self.pin.as_ref().is_some_and(|pin| (pin.version, pin.digest) == (version, digest));
                 if same {
@@ -200,6 +206,7 @@ impl Direction {
                 }
             }
             DirectionChange::EndWaves => next.turn = None,
+            DirectionChange::Windows(windows) => next.change_windows = windows,
         }
         let (pins, pauses) = (next.pin != self.pin, next.pause != self.pause);
         let asked = match change {
@@ -207,6 +214,9 @@ impl Direction {
             DirectionChange::Resume => self.pause.as_ref().is_some_and(|pause| pause.holds(at)),
             DirectionChange::MaxHold(_) => next.max_hold_seconds != self.max_hold_seconds,
             DirectionChange::Turn(..) | DirectionChange::EndWaves => next.turn != self.turn,
+            // The same words by another version of the time zone database are no change: two hubs
+            // of different releases would write it again and again.
+            DirectionChange::Windows(_) => words(&next) != words(self),
             DirectionChange::Pin(..) | DirectionChange::Pause(_) => pins || pauses,
         };
         if !asked {
@@ -243,6 +253,11 @@ impl Direction {
         }
         None
     }
+}
+
+/// The change windows of a direction, in words.
+fn words(direction: &Direction) -> Option<&str> {
+    direction.change_windows.as_ref().map(|windows| windows.text.as_str())
 }
 
 /// A member's "not now": nothing is changed in its organization for a while.
@@ -314,7 +329,8 @@ pub enum PausedBy {
     Fleet,
     /// The hub's operators, for this organization.
     Organization,
-    /// The member itself, by a hold.
+    /// The member itself, by a hold. Closed change windows are told so as well, with
+    /// [`Paused::windows`]: releases that know none understand it as a hold.
     Member,
 }
 
@@ -334,11 +350,43 @@ pub struct Paused {
     pub since: Timestamp,
     /// Why, in their words.
     pub reason: String,
+    /// What change windows said, where it is these that are closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<WindowsSaid>,
+}
+
+/// Who it is that pauses where change windows are closed, in the words of releases that know none.
+const BY_WINDOWS: &str = "change windows";
+
+impl Paused {
+    /// That nothing is changed because change windows are closed. `since`: when they closed.
+    /// Windows that never open are looked at again after the longest pause.
+    #[must_use]
+    pub fn by_windows(said: WindowsSaid, since: Timestamp) -> Self {
+        let later = since.checked_add(LONGEST_PAUSE).unwrap_or(Timestamp::MAX);
+        Self {
+            whose: PausedBy::Member,
+            until: said.until.as_ref().map_or(later, |until| until.at),
+            by: BY_WINDOWS.to_owned(),
+            since,
+            reason: said.words(),
+            windows: Some(said),
+        }
+    }
+
+    /// Whether it ends by itself. Change windows that are never open together do not.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        !self.windows.as_ref().is_some_and(WindowsSaid::never_open)
+    }
 }
 
 impl std::fmt::Display for Paused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { whose, until, by, reason, .. } = self;
+        if let Some(windows) = &self.windows {
+            return windows.fmt(f);
+        }
         let until = until.strftime("%Y-%m-%d %H:%M:%SZ");
         match whose {
             PausedBy::Fleet => write!(f, "paused for all organizations until {until} by {by}: {reason}"),
@@ -360,12 +408,12 @@ pub fn paused(
     let of = |whose, direction: Option<&Direction>| {
         let pause = direction?.paused(now)?;
         let Pause { by, at: since, reason, .. } = pause.clone();
-        Some(Paused { whose, until: pause.ends(), by, since, reason })
+        Some(Paused { whose, until: pause.ends(), by, since, reason, windows: None })
     };
     let bound = longest_hold(fleet);
     let held = hold.filter(|hold| hold.holds(bound, now)).map(|hold| {
         let Hold { by, at: since, reason, .. } = hold.clone();
-        Paused { whose: PausedBy::Member, until: hold.ends(bound), by, since, reason }
+        Paused { whose: PausedBy::Member, until: hold.ends(bound), by, since, reason, windows: None }
     });
     let all = [of(PausedBy::Fleet, fleet), of(PausedBy::Organization, own), held];
     all.into_iter().flatten().max_by_key(|paused| paused.until)
@@ -395,6 +443,48 @@ mod tests {
 
     fn pin(number: u64) -> DirectionChange {
         DirectionChange::Pin(version(number), Digest::of(&number.to_le_bytes()))
+    }
+
+    fn windows(hour: Option<usize>) -> DirectionChange {
+        let text = |hour| format!("daily 0{hour}:00-12:00 UTC");
+        DirectionChange::Windows(hour.map(|hour| ChangeWindows {
+            text: text(hour),
+            tzdb: "2026f".to_owned(),
+            at: at(0),
+        }))
+    }
+
+    #[test]
+    fn the_same_windows_by_another_database_are_no_change() {
+        assert_eq!(fleet().changed(&windows(None), &because(1)), None, "always is what it was");
+        let directed = fleet().changed(&windows(Some(1)), &because(1)).unwrap();
+        assert_eq!((directed.generation, directed.line), (1, 0));
+        let DirectionChange::Windows(Some(same)) = windows(Some(1)) else { panic!() };
+        let newer = DirectionChange::Windows(Some(ChangeWindows { tzdb: "2027a".to_owned(), ..same }));
+        assert_eq!(directed.changed(&newer, &because(2)), None);
+        assert!(directed.changed(&windows(Some(2)), &because(2)).is_some());
+        assert_eq!(directed.changed(&windows(None), &because(2)).unwrap().change_windows, None);
+    }
+
+    #[test]
+    fn closed_windows_are_told_so_that_a_release_without_them_reads_a_hold() {
+        let said = WindowsSaid {
+            open: false,
+            until: None,
+            whose: crate::WindowsOf::Fleet,
+            fleet: Some("daily 01:00-12:00 UTC".to_owned()),
+            member: None,
+            tzdb: "2026f".to_owned(),
+            outside: None,
+        };
+        let paused = Paused::by_windows(said, at(0));
+        assert!(!paused.ends());
+        let mut older = serde_json::to_value(&paused).unwrap();
+        older.as_object_mut().unwrap().remove("windows").unwrap();
+        let older: Paused = serde_json::from_value(older).unwrap();
+        let told =
+            "held by the member until 1970-01-31 00:00:00Z by change windows: the fleet's: daily 01:00-12:00 UTC";
+        assert_eq!(older.to_string(), told);
     }
 
     #[test]
@@ -522,6 +612,7 @@ mod tests {
             (1_u64..3).prop_map(DirectionChange::MaxHold),
             (1_u64..4).prop_map(may_take),
             Just(DirectionChange::EndWaves),
+            (0_usize..3).prop_map(|hour| windows(Some(hour).filter(|hour| *hour > 0))),
         ]
     }
 

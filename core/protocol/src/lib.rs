@@ -38,6 +38,7 @@ mod spoke;
 pub mod testing;
 mod verdict;
 mod version;
+mod windows;
 mod words;
 mod would_change;
 
@@ -65,8 +66,8 @@ pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
     Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,
-    LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_WAVES, LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt,
-    ReceiptStatus, Removal,
+    LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS, LEDGER_LAYOUT, Needs,
+    OrganizationSeen, Receipt, ReceiptStatus, Removal,
 };
 pub use recorded::Recorded;
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
@@ -74,5 +75,6 @@ pub use snapshot::Snapshot;
 pub use spoke::SpokeScope;
 pub use verdict::{Decision, Verdict, Verdicts};
 pub use version::{SnapshotVersion, VersionError};
+pub use windows::{ChangeWindows, Moment, Outside, WindowsOf, WindowsSaid};
 pub use words::{age, count};
 pub use would_change::WouldChange;

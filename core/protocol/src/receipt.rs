@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AccountId, Confirmed, Digest, Drift, ExperienceId, FilterInput, Hold, Left, OrganizationId, Paused, ProductId,
-    Recorded, SnapshotVersion, SpokeScope, Verdict, WouldChange,
+    Recorded, SnapshotVersion, SpokeScope, Verdict, WindowsSaid, WouldChange,
 };
 
 /// The acknowledgement of one snapshot for one member experience: what was tried, and what stands.
@@ -42,6 +42,10 @@ pub struct Receipt {
     /// Why nothing is changed for now, where a pause holds it; absent in all other receipts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Paused>,
+    /// What change windows said when this sync started change sets; absent where it started none,
+    /// where there are no windows, and in receipts of older spokes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<WindowsSaid>,
     /// When the spoke took the snapshot up.
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub received_at: Timestamp,
@@ -330,7 +334,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// The layout of the ledger that a spoke reads, as its sign of life tells it.
-pub const LEDGER_LAYOUT: u32 = LAYOUT_OF_WAVES;
+pub const LEDGER_LAYOUT: u32 = LAYOUT_OF_WINDOWS;
 /// From this layout on, what the hub's operators say about an organization lies in a partition that
 /// nobody there can write.
 pub const LAYOUT_OF_CONFIRMATIONS: u32 = 2;
@@ -338,6 +342,8 @@ pub const LAYOUT_OF_CONFIRMATIONS: u32 = 2;
 pub const LAYOUT_OF_DIRECTIONS: u32 = 3;
 /// From this layout on, a spoke takes only the version that waves let it take.
 pub const LAYOUT_OF_WAVES: u32 = 4;
+/// From this layout on, a spoke obeys the fleet's change windows.
+pub const LAYOUT_OF_WINDOWS: u32 = 5;
 
 /// A sign of life of one member organization for one management experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

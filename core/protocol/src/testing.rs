@@ -72,6 +72,7 @@ pub fn receipt(number: u64, status: ReceiptStatus, error: Option<&str>) -> Recei
         line: 0,
         status,
         paused: None,
+        windows: None,
         received_at: now(),
         applied_at: None,
         applied: None,

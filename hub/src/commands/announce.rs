@@ -33,6 +33,7 @@ pub(super) async fn announce(
         notify: None,
         waves: WavesSetting::Unset,
         members,
+        windows: None,
     };
     // Nothing is stored, so nothing is pruned.
     let hub = compose::hub(sdk, &publish, u64::MAX);

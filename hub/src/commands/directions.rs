@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::compose;
-use crate::config::ConfigArgs;
+use crate::config::{CHANGE_WINDOWS, ConfigArgs};
 use crate::error::HubError;
 use crate::error::sdk;
 use crate::signing::Signing;
@@ -145,7 +145,11 @@ fn told(direction: &Direction, fleet: Option<&Direction>, now: Timestamp) -> Vec
     };
     let turn = direction.turn.as_ref().filter(counts);
     let turn = turn.map(|turn| (format!("may take {}", turn.version), turn.at, "waves".to_owned(), String::new()));
-    let all: Vec<_> = pin.into_iter().chain(pause).chain(turn).collect();
+    let windows = direction.change_windows.as_ref();
+    let windows = windows.map(|windows| {
+        (format!("change windows: {}", windows.text), windows.at, "the hub".to_owned(), CHANGE_WINDOWS.to_string())
+    });
+    let all: Vec<_> = pin.into_iter().chain(pause).chain(turn).chain(windows).collect();
     if all.is_empty() && direction.turn.is_some() {
         return all;
     }

@@ -1,6 +1,8 @@
 //! `doctor`: checks everything that the hub needs, and says how to fix it. It only reads: it
 //! neither writes nor publishes.
 
+mod directed;
+
 use std::collections::HashMap;
 
 use aws_config::SdkConfig;
@@ -34,8 +36,7 @@ use crate::render::status as shown;
 use crate::rollout::state::OnTheWay;
 use crate::signing::SigningKey;
 use crate::status;
-use crate::status::fleet::Fleet;
-use crate::status::fleet::Restored;
+use crate::status::fleet::{Fleet, Restored, View};
 
 /// The filter policies that SNS permits for a topic, unless AWS raised the limit.
 const FILTER_POLICIES: usize = 200;
@@ -55,7 +56,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let (session, who) = Session::begin("pmp-hub", output, compose::clock().as_ref()).await;
     let session = &session;
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_ref().map(QueueUrl::as_str));
-    let (catalog, snapshots, (timestamps, admitted), topic, events, signing, products, notifications) = tokio::join!(
+    let (catalog, snapshots, (timestamps, admitted, view), topic, events, signing, products, notifications) = tokio::join!(
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
             catalog(&session.sdk, experience, config.timestamps.as_ref())
         }),
@@ -105,6 +106,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let found =
         [catalog, snapshots].into_iter().chain(timestamps).chain([topic, listeners, events, signing]).chain(products);
     let found = found.chain(notifications).chain(filters).chain(waves);
+    let found = found.chain(directed::examine(&config, view.as_ref(), compose::clock().now()));
     let found = found.chain([network]);
     [configuration].into_iter().chain(who).chain(found).collect()
 }
@@ -379,14 +381,14 @@ async fn spokes(
     session: &Session,
     config: &DoctorConfig,
     stale_after: SignedDuration,
-) -> ([Finding; 2], Option<usize>) {
+) -> ([Finding; 2], Option<usize>, Option<View>) {
     const TABLE: &str = "timestamps-table";
     let Some(table) = &config.timestamps else {
         let finding = Finding::of(TABLE).warn(
             format!("{TIMESTAMPS} is not set"),
             "set it: `status`, `confirm` and the metrics about spokes need it".to_owned(),
         );
-        return ([finding, Finding::skipped("spokes", &format!("{TIMESTAMPS} is not set"))], None);
+        return ([finding, Finding::skipped("spokes", &format!("{TIMESTAMPS} is not set"))], None, None);
     };
     let mut view = None;
     let finding = session
@@ -411,7 +413,7 @@ async fn spokes(
         })
         .await;
     let Some(view) = view else {
-        return ([finding, Finding::skipped("spokes", "`timestamps-table` was not read")], None);
+        return ([finding, Finding::skipped("spokes", "`timestamps-table` was not read")], None, None);
     };
     let rows = status::judge::rows(&view, compose::clock().now(), stale_after);
     let spokes = Finding::of("spokes");
@@ -426,11 +428,12 @@ async fn spokes(
     } else {
         spokes.warn(shown::summary(&rows), "`pmp-hub status` says which, and why".to_owned())
     };
-    let spokes = match view.left_out {
-        Some(left_out) => spokes.warn(left_out, None),
+    let spokes = match &view.left_out {
+        Some(left_out) => spokes.warn(left_out.clone(), None),
         None => spokes,
     };
-    ([finding, session.judge(spokes).await], view.roster.as_ref().map(|roster| roster.len()))
+    let admitted = view.roster.as_ref().map(|roster| roster.len());
+    ([finding, session.judge(spokes).await], admitted, Some(view))
 }
 
 async fn look_at_topic(session: &Session, topic: Option<&TopicArn>) -> Finding {

@@ -11,6 +11,7 @@ use pmp_ledger::TableName;
 use pmp_protocol::{ExperienceId, LONGEST_PAUSE, OrganizationId};
 use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
+use pmp_windows::Windows;
 
 use super::notify::Format;
 use super::waves::WavesSetting;
@@ -115,6 +116,17 @@ declare_settings! {
             meaning: "the [waves](steer.md#waves) in which organizations get a new version: TOML, JSON, or `@FILE`; \
                 `none` ends them. Empty means those that the hub was configured with last, where there are any. \
                 Needs `PMP_TIMESTAMPS_TABLE`",
+        }
+        change_windows: Windows = CHANGE_WINDOWS {
+            flag: "change-windows",
+            variable: "PMP_CHANGE_WINDOWS",
+            value: "WINDOWS",
+            help: "Let members start change sets in these windows alone: `Mon-Fri 22:00-04:00 Europe/Berlin`, several with `;` \
+                between them, or `always`; without it, what was set last stays",
+            needed_by: "publish, run; optional",
+            meaning: "the [change windows](steer.md#change-windows) of the fleet, in which members may start change sets, as \
+                `Mon-Fri 22:00-04:00 Europe/Berlin`: several with `;` between them, or `always`. Without it, what was set \
+                last stays",
         }
         statement_lifetime: Lifetime = LIFETIME {
             flag: "statement-lifetime",

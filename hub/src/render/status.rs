@@ -14,7 +14,7 @@ use crate::rollout::state::OnTheWay;
 use crate::rollout::told;
 use crate::status::fleet::View;
 use crate::status::group::{Group, group};
-use crate::status::{SpokeState, SpokeStatus};
+use crate::status::{SpokeState, SpokeStatus, windows};
 
 /// The lines above the table: whose view it is, and of what; below it, that the table was restored,
 /// where it was.
@@ -122,7 +122,9 @@ fn directed_for_all(view: &View, now: Timestamp) -> Vec<String> {
     let pause = direction.paused(now).map(|pause| {
         format!("paused until {} by {} {} ago: {}", moment(pause.ends()), pause.by, age(pause.at, now), pause.reason)
     });
-    pin.into_iter().chain(pause).collect()
+    let windows = windows::of_the_fleet(Some(direction), now);
+    let windows = windows.map(|said| said.map_or_else(|problem| problem, |said| said.told(now)));
+    pin.into_iter().chain(pause).chain(windows).collect()
 }
 
 /// One cause, and whom it concerns.

@@ -8,13 +8,13 @@
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report, Unreadable};
 use pmp_protocol::{
-    Confirmed, Direction, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_WAVES, OperatorConfirmation, OrganizationSeen, Paused,
-    PausedBy, Receipt, ReceiptStatus, SnapshotVersion, age, count, longest_hold, turn,
+    Confirmed, Direction, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS, OperatorConfirmation,
+    OrganizationSeen, Paused, PausedBy, Receipt, ReceiptStatus, SnapshotVersion, age, count, longest_hold, turn,
 };
 
 use crate::rollout::told::TurnOf;
 use crate::status::fleet::{Looked, NOT_ADMITTED, View, is_ahead};
-use crate::status::{SpokeState, SpokeStatus};
+use crate::status::{SpokeState, SpokeStatus, windows};
 
 /// The most items of one organization that are told one by one as unreadable.
 pub(super) const MAX_UNREADABLE: usize = 10;
@@ -294,7 +294,7 @@ fn waits(view: &View, organization: &Organization) -> Option<String> {
 /// obeyed, and where nothing is directed.
 fn disobeyed(view: &View, organization: &Organization, receipt: &Receipt, now: Timestamp) -> Option<String> {
     let layout = organization.sign_for(receipt).and_then(|seen| seen.ledger).unwrap_or(1);
-    if layout >= LAYOUT_OF_WAVES || !receipt.is_kept() {
+    if layout >= LAYOUT_OF_WINDOWS || !receipt.is_kept() {
         return None;
     }
     let own = view.direction(&organization.id);
@@ -310,15 +310,23 @@ fn disobeyed(view: &View, organization: &Organization, receipt: &Receipt, now: T
         let waves = format!("does not obey waves: {}", older("waves", LAYOUT_OF_WAVES));
         is_held_back().filter(|held_back| *held_back).map(|_| waves)
     };
+    let windows = || {
+        let windows = &view.fleet.direction()?.change_windows.as_ref()?.text;
+        let older = older("change windows", LAYOUT_OF_WINDOWS);
+        Some(format!("does not obey the fleet's change windows ({windows}): {older}"))
+    };
+    if layout >= LAYOUT_OF_WAVES {
+        return windows();
+    }
     if layout >= LAYOUT_OF_DIRECTIONS {
-        return waves();
+        return waves().or_else(windows);
     }
     let pin = own.and_then(|own| own.pin.as_ref()).map(|pin| format!("the pin to snapshot {}", pin.version));
     let pause = [view.fleet.direction(), own].into_iter().flatten().find_map(|it| it.paused(now));
     let pause = || pause.map(|pause| format!("the pause until {}", pause.until));
     let what = pin.or_else(pause);
     let what = what.map(|what| format!("does not obey {what}: {}", older("pins and pauses", LAYOUT_OF_DIRECTIONS)));
-    what.or_else(waves)
+    what.or_else(waves).or_else(windows)
 }
 
 /// How an experience stands whose spoke says that it is paused. The hub compares: what it did not
@@ -330,6 +338,9 @@ fn judge_pause(
     now: Timestamp,
     stale_after: SignedDuration,
 ) -> (SpokeState, String) {
+    if let Some(said) = &paused.windows {
+        return windows::judge(view.fleet.direction(), paused, said, now, stale_after);
+    }
     let is_it = |direction: Option<&Direction>| {
         direction.and_then(|direction| direction.paused(now)).is_some_and(|pause| pause.ends() == paused.until)
     };

@@ -366,8 +366,14 @@ fn a_pinned_organization_is_expected_on_its_pin() {
 fn a_pause_is_believed_where_the_hub_made_it_or_the_member_may() {
     let until: Timestamp = "2026-11-24T14:00:00Z".parse().unwrap();
     let paused = |whose, since: &str, until| {
-        let paused =
-            Paused { whose, until, by: "arn:kim".into(), since: since.parse().unwrap(), reason: "a freeze".into() };
+        let paused = Paused {
+            whose,
+            until,
+            by: "arn:kim".into(),
+            since: since.parse().unwrap(),
+            reason: "a freeze".into(),
+            windows: None,
+        };
         Receipt { paused: Some(paused), ..receipt(42, ReceiptStatus::Held, Some("paused")) }
     };
     let began = "2026-11-24T11:50:00Z";

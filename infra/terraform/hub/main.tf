@@ -303,6 +303,7 @@ module "function" {
     PMP_STALE_AFTER          = var.stale_after == null ? "" : var.stale_after
     PMP_MAX_HOLD             = var.max_hold == null ? "" : var.max_hold
     PMP_WAVES                = var.waves == null ? "" : var.waves
+    PMP_CHANGE_WINDOWS       = var.change_windows
     PMP_INTERVAL             = var.interval
     PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
     PMP_NOTIFY_TOPIC_ARN     = var.notify_topic_arn == null ? "" : var.notify_topic_arn

@@ -147,6 +147,17 @@ variable "waves" {
   EOT
 }
 
+variable "change_windows" {
+  type        = string
+  default     = ""
+  description = "When members may change anything, as `Mon-Fri 22:00-04:00 Europe/Berlin`, or always. Blank, as it was set last."
+
+  validation {
+    condition     = length(var.change_windows) <= 256
+    error_message = "At most 256 characters."
+  }
+}
+
 variable "keep_versions" {
   type        = number
   default     = 50

@@ -291,6 +291,7 @@ module "function" {
     PMP_KEEP_DECISIONS_FOR   = var.keep_decisions_for == null ? "" : var.keep_decisions_for
     PMP_MODE                 = var.mode
     PMP_DRIFT                = var.drift
+    PMP_CHANGE_WINDOWS       = var.change_windows
     PMP_LOG                  = var.log_level
   }
 

@@ -221,6 +221,17 @@ variable "drift" {
   }
 }
 
+variable "change_windows" {
+  type        = string
+  default     = "always"
+  description = "When this function may start change sets, as `Mon-Fri 22:00-04:00 Europe/Berlin`: several with `;` between them, or always. Where the hub's operators set change windows as well, both have to be open."
+
+  validation {
+    condition     = length(var.change_windows) <= 256
+    error_message = "At most 256 characters."
+  }
+}
+
 variable "filter_name" {
   type        = string
   default     = null

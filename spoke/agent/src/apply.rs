@@ -50,7 +50,7 @@ use pmp_plan::{Desired, GuardRails, IdLimit, Lately};
 use pmp_protocol::{
     ChangeSetTimes, Deferred, ExperienceId, ProductBatch, ProductId, ReceiptStatus, ResourceRequests, SnapshotVersion,
 };
-use pmp_runtime::Chance;
+use pmp_runtime::{Chance, Clock};
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::live::Live;
@@ -95,6 +95,22 @@ impl Default for EngineSettings {
     }
 }
 
+/// The end of the time in which change sets may be started: change windows close. What runs then
+/// goes on to its end.
+#[derive(Debug, Clone)]
+pub(crate) struct Closing {
+    /// From then on nothing is started.
+    pub(crate) at: Timestamp,
+    /// By this clock, which is asked before each start.
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Closing {
+    fn is_over(&self) -> bool {
+        self.clock.now() >= self.at
+    }
+}
+
 /// The state that all experiences of one pass share.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -106,6 +122,8 @@ pub(crate) struct Engine {
     /// How many ids AWS permits, as far as its refusals have shown.
     limit: Mutex<IdLimit>,
     looks_only: bool,
+    /// When change windows close. `None` where they do not, or there are none.
+    closing: Option<Closing>,
     /// Where the jitter of all pauses comes from.
     chance: Arc<dyn Chance>,
     stop: CancellationToken,
@@ -139,6 +157,8 @@ pub(crate) struct Applied {
     pub(crate) status: ReceiptStatus,
     pub(crate) progress: Progress,
     pub(crate) error: Option<String>,
+    /// Whether it ended because change windows closed, with something left to change.
+    pub(crate) closed: bool,
 }
 
 /// Observes change sets as they start and end. It must not block, because the executor calls it
@@ -157,19 +177,21 @@ impl Watch for Unwatched {
 
 impl Engine {
     /// Spawns the tasks that a pass needs. They end when the engine is dropped. `times` holds the
-    /// durations that earlier passes measured. Once `stop` is cancelled, the tasks start nothing
-    /// more.
+    /// durations that earlier passes measured. Once `stop` is cancelled, or `closing` is over, the
+    /// tasks start nothing more.
     pub(crate) fn start(
         catalog: Arc<dyn Catalog>,
         settings: EngineSettings,
         times: Option<ChangeSetTimes>,
         name: String,
         chance: Arc<dyn Chance>,
+        closing: Option<Closing>,
         stop: CancellationToken,
     ) -> Self {
         let poller = Poller::start(catalog.clone(), Durations::from_times(times), chance.clone());
         let (sharing, max_open) = (settings.share_change_sets, settings.max_open_change_sets);
-        let starter_options = starter::Options { name, sharing, max_open, chance: chance.clone() };
+        let starter_options =
+            starter::Options { name, sharing, max_open, chance: chance.clone(), closing: closing.clone() };
         let starter = Starter::start(catalog.clone(), poller.clone(), starter_options, stop.clone());
         let (one, other) = (catalog.clone(), catalog.clone());
         let experiences = Batcher::start(
@@ -195,6 +217,7 @@ impl Engine {
             policies,
             limit: Mutex::new(limit),
             looks_only: settings.looks_only,
+            closing,
             chance,
             stop,
         }
@@ -233,6 +256,11 @@ impl Engine {
     /// only, because a read that is cut off loses nothing.
     async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         self.stop.run_until_cancelled(work).await
+    }
+
+    /// Whether change windows have closed since the pass began.
+    fn is_closed(&self) -> bool {
+        self.closing.as_ref().is_some_and(Closing::is_over)
     }
 
     fn limit(&self) -> IdLimit {

@@ -61,6 +61,7 @@ const RECORD: &[&str] = &["keep_decisions", "keep_decisions_for"];
 const CATALOG: &[&str] = &[
     "mode",
     "drift",
+    "change_windows",
     "catalog_rates",
     "max_open_change_sets",
     "share_change_sets",

@@ -66,6 +66,8 @@ pub(crate) async fn spoke(
         lease,
         reads_directions: Arc::new(AtomicBool::new(true)),
         pause_ends: Arc::default(),
+        windows: config.windows.clone(),
+        outside: None,
         trust: Arc::new(Trust::new(config.trusted.clone())),
         records: Some(Records {
             store: Arc::new(DynamoRecords::new(&hub, config.timestamps.clone())),

@@ -21,10 +21,11 @@ use pmp_plan::GuardRails;
 use pmp_protocol::{DriftHandling, ExperienceId, OrganizationId};
 use pmp_signature::TrustedKeys;
 use pmp_terminal::{Failure, Settings, Source};
+use pmp_windows::Windows;
 
 pub(crate) use self::declared::{
-    ATTRIBUTES, ConfigArgs, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, FILTERS, HUB_ROLE, InitSettings, MEMBERS, ORG,
-    QUEUE, SNAPSHOTS, TIMESTAMPS, TOPIC, TRUSTED,
+    ATTRIBUTES, CHANGE_WINDOWS, ConfigArgs, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, FILTERS, HUB_ROLE, InitSettings,
+    MEMBERS, ORG, QUEUE, SNAPSHOTS, TIMESTAMPS, TOPIC, TRUSTED,
 };
 pub(crate) use self::hub::acting_for;
 use crate::apply::EngineSettings;
@@ -57,6 +58,8 @@ pub(crate) struct SpokeConfig {
     pub(crate) sync_settings: bool,
     pub(crate) mode: Mode,
     pub(crate) drift: FilterRules<DriftHandling>,
+    /// The member's own change windows; none where changes are made at any time.
+    pub(crate) windows: Option<Windows>,
     pub(crate) lease_term: LeaseTerm,
     pub(crate) stop_after: Option<Duration>,
     /// How much is recorded of what was decided.
@@ -78,6 +81,8 @@ pub(crate) struct DoctorConfig {
     /// None where they are wrong.
     pub(crate) filters: Option<FilterRules<Option<FilterConfig>>>,
     pub(crate) mode: Mode,
+    /// The member's own change windows; none where changes are made at any time.
+    pub(crate) windows: Option<Windows>,
 }
 
 /// Settings that `init` needs.
@@ -120,6 +125,7 @@ impl ConfigArgs {
         let sync_settings = self.sync_settings().optional(settings);
         let mode = self.mode().optional(settings).unwrap_or_default();
         let drift = self.drift_rules(settings, experience.as_ref());
+        let windows = self.change_windows().optional(settings);
         let lease_term = self.lease_term().optional(settings);
         let stop_after = self.stop_after().optional(settings);
         let retention = self.retention(settings);
@@ -140,6 +146,7 @@ impl ConfigArgs {
             sync_settings: sync_settings.is_some_and(|switch| switch.0),
             mode,
             drift: drift?,
+            windows: windows.filter(|windows| !windows.is_always()),
             lease_term: lease_term.map_or(LeaseTerm::DEFAULT, |term| term.0),
             stop_after: stop_after.map(|span| span.0),
             retention,
@@ -172,6 +179,7 @@ impl ConfigArgs {
             selection: self.selection(&mut settings, None),
             filters: self.filter_rules(&mut settings, None),
             mode: self.mode().optional(&mut settings).unwrap_or_default(),
+            windows: self.change_windows().optional(&mut settings).filter(|windows| !windows.is_always()),
         };
         (config, complete)
     }

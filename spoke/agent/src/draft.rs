@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use pmp_protocol::{
     Applied, Confirmed, Deferred, Digest, Drift, ExperienceId, FilterIdentity, FilterInput, FilteredFor, Left,
-    OrganizationId, PlainText, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, VerdictMark, WouldChange,
+    OrganizationId, PlainText, Receipt, ReceiptStatus, Recorded, Removal, SnapshotVersion, VerdictMark, WindowsSaid,
+    WouldChange,
 };
 use pmp_runtime::Clock;
 
@@ -85,6 +86,8 @@ pub(crate) struct Earlier {
     allowed: usize,
     denied: usize,
     change_sets: Vec<String>,
+    /// What change windows said when the last of these were started.
+    windows: Option<WindowsSaid>,
 }
 
 impl Earlier {
@@ -94,8 +97,9 @@ impl Earlier {
         let goes_on = |before: &&Receipt| {
             before.status != ReceiptStatus::InSync && (before.version, before.digest) == (version, digest)
         };
-        let Some(Receipt { allowed, denied, change_sets, .. }) = before.filter(goes_on) else { return Self::default() };
-        Self { allowed: *allowed, denied: *denied, change_sets: change_sets.clone() }
+        let Some(before) = before.filter(goes_on) else { return Self::default() };
+        let Receipt { allowed, denied, change_sets, windows, .. } = before;
+        Self { allowed: *allowed, denied: *denied, change_sets: change_sets.clone(), windows: windows.clone() }
     }
 
     /// The change sets of earlier passes, and then those of `now`. A change set that this pass
@@ -142,6 +146,8 @@ pub(crate) struct Draft {
     pub(crate) earlier: Earlier,
     /// The extent of the record at the start of the pass.
     pub(crate) recorded: Option<Recorded>,
+    /// What change windows said at the start of the pass. `None` where there are none.
+    pub(crate) windows: Option<WindowsSaid>,
 }
 
 #[cfg(test)]
@@ -170,6 +176,7 @@ impl Draft {
             removals: Vec::new(),
             earlier: Earlier::default(),
             recorded: None,
+            windows: None,
         }
     }
 }
@@ -197,6 +204,7 @@ impl Draft {
             line: self.line,
             status,
             paused: None,
+            windows: self.windows_of(progress),
             received_at: self.received_at,
             applied_at: None,
             applied: self.applied,
@@ -222,6 +230,12 @@ impl Draft {
         }
     }
 
+    /// What change windows said when change sets were started last, for this snapshot.
+    fn windows_of(&self, progress: &Progress) -> Option<WindowsSaid> {
+        let windows = if progress.change_sets.is_empty() { &self.earlier.windows } else { &self.windows };
+        windows.clone()
+    }
+
     /// The receipt of an experience that is in step since `now`. If the same snapshot had brought
     /// it into step before, and nothing was to do, the receipt keeps that time, and the numbers of
     /// that sync.
@@ -243,6 +257,7 @@ impl Draft {
                 allowed: before.allowed,
                 denied: before.denied,
                 change_sets: before.change_sets.clone(),
+                windows: before.windows.clone(),
                 confirmed: receipt.confirmed.or_else(|| before.confirmed.clone()),
                 ..receipt
             },

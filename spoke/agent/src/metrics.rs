@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_metrics::{Component, Datum, Metric};
-use pmp_protocol::{ExperienceId, Receipt, ReceiptStatus};
+use pmp_protocol::{ExperienceId, Paused, Receipt, ReceiptStatus};
 
 use crate::metrics_sink::MetricsSink;
 use crate::pass::tally::Tally;
@@ -68,8 +68,9 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
     let count = |status| receipts.iter().filter(|receipt| receipt.status == status).count();
     let sum = |figure: fn(&Receipt) -> usize| receipts.iter().map(figure).sum();
     let kept = receipts.len() - count(ReceiptStatus::Skipped);
-    // What is paused waits for its time, and not for a person.
-    let paused = receipts.iter().filter(|receipt| receipt.paused.is_some()).count();
+    // What is paused waits for its time, and not for a person, unless that time never comes.
+    let waits = |receipt: &&Receipt| receipt.paused.as_ref().is_some_and(Paused::ends);
+    let paused = receipts.iter().filter(waits).count();
     let datum = datum
         .flag(Metric::Synced, count(ReceiptStatus::InSync) == kept)
         .count(Metric::Partial, count(ReceiptStatus::Partial))

@@ -1,7 +1,8 @@
 //! One pass: all member experiences, against one snapshot. It starts in [`Spoke::sync`].
 //!
 //! 1. [`standing`] reads the ledger: head, receipts, the other spokes. [`trust`] checks the head's
-//!    signature, and [`steer`] what operators direct: a pin, a pause.
+//!    signature, and [`steer`] what operators direct: a pin, a pause. [`windows`] says whether
+//!    change windows are open.
 //! 2. [`snapshot`] fetches the snapshot that the head names, or the pin.
 //! 3. [`discover`] finds the member experiences, without those that [`beside`] leaves to other
 //!    spokes.
@@ -24,6 +25,7 @@ pub(crate) mod standing;
 pub(crate) mod steer;
 pub(crate) mod tally;
 pub(crate) mod trust;
+pub(crate) mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,13 +39,14 @@ use pmp_ledger::{AnswerStore, LeaseStore, LeaseTerm, LedgerError, ReceiptStore, 
 use pmp_plan::GuardRails;
 use pmp_protocol::{
     ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LAYOUT_OF_CONFIRMATIONS, LEDGER_LAYOUT, ManagementId,
-    OrganizationSeen, Receipt, ReceiptStatus, ResourceRequests, Snapshot, one_line,
+    OrganizationSeen, Outside, Receipt, ReceiptStatus, ResourceRequests, Snapshot, one_line,
 };
 use pmp_runtime::{Chance, Clock, Stop, SystemChance, SystemClock};
+use pmp_windows::Windows;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::apply::{Engine, EngineSettings};
+use crate::apply::{Closing, Engine, EngineSettings};
 use crate::draft::{SPOKE_VERSION, now, told};
 use crate::erosion;
 use crate::error::SpokeError;
@@ -98,6 +101,10 @@ pub struct Spoke {
     pub(crate) reads_directions: Arc<AtomicBool>,
     /// When the pause ends that was found last; none where nothing is paused.
     pub(crate) pause_ends: Arc<Mutex<Option<Timestamp>>>,
+    /// The member's own change windows. `None` where it changes things at any time.
+    pub(crate) windows: Option<Windows>,
+    /// Who lets the next pass disregard them.
+    pub(crate) outside: Option<Outside>,
     /// The keys whose signatures count, and what they signed before.
     pub(crate) trust: Arc<Trust>,
     /// Where decisions and outcomes are kept. `None` where no record is kept.
@@ -137,6 +144,13 @@ impl PassOutcome {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !self.receipts.iter().any(Receipt::is_unfinished)
+    }
+
+    /// Until when receipts wait for the end of a pause, or for change windows. `None` where none
+    /// does, and where that does not end by itself.
+    pub(crate) fn waits_until(&self) -> Option<Timestamp> {
+        let waiting = self.receipts.iter().filter_map(|receipt| receipt.paused.as_ref());
+        waiting.filter(|paused| paused.ends()).map(|paused| paused.until).max()
     }
 
     /// How many member experiences the spoke looks after.
@@ -179,6 +193,8 @@ impl Spoke {
             lease,
             reads_directions: Arc::new(AtomicBool::new(true)),
             pause_ends: Arc::default(),
+            windows: None,
+            outside: None,
             trust: Arc::default(),
             records: None,
             sync_settings: false,
@@ -209,6 +225,12 @@ impl Spoke {
     #[must_use]
     pub fn with_guard_window(self, guard_window: Duration) -> Self {
         Self { guard_window, ..self }
+    }
+
+    /// Sets the member's own change windows.
+    #[must_use]
+    pub fn with_change_windows(self, windows: Windows) -> Self {
+        Self { windows: Some(windows).filter(|windows| !windows.is_always()), ..self }
     }
 
     /// Sets a built-in filter for all experiences, and shares its settings with the hub. `None`
@@ -313,6 +335,12 @@ impl Spoke {
         }
     }
 
+    /// When change windows end that are open at the beginning of a pass.
+    fn closing(&self, standing: &Standing) -> Option<Closing> {
+        let open = standing.windows.as_ref().filter(|said| said.open)?;
+        Some(Closing { at: open.until.as_ref()?.at, clock: self.clock.clone() })
+    }
+
     async fn try_sync(
         &self,
         standing: Standing,
@@ -336,7 +364,8 @@ impl Spoke {
         let version = snapshot.version();
         let name = format!("pmp-sync snapshot {version}");
         let (catalog, chance) = (self.catalog.clone(), self.chance.clone());
-        let engine = Engine::start(catalog, self.engine, times, name, chance, stop.token().clone());
+        let closing = self.closing(&standing);
+        let engine = Engine::start(catalog, self.engine, times, name, chance, closing, stop.token().clone());
         let began = now(self.clock.as_ref());
         // `began` is taken first, because a filter may have to be fetched, which takes long.
         let in_force = stop.unless_stopped(self.filters.in_force()).await.ok_or_else(|| SpokeError::stopped(stop))?;

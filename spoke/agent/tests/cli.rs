@@ -46,6 +46,7 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         .env("PMP_LEASE_TERM", "500ms")
         .env("PMP_STOP_AFTER", "soon")
         .env("PMP_MODE", "watch")
+        .env("PMP_CHANGE_WINDOWS", "Mon 22:00-04:00 Berlin")
         .env("PMP_DRIFT", r#"[{"names":["*"],"drift":"leave"}]"#)
         .output()
         .unwrap();
@@ -63,6 +64,8 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         "--lease-term (PMP_LEASE_TERM): shorter than 1 s",
         "--stop-after (PMP_STOP_AFTER): `soon` is not a duration such as 30s, 15m, 1h",
         "--mode (PMP_MODE): neither `apply` nor `observe`",
+        "--change-windows (PMP_CHANGE_WINDOWS): `Mon 22:00-04:00 Berlin`: there is no time zone `Berlin`; did you mean \
+         `Europe/Berlin`?",
         "--drift (PMP_DRIFT): rule 1, `drift`: unknown variant `leave`",
     ] {
         assert!(stderr.contains(part), "{part}\n{stderr}");

@@ -71,6 +71,7 @@ impl Place {
             experience: management(),
             // Few, so that each publish takes something away.
             max_hold: None,
+            windows: None,
             keep_versions: 3,
             rollouts: None,
             signing: None,

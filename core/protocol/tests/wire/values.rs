@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pmp_protocol::{
-    AccountId, Answer, Answers, Applied, ChangeSetTimes, Confirmed, Content, DIRECTION_SCHEMA, Decision,
+    AccountId, Answer, Answers, Applied, ChangeSetTimes, ChangeWindows, Confirmed, Content, DIRECTION_SCHEMA, Decision,
     DecisionJournal, Decisions, DeferralReason, Deferred, Digest, Direction, DisputedReceipt, Drift, DriftHandling,
     EditedProduct, ExperienceId, FactsFrom, FilterIdentity, FilterInput, FilteredFor, ForeignChangeSet, Ground,
-    GroundKind, HeadMark, Hold, JournalEntry, LEDGER_LAYOUT, Left, ListedAs, Listing, Needs, Note,
-    OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Pause, Paused, PausedBy, Pin, ProductAttributes,
-    ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests, SnapshotVersion, SpokeScope, Turn, Verdict,
-    VerdictMark, WouldChange,
+    GroundKind, HeadMark, Hold, JournalEntry, LEDGER_LAYOUT, Left, ListedAs, Listing, Moment, Needs, Note,
+    OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Outside, Pause, Paused, PausedBy, Pin,
+    ProductAttributes, ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests, SnapshotVersion,
+    SpokeScope, Turn, Verdict, VerdictMark, WindowsOf, WindowsSaid, WouldChange,
 };
 
 pub(crate) fn management() -> ExperienceId {
@@ -153,6 +153,7 @@ pub(crate) fn full_receipt() -> Receipt {
         line: 3,
         status: ReceiptStatus::Held,
         paused: Some(paused()),
+        windows: Some(WindowsSaid { open: true, ..closed() }),
         received_at: at(1),
         applied_at: Some(at(2)),
         applied: Some(Applied { version: version(41), digest: digest("content 41"), at: at(3) }),
@@ -202,6 +203,7 @@ pub(crate) fn minimal_receipt(status: ReceiptStatus) -> Receipt {
         line: 0,
         status,
         paused: None,
+        windows: None,
         received_at: at(0),
         applied_at: None,
         applied: None,
@@ -315,6 +317,28 @@ fn paused() -> Paused {
         by: "arn:aws:iam::111111111111:user/kim".into(),
         since: at(30),
         reason: "an audit".into(),
+        windows: Some(closed()),
+    }
+}
+
+/// What change windows said, where they are closed; with all fields.
+fn closed() -> WindowsSaid {
+    WindowsSaid {
+        open: false,
+        until: Some(Moment {
+            at: at(90),
+            civil: jiff::civil::date(2026, 11, 24).at(13, 1, 30, 0),
+            zone: "Europe/Berlin".into(),
+        }),
+        whose: WindowsOf::Fleet,
+        fleet: Some("Mon-Fri 22:00-04:00 Europe/Berlin".into()),
+        member: Some("daily 22:00-06:00 UTC".into()),
+        tzdb: "2026f".into(),
+        outside: Some(Outside {
+            by: "arn:aws:iam::222222222222:user/mim".into(),
+            at: at(29),
+            reason: "an incident".into(),
+        }),
     }
 }
 
@@ -350,11 +374,16 @@ pub(crate) fn direction(organization: Option<OrganizationId>) -> Direction {
         pause: Some(Pause { until: at(90), by: by.into(), at: at(31), reason: "an audit".into() }),
         max_hold_seconds: Some(86_400),
         turn: Some(Turn { version: version(41), digest: digest("content 41"), at: at(31) }),
+        change_windows: Some(ChangeWindows {
+            text: "Mon-Fri 22:00-04:00 Europe/Berlin".into(),
+            tzdb: "2026f".into(),
+            at: at(28),
+        }),
     }
 }
 
 pub(crate) fn minimal_direction() -> Direction {
-    Direction { pin: None, pause: None, max_hold_seconds: None, turn: None, ..direction(None) }
+    Direction { pin: None, pause: None, max_hold_seconds: None, turn: None, change_windows: None, ..direction(None) }
 }
 
 pub(crate) fn sparse_scope() -> SpokeScope {

@@ -98,6 +98,7 @@ pub(super) async fn report(ledger: &MemoryLedger, subject: &Subject, really: Rea
         by: "arn:someone".into(),
         since: now - hours(30),
         reason: "a migration".into(),
+        windows: None,
     };
     let deferred = Deferred {
         product: ProductId::new("prod-b").unwrap(),

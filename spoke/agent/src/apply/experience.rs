@@ -51,28 +51,35 @@ const STOPPED: &str = "told to stop before the end";
 pub(super) struct End {
     status: ReceiptStatus,
     error: Option<String>,
+    /// Whether change windows closed before it.
+    closed: bool,
 }
 
 /// Whether to go on with the experience: `Break` is its end.
 pub(super) type Step<T = ()> = ControlFlow<End, T>;
 
 impl End {
-    const IN_SYNC: Self = Self { status: ReceiptStatus::InSync, error: None };
+    const IN_SYNC: Self = Self { status: ReceiptStatus::InSync, error: None, closed: false };
 
     fn held(error: String) -> Self {
-        Self { status: ReceiptStatus::Held, error: Some(error) }
+        Self { status: ReceiptStatus::Held, error: Some(error), closed: false }
     }
 
     fn failed(error: String) -> Self {
-        Self { status: ReceiptStatus::Failed, error: Some(error) }
+        Self { status: ReceiptStatus::Failed, error: Some(error), closed: false }
     }
 
     fn partial(error: String) -> Self {
-        Self { status: ReceiptStatus::Partial, error: Some(error) }
+        Self { status: ReceiptStatus::Partial, error: Some(error), closed: false }
     }
 
     fn stopped() -> Self {
         Self::partial(STOPPED.to_owned())
+    }
+
+    /// The end where change windows have closed, and something is left to change.
+    fn closed() -> Self {
+        Self { closed: true, ..Self::partial("the change windows closed before the end".to_owned()) }
     }
 
     /// The end after an error that this pass cannot fix.
@@ -207,10 +214,10 @@ impl<'a> ExperienceRun<'a> {
     }
 
     pub(super) async fn finish(mut self) -> Applied {
-        let ControlFlow::Break(End { status, error }) = self.until_end().await;
+        let ControlFlow::Break(End { status, error, closed }) = self.until_end().await;
         self.keep_untested();
         self.note_how_it_is_left();
-        Applied { status, progress: self.progress, error }
+        Applied { status, progress: self.progress, error, closed }
     }
 
     /// Records the state in which this pass leaves the lists. Only lists that were read count;
@@ -235,6 +242,7 @@ impl<'a> ExperienceRun<'a> {
         loop {
             match self.next()? {
                 Some(_) if self.engine.looks_only || self.engine.stop.is_cancelled() => return Break(End::stopped()),
+                Some(_) if self.engine.is_closed() => return Break(End::closed()),
                 Some(work) => self.change(work).await?,
                 // The catalog's own answer leaves nothing to change. An experience gets in step in
                 // no other way.
@@ -342,6 +350,7 @@ impl<'a> ExperienceRun<'a> {
         let alone = self.sharing == Sharing::Alone || work.test || work.limit != IdLimit::PerChange;
         match self.engine.starter.submit(part, alone).await {
             Started::Stopped => Break(End::stopped()),
+            Started::Closed => Break(End::closed()),
             Started::Gone => Break(End::gave_up(&starter_gone())),
             // Another experience of the change set was at fault: this one submits its part again.
             Started::Refused { concerned: false, .. } => Continue(()),

@@ -23,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::Closing;
 use super::poller::{Ended, Poller};
 use super::share::{Permitted, Sharing, change_sets, sizes};
 use crate::retry::backoff;
@@ -54,6 +55,8 @@ pub(crate) enum Started {
     },
     /// The spoke had to stop before the catalog was asked.
     Stopped,
+    /// Change windows closed before the catalog was asked.
+    Closed,
     /// The task that starts change sets has ended without a stop, because of a fault of this
     /// program.
     Gone,
@@ -84,6 +87,8 @@ pub(crate) struct Options {
     pub(crate) max_open: usize,
     /// Where the jitter of pauses comes from.
     pub(crate) chance: Arc<dyn Chance>,
+    /// When change windows close. `None` where they do not.
+    pub(crate) closing: Option<Closing>,
 }
 
 /// Counts one experience that may have something to start, for as long as this value lives.
@@ -294,6 +299,7 @@ impl Starting {
             }
             // Nothing was started. Dropping the senders reports that to the experiences.
             Err(NotStarted::Stopped) => {}
+            Err(NotStarted::Closed) => answers.into_iter().for_each(|answer| drop(answer.send(Started::Closed))),
             Err(NotStarted::Refused(error)) => {
                 let text = error.to_string();
                 let named: Vec<_> =
@@ -317,6 +323,10 @@ impl Starting {
         }
         let mut pauses = backoff::for_the_catalog(&self.settings.chance);
         loop {
+            // A part may have waited long for its permit.
+            if self.settings.closing.as_ref().is_some_and(Closing::is_over) {
+                return Err(NotStarted::Closed);
+            }
             let error = match self.catalog.start_change_set(request).await {
                 Ok(id) => return Ok(id),
                 Err(error) => error,
@@ -353,6 +363,8 @@ impl Starting {
 enum NotStarted {
     /// The spoke had to stop before the catalog was asked.
     Stopped,
+    /// Change windows closed before the catalog was asked again.
+    Closed,
     /// The catalog's last answer. After a stop the catalog is not asked again, whatever the answer
     /// was.
     Refused(CatalogError),

@@ -93,7 +93,7 @@ impl<'a> Pass<'a> {
         let desired = Desired::new(&content, &verdicts);
         let catalog: Arc<dyn Catalog> = Arc::new(self.catalog.clone());
         let (name, chance) = ("pmp-sync snapshot 1".into(), Arc::new(SystemChance));
-        let engine = Engine::start(catalog, self.settings, None, name, chance, self.stop);
+        let engine = Engine::start(catalog, self.settings, None, name, chance, None, self.stop);
         let nothing = BTreeSet::new();
         let order = Order {
             desired: &desired,

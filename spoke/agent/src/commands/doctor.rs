@@ -4,6 +4,7 @@
 mod guard_rails;
 pub(crate) mod ledger;
 mod queue;
+mod windows;
 
 use std::collections::BTreeSet;
 
@@ -57,7 +58,8 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let rules = config.filters.as_ref().filter(|rules| !rules.is_empty());
     let rules = rules.map(|rules| by_rule(rules, members.as_deref()));
     let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(rules).chain(products).chain(inbox);
-    let found = found.chain(mode(config.mode)).chain([network]);
+    let windows = windows::examine(&session, &config, hub.as_ref()).await;
+    let found = found.chain(mode(config.mode)).chain(windows).chain([network]);
     [configuration, filter].into_iter().chain(who).chain(found).map(guard_rails::named).collect()
 }
 

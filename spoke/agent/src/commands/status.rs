@@ -5,7 +5,7 @@ use clap::Args;
 use comfy_table::Color;
 use jiff::Timestamp;
 use pmp_ledger::Head;
-use pmp_protocol::{Confirmed, ExperienceId, Receipt, ReceiptStatus, SnapshotVersion, longest_hold};
+use pmp_protocol::{Confirmed, ExperienceId, Paused, Receipt, ReceiptStatus, SnapshotVersion, longest_hold};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, progress};
 use serde::Serialize;
 use serde_json::json;
@@ -82,14 +82,15 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
             "organization": spoke.identity.organization, "spoke": standing.beside.me().id, "mode": spoke.mode.to_string(),
             "snapshot": snapshot, "last_seen": seen, "at_work": holder, "experiences": standpoints, "receipts": receipts,
             "pinned": standing.steering.pin(), "turn": standing.steering.turn(), "paused": standing.paused, "hold": standing.steering.hold,
+            "windows": standing.windows,
         }))?;
     }
     let well = |receipt: &Receipt| match receipt.status {
         ReceiptStatus::InSync | ReceiptStatus::Applying | ReceiptStatus::Skipped => true,
         ReceiptStatus::Partial => receipt.is_unfinished(),
-        // It goes on by itself.
-        ReceiptStatus::Held if receipt.paused.is_some() => true,
-        ReceiptStatus::Held | ReceiptStatus::Failed => false,
+        // It goes on by itself, unless change windows never open.
+        ReceiptStatus::Held => receipt.paused.as_ref().is_some_and(Paused::ends),
+        ReceiptStatus::Failed => false,
     };
     if receipts.is_empty() {
         progress::note("hint: `pmp-spoke sync` makes a pass, and `pmp-spoke run` makes one whenever the hub publishes");
@@ -122,7 +123,8 @@ fn headline(spoke: &Spoke, standing: &Standing, holder: Option<&str>, now: Times
         let (version, since) = (turn.version, age(turn.at, now));
         format!("waves: snapshot {version} since {since} ago; the turn for snapshot {latest} has not come")
     }));
-    lines.extend(standing.paused.as_ref().map(ToString::to_string));
+    lines.extend(standing.paused.as_ref().filter(|paused| paused.windows.is_none()).map(ToString::to_string));
+    lines.extend(standing.windows.as_ref().map(|windows| windows.told(now)));
     let bound = longest_hold(steering.fleet.as_ref());
     let cut = steering.hold.as_ref().filter(|hold| hold.is_cut(bound, now));
     lines

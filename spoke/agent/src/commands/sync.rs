@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use pmp_protocol::{Confirmed, Receipt, ReceiptStatus, SnapshotVersion};
+use pmp_protocol::{Confirmed, MAX_REASON, Outside, Receipt, ReceiptStatus, SnapshotVersion, WindowsOf};
 use pmp_runtime::Stop;
-use pmp_terminal::{Exit, Failure, Output};
+use pmp_terminal::{Exit, Failure, Output, parse_reason, progress as terminal};
 
 use crate::commands::plan_file::PlanFile;
 use crate::commands::{progress, render};
@@ -30,6 +30,16 @@ pub(crate) struct SyncArgs {
     /// changed since
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Disregard this organization's own change windows in this pass. Those of the fleet hold
+    #[arg(long, requires = "reason")]
+    outside_windows: bool,
+    /// Why, in a sentence: the receipts tell it
+    #[arg(long, value_name = "TEXT", value_parser = reason, requires = "outside_windows")]
+    reason: Option<String>,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    parse_reason(text, MAX_REASON, "the hub's operators see it")
 }
 
 pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Exit, Failure> {
@@ -43,6 +53,11 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
     let started = stop.unless_stopped(sdk_and_spoke(&config, "sync", Purpose::Pass)).await;
     let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
     spoke.progress = progress::shown(output);
+    spoke.outside = args.reason.as_ref().filter(|_| args.outside_windows).map(|reason| Outside {
+        by: spoke.identity.caller.clone(),
+        at: spoke.clock.now(),
+        reason: reason.clone(),
+    });
     let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
     let work = async |stop: &Stop| Ok(sync_newest(&spoke, &config, args, plan.as_ref(), stop).await);
     let done = stop
@@ -55,7 +70,21 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
     let (pass, version) = done?;
     let receipts = &pass.receipts;
     output.list("receipts", receipts, render::receipts(&pass), &summary(receipts, version))?;
+    if let Some(hint) = way_out(receipts) {
+        terminal::note(hint);
+    }
     Ok(exit_after(receipts))
+}
+
+/// What can be done about change windows that are closed, where any are. The fleet's are the hub's.
+fn way_out(receipts: &[Receipt]) -> Option<&'static str> {
+    let closed = receipts.iter().find_map(|receipt| receipt.paused.as_ref()?.windows.as_ref())?;
+    Some(match closed.whose {
+        WindowsOf::Member => {
+            "hint: what cannot wait: `pmp-spoke sync --outside-windows --reason …` disregards this organization's own windows"
+        }
+        WindowsOf::Fleet => "hint: the fleet's change windows are closed; what cannot wait is for the hub's operators",
+    })
 }
 
 /// One pass with the ledger's newest snapshot.

@@ -13,6 +13,7 @@ use pmp_filter_host::FilterSource;
 use pmp_ledger::{LeaseTerm, TableName};
 use pmp_protocol::{Digest, ExperienceId, OrganizationId};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
+use pmp_windows::Windows;
 
 use crate::filters::lookup::AttributeSource;
 use crate::filters::share::FilterSharing;
@@ -302,6 +303,17 @@ declare_settings! {
                 experience: `heal` (the default), `report`, or rules by experience: a JSON list, \
                 or `@FILE`. Example: `[{\"names\":[\"Sandbox*\"],\"drift\":\"report\"}]`. The \
                 first rule that names an experience counts; all others are healed",
+        }
+        change_windows: Windows = CHANGE_WINDOWS {
+            flag: "change-windows",
+            variable: "PMP_CHANGE_WINDOWS",
+            value: "WINDOWS",
+            help: "Start change sets in these windows alone: `Mon-Fri 22:00-04:00 Europe/Berlin`, several \
+                with `;` between them, or `always` [default: always]",
+            needed_by: "run, sync; optional",
+            meaning: "the [change windows](steer.md#change-windows) in which change sets may be started, as \
+                `Mon-Fri 22:00-04:00 Europe/Berlin`: several with `;` between them, or `always` (the \
+                default). Where the fleet has windows as well, both have to be open",
         }
         lease_term: Term = LEASE_TERM {
             flag: "lease-term",

@@ -198,8 +198,9 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
     }
     let in_force = stop.unless_stopped(spoke.in_force(&standing, &backlog.messages)).await;
     let snapshot = Arc::new(in_force.ok_or_else(|| SpokeError::stopped(stop))??);
-    let waits = standing.paused.as_ref().and_then(|paused| hide_until(paused.until, spoke.clock.now()));
     let pass = spoke.sync(standing, snapshot, None, stop).await?;
+    // Change windows may have closed during the pass, so what its receipts wait for counts.
+    let waits = pass.waits_until().and_then(|until| hide_until(until, spoke.clock.now()));
     Ok(Acted { worths, pass: Some((pass, announced_at(backlog, newest))), waits })
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn finish(applied: Applied, not_looked_up: &BTreeMap<ProductId, Strin
     let Some(first) = left.first().filter(|_| applied.status == ReceiptStatus::InSync) else { return applied };
     let error = format!("{} of the products are set aside; `{}`: {}", left.len(), first.product, first.error);
     let progress = Progress { deferred: left, ..applied.progress };
-    Applied { status: ReceiptStatus::Partial, progress, error: Some(error) }
+    Applied { status: ReceiptStatus::Partial, progress, error: Some(error), closed: false }
 }
 
 #[cfg(test)]
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn with_something_not_looked_up_nothing_is_in_step() {
-        let applied = |status| Applied { status, progress: Progress::default(), error: None };
+        let applied = |status| Applied { status, progress: Progress::default(), error: None, closed: false };
         let deferred = at_start(None, &not_looked_up(&["prod-a"]), at(100));
         let ended = finish(applied(ReceiptStatus::InSync), &not_looked_up(&["prod-a"]), &deferred);
         assert_eq!((ended.status, ended.progress.deferred.len()), (ReceiptStatus::Partial, 1));

@@ -11,7 +11,7 @@ use pmp_catalog::ChangeSetId;
 use pmp_plan::Desired;
 use pmp_protocol::{
     Confirmed, Decisions, Deferred, ExperienceId, FactsFrom, FilterInput, Paused, Receipt, ReceiptStatus, Snapshot,
-    VerdictMark, confirmed,
+    VerdictMark, confirmed, count,
 };
 use pmp_runtime::{Stop, StopReason};
 use tokio::sync::Semaphore;
@@ -245,12 +245,12 @@ impl Pass<'_> {
         };
         let paused = self.standing.paused.as_ref().filter(|_| self.spoke.mode == Mode::Apply);
         let (applied, waits) = match (self.spoke.mode, paused) {
-            (Mode::Apply, None) => (self.apply(&order, live, &draft).await, false),
+            (Mode::Apply, None) => self.unless_closed(self.apply(&order, live, &draft).await),
             // What waits for the end of the pause is planned and told.
             (Mode::Apply, Some(paused)) => paused_instead(self.engine.observe(&order, live), paused),
-            (Mode::Observe, _) => (self.engine.observe(&order, live), false),
+            (Mode::Observe, _) => (self.engine.observe(&order, live), None),
         };
-        let Applied { status, progress, error } = deferred::finish(applied, known.not_looked_up(), &deferred);
+        let Applied { status, progress, error, .. } = deferred::finish(applied, known.not_looked_up(), &deferred);
         self.tally().add(&draft, &progress, before);
         *decided = self.recorder.as_ref().map(|it| it.decisions(&verdicts, &progress.deferred));
         match status {
@@ -259,7 +259,7 @@ impl Pass<'_> {
             }
             status => {
                 let mut receipt = draft.receipt(status, &progress, error);
-                receipt.paused = paused.filter(|_| waits).cloned();
+                receipt.paused = waits;
                 // The reason of the stop says more than that there was one.
                 if let Some(reason) = self.stop.reason().filter(|_| receipt.is_unfinished()) {
                     receipt.error = Some(told(&reason.to_string()));
@@ -267,6 +267,20 @@ impl Pass<'_> {
                 receipt
             }
         }
+    }
+
+    /// The outcome of a pass whose change windows may have closed before its end: what is left
+    /// waits for the next ones, and the agent wakes then.
+    fn unless_closed(&self, applied: Applied) -> (Applied, Option<Paused>) {
+        if !applied.closed {
+            return (applied, None);
+        }
+        // If they are open again meanwhile, the experience is unfinished: the next pass goes on.
+        let Some(paused) = self.standing.steering.paused(self.spoke.clock.now()) else { return (applied, None) };
+        self.spoke.wakes_after(Some(&paused));
+        let left = count(applied.progress.pending, "product");
+        let error = Some(format!("{paused}; they closed during the pass, with {left} left to change"));
+        (Applied { status: ReceiptStatus::Held, error, ..applied }, Some(paused))
     }
 
     /// Why a kept plan does not fit the experience any more. `None` where it fits, and where no
@@ -388,20 +402,21 @@ impl Pass<'_> {
             removals: erosion::recent(before, self.spoke.guard_window, self.began),
             earlier: Earlier::of(before, self.snapshot.version(), self.snapshot.digest()),
             recorded: before.and_then(|before| before.recorded),
+            windows: self.standing.windows.clone(),
         }
     }
 }
 
-/// What a receipt tells while nothing may be changed: held, with what waits; and whether anything
-/// waits. What is in step is in step, and what a guard rail holds is held by it as well.
-fn paused_instead(mut observed: Applied, paused: &Paused) -> (Applied, bool) {
+/// What a receipt tells while nothing may be changed: held, with what waits; and what that waits
+/// for. What is in step is in step, and what a guard rail holds is held by it as well.
+fn paused_instead(mut observed: Applied, paused: &Paused) -> (Applied, Option<Paused>) {
     let would_change = observed.progress.would_change.take();
     match observed.status {
         ReceiptStatus::Skipped => {
             let waits = would_change.map_or_else(String::new, |would_change| format!("; {would_change}"));
             let error = Some(format!("{paused}{waits}"));
-            (Applied { status: ReceiptStatus::Held, error, ..observed }, true)
+            (Applied { status: ReceiptStatus::Held, error, ..observed }, Some(paused.clone()))
         }
-        _ => (observed, false),
+        _ => (observed, None),
     }
 }

@@ -12,7 +12,7 @@ use pmp_aws::ApiError;
 use pmp_ledger::{Found, Head, LedgerError, Organization, Said, Unreadable};
 use pmp_protocol::{
     ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Hold, Needs, OrganizationSeen, Paused, Receipt,
-    ReceiptStatus, Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, one_line,
+    ReceiptStatus, Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, WindowsSaid, one_line,
 };
 
 use crate::error::SpokeError;
@@ -20,6 +20,7 @@ use crate::mode::Mode;
 use crate::not_obeyed::{NotObeyed, Whose};
 use crate::pass::beside::Beside;
 use crate::pass::steer::{self, Steering};
+use crate::pass::windows::{self, WindowsInForce};
 use crate::pass::{Spoke, snapshot};
 
 /// How long the sign of life names a receipt that was disputed.
@@ -41,6 +42,8 @@ pub(crate) struct Standing {
     pub(crate) steering: Steering,
     /// Why nothing is changed now; none where changes may be made.
     pub(crate) paused: Option<Paused>,
+    /// What change windows say now; none where there are none.
+    pub(crate) windows: Option<WindowsSaid>,
     /// The items of this organization. Receipts that do not match the ledger are left out: they
     /// prove nothing about what was done here, and supersede nothing.
     pub(crate) before: Organization,
@@ -100,8 +103,7 @@ impl Spoke {
         }
         let standing = standing?;
         standing.warn();
-        *self.pause_ends.lock().unwrap_or_else(PoisonError::into_inner) =
-            standing.paused.as_ref().map(|paused| paused.until);
+        self.wakes_after(standing.paused.as_ref());
         self.trust.keep(self.receipts.as_ref(), &self.identity, &self.management).await?;
         Ok(Standing { needs, ..standing })
     }
@@ -156,12 +158,21 @@ impl Spoke {
             let problem = NotObeyed::PinnedAhead { pinned: pin.version, newest: head.latest };
             return Err(not_obeyed(Whose::Organization)(problem));
         }
-        let steering = Steering { fleet, own, hold, reads };
+        let of_the_fleet = windows::of_the_fleet(fleet.as_ref());
+        let of_the_fleet = of_the_fleet.map_err(|problem| not_obeyed(Whose::Fleet)(NotObeyed::Unreadable(problem)))?;
+        let (own_windows, outside) = (self.windows.clone(), self.outside.clone());
+        let windows = WindowsInForce { fleet: of_the_fleet, own: own_windows, outside };
+        let steering = Steering { fleet, own, hold, windows, reads };
         if let Some(turn) = steering.turn().filter(|turn| turn.version > head.latest) {
             let problem = NotObeyed::TurnAhead { turn: turn.version, newest: head.latest };
             return Err(not_obeyed(Whose::Fleet)(problem));
         }
         Ok(steering)
+    }
+
+    /// Notes when an agent looks at the ledger by itself, because this pause is over then.
+    pub(crate) fn wakes_after(&self, paused: Option<&Paused>) {
+        *self.pause_ends.lock().unwrap_or_else(PoisonError::into_inner) = paused.map(|paused| paused.until);
     }
 
     /// Waits until the pause ends that was found last; for ever, where nothing is paused. Each is
@@ -355,8 +366,8 @@ fn sift(
     let unreadable = before.unreadable.iter();
     let unreadable = unreadable.filter_map(|item| Some((member_of(item, management)?, item.found.clone())));
     disputed.extend(unreadable.filter(|(member, _)| !beside.is_for_another(member)));
-    let paused = steering.paused(now);
-    Standing { head, steering, paused, before, signs, disputed, told, needs: None, beside }
+    let (paused, windows) = (steering.paused(now), steering.windows.said(now));
+    Standing { head, steering, paused, windows, before, signs, disputed, told, needs: None, beside }
 }
 
 /// The member experience in the place of whose receipt an item lies that cannot be read; none where

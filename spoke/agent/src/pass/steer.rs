@@ -15,6 +15,7 @@ use pmp_protocol::{
 use pmp_signature::{SignedDirection, TrustedKeys, open_direction};
 
 use crate::not_obeyed::NotObeyed;
+use crate::pass::windows::WindowsInForce;
 
 /// How long the sign of life tells of a hold that the hub's bound has ended.
 const TELL_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -28,6 +29,8 @@ pub(crate) struct Steering {
     pub(crate) own: Option<Direction>,
     /// The member's own hold, whether it still lasts or not.
     pub(crate) hold: Option<Hold>,
+    /// The change windows of the fleet, and the member's own.
+    pub(crate) windows: WindowsInForce,
     /// Whether the role may read what operators direct. An earlier template's may not: then this
     /// spoke obeys none, and says so.
     pub(crate) reads: bool,
@@ -61,9 +64,10 @@ impl Steering {
         self.directed().unwrap_or((head.latest, head.digest))
     }
 
-    /// Why nothing may be changed at `now`.
+    /// Why nothing may be changed at `now`: of a pause and closed change windows, what ends last.
     pub(crate) fn paused(&self, now: Timestamp) -> Option<Paused> {
-        paused(self.fleet.as_ref(), self.own.as_ref(), self.hold.as_ref(), now)
+        let paused = paused(self.fleet.as_ref(), self.own.as_ref(), self.hold.as_ref(), now);
+        paused.into_iter().chain(self.windows.paused(now)).max_by_key(|paused| paused.until)
     }
 
     /// The hold as the sign of life tells it: while it lasts, and for a day after the hub's bound

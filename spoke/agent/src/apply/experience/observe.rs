@@ -14,17 +14,17 @@ impl ExperienceRun<'_> {
         let next = self.next();
         let would_change = self.would_change();
         self.progress.would_change = Some(would_change);
-        let End { status, error } = match next {
+        let End { status, error, closed } = match next {
             Break(held) => held,
             Continue(Some(_)) => {
                 let error = Some(format!("{would_change}; the spoke only observes (PMP_MODE)"));
-                End { status: ReceiptStatus::Skipped, error }
+                End { status: ReceiptStatus::Skipped, error, closed: false }
             }
             Continue(None) => self.done(),
         };
         self.keep_untested();
         self.note_how_it_is_left();
-        Applied { status, progress: self.progress, error }
+        Applied { status, progress: self.progress, error, closed }
     }
 
     /// The products that a sync would change, whether or not a guard rail would hold the plan.

@@ -156,7 +156,7 @@ async fn poison_is_deferred_and_all_others_are_applied() {
     for count in [1, 3, 50] {
         let catalog = poisoned(count);
         for applied in Pass::new(&catalog, products(0..210)).run().await {
-            let Applied { status, progress, error } = applied;
+            let Applied { status, progress, error, .. } = applied;
             assert_eq!((status, progress.pending), (ReceiptStatus::Partial, 0), "{error:?}");
             let deferred: BTreeSet<_> = progress.deferred.iter().map(|found| found.product.clone()).collect();
             assert_eq!(deferred, catalog.world().poison);
