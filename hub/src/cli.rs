@@ -133,6 +133,7 @@ enum Command {
   pmp-hub confirm o-member0000 42 --undo
   pmp-hub confirm --cause 3f9a1c07              what `pmp-hub exceptions` shows for this cause
   pmp-hub confirm --org o-member0000,o-member0001
+  pmp-hub confirm --wave canary
   pmp-hub confirm --all --yes --snapshot 42")]
     Confirm(ConfirmArgs),
     /// Go back to the content of an earlier snapshot and stay there, whatever the management
@@ -140,6 +141,7 @@ enum Command {
     #[command(after_help = "Examples:
   pmp-hub pin 40 --reason 'prod-x was approved by mistake'
   pmp-hub pin 40 --org o-member0000 --reason 'their audit ends on Friday'
+  pmp-hub pin 40 --wave canary --reason 'the canary is needed as it was'
   pmp-hub pin 40 --reason 'bad approval' --no-announce     the hub's next run publishes it")]
     Pin(PinArgs),
     /// Follow the management experience again
@@ -150,7 +152,8 @@ enum Command {
     /// Have spokes change nothing until a time, and then go on by themselves
     #[command(after_help = "Examples:
   pmp-hub pause --all --until 2h --reason 'a change freeze'
-  pmp-hub pause --org o-member0000,o-member0001 --until 2026-12-01T06:00:00Z --reason 'their migration'")]
+  pmp-hub pause --org o-member0000,o-member0001 --until 2026-12-01T06:00:00Z --reason 'their migration'
+  pmp-hub pause --wave canary --until 8h --reason 'a demonstration'")]
     Pause(PauseArgs),
     /// End a pause before its time
     #[command(after_help = "Examples:

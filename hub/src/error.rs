@@ -10,6 +10,7 @@ use pmp_terminal::Failure;
 use pmp_waves::NotPromoted;
 
 use crate::config::{EVENTS, TIMESTAMPS, TOPIC, WAVES};
+use crate::rollout::state::NoPlace;
 use crate::signing::SigningError;
 use crate::status::fleet::Restored;
 
@@ -115,6 +116,14 @@ pub enum HubError {
     /// There are no waves to promote or halt anything in.
     #[error("there are no waves: the newest snapshot is for everybody")]
     NoWaves,
+    /// The waves have other names.
+    #[error("there is no wave `{name}`")]
+    NoSuchWave {
+        /// The name that was given.
+        name: String,
+        /// The names of the waves, in their order.
+        names: Vec<String>,
+    },
     /// Directions lie in the table of receipts, which is not configured.
     #[error("waves need the table of receipts")]
     NoReceipts,
@@ -141,6 +150,16 @@ pub enum HubError {
     /// The topic's policy is not one that can be extended.
     #[error("the topic's policy cannot be read: {0}")]
     TopicPolicy(String),
+}
+
+impl From<NoPlace> for HubError {
+    fn from(problem: NoPlace) -> Self {
+        match problem {
+            NoPlace::NoWaves => Self::NoWaves,
+            NoPlace::NoSuchWave { name, names } => Self::NoSuchWave { name, names },
+            NoPlace::Unreadable(problem) => Self::RolloutUnreadable { problem },
+        }
+    }
 }
 
 impl HubError {
@@ -200,6 +219,7 @@ impl Hint for HubError {
             ),
             Self::RolloutTaken => Some("look at `pmp-hub status`, and ask again; the hub's next run goes on".to_owned()),
             Self::NoWaves => Some(format!("waves begin with the hub's next run after {WAVES} is set")),
+            Self::NoSuchWave { names, .. } => Some(format!("the waves are {}", names.join(", "))),
             Self::NoReceipts => Some(format!("set {TIMESTAMPS}")),
             Self::NotOnItsWay { .. } => Some("`pmp-hub status` says what is on its way".to_owned()),
             Self::NotTheNewest { .. } => Some("let the hub run once: `pmp-hub publish`, and ask again".to_owned()),

@@ -194,8 +194,8 @@ impl Caused for SpokeStatus {
         self.state
     }
 
-    fn organization(&self) -> &OrganizationId {
-        &self.organization
+    fn organization(&self) -> Option<&OrganizationId> {
+        Some(&self.organization)
     }
 
     /// The message, without what is to be done about it in this organization.

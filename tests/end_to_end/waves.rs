@@ -222,6 +222,40 @@ async fn operators_pin_the_fleet_past_all_waves() {
 }
 
 #[tokio::test]
+async fn operators_direct_those_who_are_in_a_wave() {
+    let fleet = fleet(THREE).await;
+    let why = ["--reason", "a demonstration", "--no-announce"];
+    let paused = fleet.hub.json(&[&["pause", "--wave", "second", "--until", "2h"][..], &why].concat()).await;
+    assert_eq!(paused["directions"].as_array().map(Vec::len), Some(1), "{paused}");
+    assert_eq!((&paused["directions"][0]["member"], &paused["changed"]), (&json!(BETA), &json!(true)));
+    // The last wave holds those whom no earlier one names.
+    let pinned = fleet.hub.json(&[&["pin", "1", "--wave", "all"][..], &why].concat()).await;
+    let pinned: Vec<_> = pinned["directions"].as_array().unwrap().iter().map(|it| it["member"].clone()).collect();
+    assert_eq!(pinned, [json!(GAMMA)]);
+    assert_eq!(row(&fleet.hub, GAMMA_PROD).await["state"], "PINNED");
+    let resumed = fleet.hub.json(&[&["resume", "--wave", "second"][..], &why].concat()).await;
+    assert_eq!(resumed["changed"], true);
+    assert_eq!(fleet.hub.json(&[&["unpin", "--wave", "all"][..], &why].concat()).await["changed"], true);
+
+    // What names no wave directs nobody, and never everybody.
+    for command in [&["pin", "1"][..], &["unpin"], &["pause", "--until", "2h"], &["resume"]] {
+        let mistyped = fleet.hub.run(&[command, &["--wave", "third"], &why].concat()).await;
+        assert!(mistyped.code == 1 && mistyped.stderr.contains("there is no wave `third`"), "{}", mistyped.stderr);
+        assert!(mistyped.stderr.contains("the waves are canary, second, all"), "{}", mistyped.stderr);
+        let both = fleet.hub.run(&[command, &["--wave", "second", "--org", BETA], &why].concat()).await;
+        assert_eq!(both.code, 2, "{}", both.stderr);
+    }
+    let mistyped = fleet.hub.run(&["confirm", "--wave", "third"]).await;
+    assert!(mistyped.stderr.contains("there is no wave `third`"), "{}", mistyped.stderr);
+    let directions = fleet.hub.json(&["directions"]).await;
+    assert!(directions.to_string().matches("\"pause\":{").count() == 0, "{directions}");
+    // A wave of which nobody is a follower.
+    let hub = fleet.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", BETA)]);
+    let nobody = hub.run(&[&["pin", "1", "--wave", "canary"][..], &why].concat()).await;
+    assert!(nobody.code == 1 && nobody.stderr.contains("no organization is in wave `canary`"), "{}", nobody.stderr);
+}
+
+#[tokio::test]
 async fn who_is_paused_or_silent_keeps_nobody_waiting() {
     let waves = THREE.replacen("organizations", "deadline = \"1s\"\norganizations", 2);
     let fleet = fleet(&format!("silent_after = \"1s\"\n{waves}")).await;

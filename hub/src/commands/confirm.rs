@@ -15,7 +15,7 @@ use crate::error::{HubError, sdk};
 use crate::{confirm, status, steer};
 
 /// The arguments that replace a single organization.
-const MANY: [&str; 3] = ["all", "cause", "organizations"];
+const MANY: [&str; 4] = ["all", "cause", "organizations", "wave"];
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfirmArgs {

@@ -7,11 +7,12 @@ use jiff::SignedDuration;
 use pmp_ledger::{DynamoReceipts, Head, ReceiptStore};
 use pmp_protocol::{Confirmed, OperatorConfirmation, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, ask, count, progress};
+use pmp_waves::WaveName;
 use serde_json::json;
 
 use super::announce::announce;
 use super::caller;
-use crate::commands::select::SelectArgs;
+use crate::commands::select::{SelectArgs, in_wave};
 use crate::compose;
 use crate::config::{ConfigArgs, SILENCE};
 use crate::error::{HubError, sdk};
@@ -37,6 +38,9 @@ pub(crate) struct ManyArgs {
     cause: Vec<String>,
     #[command(flatten)]
     select: SelectArgs,
+    /// What is held in the organizations of this wave
+    #[arg(long, value_name = "NAME")]
+    wave: Option<WaveName>,
     /// Do not ask; without --cause, only together with --snapshot
     #[arg(long)]
     yes: bool,
@@ -48,7 +52,7 @@ pub(crate) struct ManyArgs {
 impl ManyArgs {
     /// Whether the arguments may mean more than one organization.
     pub(crate) fn are_given(&self) -> bool {
-        self.all || !self.cause.is_empty() || !self.select.organizations.is_empty()
+        self.all || !self.cause.is_empty() || !self.select.organizations.is_empty() || self.wave.is_some()
     }
 
     /// Chooses the groups that the arguments name.
@@ -101,7 +105,10 @@ pub(crate) async fn confirm_many(
     let fleet = Fleet::consistent(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
     let view = fleet.look(&config.experience).await.map_err(HubError::Ledger)?;
     let silence = SignedDuration::try_from(SILENCE).unwrap_or(SignedDuration::MAX);
-    let rows = args.select.select(&view, status::judge::rows(&view, compose::clock().now(), silence))?;
+    let mut rows = args.select.select(&view, status::judge::rows(&view, compose::clock().now(), silence))?;
+    if let Some(wave) = &args.wave {
+        in_wave(&view, wave, &mut rows)?;
+    }
     let Some(head) = &view.head else { return Err(confirm::Refusal::NoSnapshot.into()) };
     let chosen = args.choose(exceptions::held(&rows, Some(head)), head)?;
     let held: Vec<&SpokeStatus> = chosen.iter().flat_map(|held| held.group.members.iter().copied()).collect();

@@ -3,7 +3,9 @@
 use clap::{Args, ValueEnum};
 use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::Failure;
+use pmp_waves::WaveName;
 
+use crate::error::HubError;
 use crate::status::SpokeStatus;
 use crate::status::fleet::View;
 
@@ -50,6 +52,14 @@ impl SelectArgs {
         let experiences = self.experiences.iter().map(ExperienceId::as_str).collect();
         list("org", organizations) + &list("experience", experiences)
     }
+}
+
+/// Leaves the rows of the organizations that are in `wave`. A name that no wave has is an error,
+/// too.
+pub(crate) fn in_wave(view: &View, wave: &WaveName, rows: &mut Vec<SpokeStatus>) -> Result<(), Failure> {
+    view.waves.place_of(wave).map_err(HubError::from)?;
+    rows.retain(|row| row.wave.as_ref().is_some_and(|of| of.name == wave.as_str()));
+    Ok(())
 }
 
 fn unknown(problem: &str) -> Failure {

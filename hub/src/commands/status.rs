@@ -9,10 +9,9 @@ use pmp_waves::WaveName;
 use serde_json::json;
 
 use super::look::{Seen, hints, look, no_snapshot, not_known};
-use crate::commands::select::{SelectArgs, SortKey};
+use crate::commands::select::{SelectArgs, SortKey, in_wave};
 use crate::compose;
 use crate::config::{ConfigArgs, StaleAfter};
-use crate::error::HubError;
 use crate::render::status as shown;
 use crate::rollout::told::Shown;
 use crate::status::fleet::View;
@@ -57,25 +56,12 @@ impl StatusArgs {
     fn rows(&self, view: &View, rows: Vec<SpokeStatus>) -> Result<Vec<SpokeStatus>, Failure> {
         let mut rows = self.select.select(view, rows)?;
         if let Some(wave) = &self.wave {
-            known(view, wave)?;
-            rows.retain(|row| row.wave.as_ref().is_some_and(|of| of.name == wave.as_str()));
+            in_wave(view, wave, &mut rows)?;
         }
         rows.retain(|row| self.state.is_empty() || self.state.contains(&row.state));
         self.sort.sort(&mut rows);
         Ok(rows)
     }
-}
-
-/// Whether there is a wave of this name. One that is mistyped is an error and no empty list (rule
-/// 12).
-fn known(view: &View, wave: &WaveName) -> Result<(), Failure> {
-    let Some(kept) = view.waves.kept() else { return Err(HubError::NoWaves.into()) };
-    let names: Vec<_> = kept.waves.waves().iter().map(|wave| wave.name.to_string()).collect();
-    if names.iter().any(|name| name == wave.as_str()) {
-        return Ok(());
-    }
-    let failure = Failure::new(format!("there is no wave `{wave}`"));
-    Err(failure.hint(format!("the waves are {}", names.join(", "))))
 }
 
 fn parse_every(text: &str) -> Result<Duration, String> {

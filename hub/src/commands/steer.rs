@@ -10,6 +10,7 @@ use pmp_protocol::{
     SnapshotVersion,
 };
 use pmp_terminal::{Exit, Failure, Output, Until, parse_reason, progress, to_the_second};
+use pmp_waves::WaveName;
 use serde_json::json;
 
 use super::announce::announce;
@@ -19,6 +20,7 @@ use crate::compose;
 use crate::config::{ConfigArgs, SteerConfig};
 use crate::error::{HubError, sdk};
 use crate::publish::{Published, Trigger};
+use crate::rollout::state::OnTheWay;
 use crate::signing::Signing;
 use crate::status::fleet::Fleet;
 use crate::steer::Helm;
@@ -42,6 +44,9 @@ pub(crate) struct PinArgs {
     /// Only for these organizations, separated by commas; without it, for the whole fleet
     #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
     organizations: Vec<OrganizationId>,
+    /// Only for those that are in this wave now
+    #[arg(long, value_name = "NAME", conflicts_with = "organizations")]
+    wave: Option<WaveName>,
     #[command(flatten)]
     why: ReasonArgs,
     #[command(flatten)]
@@ -53,6 +58,9 @@ pub(crate) struct UnpinArgs {
     /// Only for these organizations, separated by commas; without it, for the whole fleet
     #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
     organizations: Vec<OrganizationId>,
+    /// Only for those that are in this wave now
+    #[arg(long, value_name = "NAME", conflicts_with = "organizations")]
+    wave: Option<WaveName>,
     #[command(flatten)]
     why: ReasonArgs,
     #[command(flatten)]
@@ -60,11 +68,14 @@ pub(crate) struct UnpinArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "whom", required = true, multiple = false, args = ["organizations", "all"])]
+#[group(id = "whom", required = true, multiple = false, args = ["organizations", "wave", "all"])]
 pub(crate) struct PauseArgs {
     /// For these organizations, separated by commas
     #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
     organizations: Vec<OrganizationId>,
+    /// For those that are in this wave now
+    #[arg(long, value_name = "NAME")]
+    wave: Option<WaveName>,
     /// For all organizations of the fleet
     #[arg(long)]
     all: bool,
@@ -77,16 +88,28 @@ pub(crate) struct PauseArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "whom", required = true, multiple = false, args = ["organizations", "all"])]
+#[group(id = "whom", required = true, multiple = false, args = ["organizations", "wave", "all"])]
 pub(crate) struct ResumeArgs {
     /// For these organizations, separated by commas
     #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
     organizations: Vec<OrganizationId>,
+    /// For those that are in this wave now
+    #[arg(long, value_name = "NAME")]
+    wave: Option<WaveName>,
     /// For all organizations: those stay paused that are paused by name
     #[arg(long)]
     all: bool,
     #[command(flatten)]
     why: ReasonArgs,
+}
+
+/// For whom a command directs something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Whom {
+    /// For all organizations together, by the direction of the fleet.
+    Fleet,
+    /// For these, each by its own direction. At least one.
+    These(Vec<OrganizationId>),
 }
 
 /// The moment at which a pause ends, to the second; why it is none that a pause may last to.
@@ -107,12 +130,13 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
 }
 
 pub(crate) async fn pin(config: &ConfigArgs, args: &PinArgs, output: Output) -> Result<Exit, Failure> {
-    let publishes = args.organizations.is_empty() && !args.why.no_announce;
+    let publishes = args.organizations.is_empty() && args.wave.is_none() && !args.why.no_announce;
     let desk = Desk::open(config, publishes).await?;
+    let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
     let version = args.version;
     let snapshot = desk.fetch(version).await?;
     let change = DirectionChange::Pin(version, snapshot);
-    let directed = desk.direct(&args.organizations, &change, &args.why).await?;
+    let directed = desk.direct(&whom, &change, &args.why).await?;
     // A hub that pruned in between did not know of the pin.
     if let Err(failure) = desk.fetch(version).await {
         let taken_back =
@@ -130,9 +154,10 @@ pub(crate) async fn pin(config: &ConfigArgs, args: &PinArgs, output: Output) -> 
 }
 
 pub(crate) async fn unpin(config: &ConfigArgs, args: &UnpinArgs, output: Output) -> Result<Exit, Failure> {
-    let publishes = args.organizations.is_empty() && !args.why.no_announce;
+    let publishes = args.organizations.is_empty() && args.wave.is_none() && !args.why.no_announce;
     let desk = Desk::open(config, publishes).await?;
-    let directed = desk.direct(&args.organizations, &DirectionChange::Unpin, &args.why).await?;
+    let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
+    let directed = desk.direct(&whom, &DirectionChange::Unpin, &args.why).await?;
     let told = |whose: &str, changed: bool| {
         if changed {
             format!("Unpinned {whose}: what the management experience says is followed again.")
@@ -149,14 +174,16 @@ pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output)
         Failure::new(error).hint("give a time from now, such as `--until 2h`".to_owned())
     })?;
     let desk = Desk::open(config, false).await?;
-    let directed = desk.direct(&args.organizations, &DirectionChange::Pause(until), &args.why).await?;
+    let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
+    let directed = desk.direct(&whom, &DirectionChange::Pause(until), &args.why).await?;
     let told = |whose: &str, _| format!("Paused {whose} until {until}.");
     desk.finish(&directed, &args.why, None, told, output).await
 }
 
 pub(crate) async fn resume(config: &ConfigArgs, args: &ResumeArgs, output: Output) -> Result<Exit, Failure> {
     let desk = Desk::open(config, false).await?;
-    let directed = desk.direct(&args.organizations, &DirectionChange::Resume, &args.why).await?;
+    let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
+    let directed = desk.direct(&whom, &DirectionChange::Resume, &args.why).await?;
     let told = |whose: &str, changed: bool| {
         if changed { format!("Resumed {whose}.") } else { format!("Nothing is paused for {whose}.") }
     };
@@ -203,28 +230,50 @@ impl Desk {
         }
     }
 
-    /// Changes what is directed for these organizations; for the fleet, where none is named.
-    async fn direct(
-        &self,
-        organizations: &[OrganizationId],
-        change: &DirectionChange,
-        why: &ReasonArgs,
-    ) -> Result<Vec<Changed>, Failure> {
+    /// The organizations that are named, or that are in `wave` now; the fleet, where neither is
+    /// given.
+    ///
+    /// # Errors
+    /// Where one is not on the roster, where there is no such wave, and where nobody is in it: that
+    /// never means the fleet.
+    async fn whom(&self, organizations: &[OrganizationId], wave: Option<&WaveName>) -> Result<Whom, Failure> {
         let SteerConfig { experience, snapshots, timestamps, members, .. } = &self.config;
-        would_not_unsign(&self.snapshots, &self.config).await?;
-        if !organizations.is_empty() {
-            let fleet = Fleet::new(&self.sdk, snapshots, timestamps, members.clone());
-            let roster = fleet.roster(experience).await.map_err(ledger)?;
-            let unknown = organizations.iter().find(|id| roster.as_ref().is_some_and(|it| !it.contains_key(*id)));
-            if let Some(unknown) = unknown {
-                let error = format!("`{unknown}` is not on the roster");
-                return Err(Failure::new(error).hint("`pmp-hub members` lists those that are admitted".to_owned()));
+        let fleet = Fleet::new(&self.sdk, snapshots, timestamps, members.clone());
+        if let Some(wave) = wave {
+            let waves = OnTheWay::look(fleet.rollouts.as_ref(), experience).await.map_err(ledger)?;
+            let place = waves.place_of(wave).map_err(HubError::from)?;
+            let followers = fleet.followers(experience).await.map_err(ledger)?;
+            let found: Vec<_> =
+                followers.into_keys().filter(|id| place.waves.wave_of(id) == Some(place.position)).collect();
+            if found.is_empty() {
+                let error = format!("no organization is in wave `{wave}`");
+                return Err(Failure::new(error).hint("`pmp-hub status --all` shows the wave of each".to_owned()));
             }
+            return Ok(Whom::These(found));
         }
+        if organizations.is_empty() {
+            return Ok(Whom::Fleet);
+        }
+        let roster = fleet.roster(experience).await.map_err(ledger)?;
+        let unknown = organizations.iter().find(|id| roster.as_ref().is_some_and(|it| !it.contains_key(*id)));
+        if let Some(unknown) = unknown {
+            let error = format!("`{unknown}` is not on the roster");
+            return Err(Failure::new(error).hint("`pmp-hub members` lists those that are admitted".to_owned()));
+        }
+        Ok(Whom::These(organizations.to_vec()))
+    }
+
+    /// Changes what is directed.
+    async fn direct(&self, whom: &Whom, change: &DirectionChange, why: &ReasonArgs) -> Result<Vec<Changed>, Failure> {
+        would_not_unsign(&self.snapshots, &self.config).await?;
         let by = caller(&self.sdk).await?;
         let because = Because { by, at: compose::clock().now(), reason: why.reason.clone() };
+        let experience = &self.config.experience;
         let helm = Helm { receipts: &self.receipts, signing: self.signing.as_ref(), experience };
-        let whom: Vec<_> = if organizations.is_empty() { vec![None] } else { organizations.iter().map(Some).collect() };
+        let whom: Vec<_> = match whom {
+            Whom::Fleet => vec![None],
+            Whom::These(organizations) => organizations.iter().map(Some).collect(),
+        };
         let mut directed = Vec::new();
         for (done, organization) in whom.into_iter().enumerate() {
             let changed = helm.change(organization, change, &because).await.map_err(|error| {

@@ -91,8 +91,8 @@ impl Caused for ExceptionRow {
         self.kind
     }
 
-    fn organization(&self) -> &OrganizationId {
-        &self.organization
+    fn organization(&self) -> Option<&OrganizationId> {
+        Some(&self.organization)
     }
 
     fn cause(&self) -> Cow<'_, str> {

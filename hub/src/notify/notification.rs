@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use pmp_protocol::{Digest, ExperienceId, OrganizationId, PlainText, SnapshotVersion, count};
 use serde::Serialize;
 
-use crate::notify::state::State;
+use crate::notify::state::{State, Subject};
 use crate::notify::transition::Transition;
 use crate::status::group::{Caused, Group, group};
 
@@ -52,7 +52,10 @@ pub(crate) struct Notification {
     pub(crate) organizations: usize,
     /// How many member experiences it concerns; 0 where organizations as a whole are meant.
     pub(crate) experiences: usize,
-    /// What changed, one by one; on a bad day only the first of them.
+    /// The version that was stopped in the waves; none with all other kinds.
+    pub(crate) version: Option<SnapshotVersion>,
+    /// What changed of organizations and experiences, one by one; on a bad day only the first of
+    /// them.
     pub(crate) transitions: Vec<ToldTransition>,
     /// How many more changed than are listed.
     pub(crate) left_out: usize,
@@ -95,8 +98,8 @@ impl Caused for Transition {
         self.to
     }
 
-    fn organization(&self) -> &OrganizationId {
-        &self.subject.organization
+    fn organization(&self) -> Option<&OrganizationId> {
+        self.subject.organization.as_ref()
     }
 
     fn cause(&self) -> Cow<'_, str> {
@@ -138,7 +141,8 @@ fn notification(experience: &ExperienceId, group: &Group<'_, Transition>, now: T
     let experiences = group.members.iter().filter(|it| it.subject.member_experience.is_some()).count();
     let mut ids: Vec<String> = group.members.iter().map(|it| it.id.to_string()).collect();
     ids.sort_unstable();
-    let listed = group.members.iter().take(LISTED);
+    let of_organizations = || group.members.iter().filter_map(|it| told(it));
+    let version = group.members.iter().find(|_| group.class == State::WaveHalted).and_then(|it| it.version);
     Notification {
         schema_version: SCHEMA_VERSION,
         id: Digest::of(ids.join("\n").as_bytes()),
@@ -150,16 +154,18 @@ fn notification(experience: &ExperienceId, group: &Group<'_, Transition>, now: T
         at: now,
         organizations: organizations.len(),
         experiences,
-        transitions: listed.map(|it| told(it)).collect(),
-        left_out: group.members.len().saturating_sub(LISTED),
+        version,
+        transitions: of_organizations().take(LISTED).collect(),
+        left_out: of_organizations().count().saturating_sub(LISTED),
         next: next(group.class, &organizations),
     }
 }
 
-fn told(transition: &Transition) -> ToldTransition {
+/// A transition as it is listed. None of the waves: they belong to no organization.
+fn told(transition: &Transition) -> Option<ToldTransition> {
     let Transition { id, subject, from, to, version, since, cause } = transition.clone();
-    let (organization, member_experience) = (subject.organization, subject.member_experience);
-    ToldTransition { id, organization, member_experience, from, to, version, since, cause }
+    let (organization, member_experience) = (subject.organization?, subject.member_experience);
+    Some(ToldTransition { id, organization, member_experience, from, to, version, since, cause })
 }
 
 /// Why, in words that can be shown anywhere.
@@ -177,11 +183,12 @@ fn summary(group: &Group<'_, Transition>, organizations: usize, experiences: usi
     let class = group.class;
     let what = match group.members.as_slice() {
         [only] => {
-            let organization = &only.subject.organization;
-            let whose = only.subject.member_experience.as_ref().map_or_else(
-                || format!("Organization {organization}"),
-                |experience| format!("Member experience {experience} of {organization}"),
-            );
+            let Subject { organization, member_experience } = &only.subject;
+            let whose = match (organization, member_experience) {
+                (None, _) => "The waves".to_owned(),
+                (Some(organization), None) => format!("Organization {organization}"),
+                (Some(organization), Some(experience)) => format!("Member experience {experience} of {organization}"),
+            };
             format!("{whose} {}", class.verb(false))
         }
         _ => {
@@ -211,7 +218,7 @@ fn next(class: State, organizations: &BTreeSet<&OrganizationId>) -> String {
     let whose = one.map(|organization| format!(" --org {organization}")).unwrap_or_default();
     let all = |states: &str| if one.is_some() { String::new() } else { format!(" --state {states}") };
     match class {
-        State::Well => format!("pmp-hub status{whose}"),
+        State::Well | State::WaveHalted => format!("pmp-hub status{whose}"),
         State::SetAside | State::Held => format!("pmp-hub exceptions{whose}"),
         State::PausedTooLong => "pmp-hub directions".to_owned(),
         State::Drifted => "pmp-hub drift".to_owned(),

@@ -9,8 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::{OrganizationId, PlainText, Receipt, ReceiptStatus, SnapshotVersion, count};
+use pmp_waves::Stopped;
 
 use crate::notify::state::{State, Subject};
+use crate::rollout::state::OnTheWay;
+use crate::rollout::told::progress;
 use crate::status::fleet::{View, is_ahead};
 use crate::status::group::Caused as _;
 use crate::status::{SpokeState, SpokeStatus};
@@ -51,8 +54,10 @@ impl Observed {
     pub(crate) fn of(view: &View, rows: &[SpokeStatus], now: Timestamp, stale_after: SignedDuration) -> Self {
         let mut found = BTreeMap::<Subject, Sight>::new();
         for row in rows {
-            let subject =
-                Subject { organization: row.organization.clone(), member_experience: row.member_experience.clone() };
+            let subject = Subject {
+                organization: Some(row.organization.clone()),
+                member_experience: row.member_experience.clone(),
+            };
             let sight = sight(view, row, now, stale_after);
             match found.get(&subject) {
                 Some(worse) if rank(worse) >= rank(&sight) => {}
@@ -60,6 +65,9 @@ impl Observed {
                     found.insert(subject, sight);
                 }
             }
+        }
+        if let Some(sight) = of_waves(&view.waves) {
+            found.insert(Subject::WAVES, sight);
         }
         let is_part = |report: &pmp_ledger::Report| report.more || !report.organization.unreadable.is_empty();
         let partly = view.looked.iter().filter(|looked| looked.report.as_ref().map_or(true, is_part));
@@ -82,10 +90,11 @@ impl Observed {
         if let Some(sight) = self.found.get(subject) {
             return Some(Cow::Borrowed(sight));
         }
-        let known = if self.looked.contains(&subject.organization) {
-            !self.partly.contains(&subject.organization)
-        } else {
-            !self.left_out
+        let known = match &subject.organization {
+            // Where there are none, there is a sight of them that is well.
+            None => false,
+            Some(organization) if self.looked.contains(organization) => !self.partly.contains(organization),
+            Some(_) => !self.left_out,
         };
         let cause = match subject.member_experience {
             Some(_) => "it is not reported any more",
@@ -94,6 +103,28 @@ impl Observed {
         let gone = Sight { state: Some(State::Well), version: None, since: None, cause: cause.to_owned() };
         known.then_some(Cow::Owned(gone))
     }
+}
+
+/// How the waves stand; none where that cannot be read (rule 12 of the design).
+fn of_waves(waves: &OnTheWay) -> Option<Sight> {
+    let rollout = match waves {
+        OnTheWay::Kept(kept) => &kept.state.rollout,
+        OnTheWay::NoWaves => return Some(waves_are_well("there are no waves any more")),
+        OnTheWay::Unreadable(_) => return None,
+    };
+    let progress = progress(rollout);
+    let version = match &rollout.stopped {
+        None => return Some(waves_are_well(&progress)),
+        // That it was taken back is not another version that was stopped.
+        Some(Stopped::RolledBack { from, .. }) => *from,
+        Some(Stopped::Halted { .. } | Stopped::RollingBack { .. }) => rollout.version,
+    };
+    let cause = PlainText::bounded(&progress, MAX_CAUSE).into();
+    Some(Sight { state: Some(State::WaveHalted), version: Some(version), since: None, cause })
+}
+
+fn waves_are_well(cause: &str) -> Sight {
+    Sight { state: Some(State::Well), version: None, since: None, cause: cause.to_owned() }
 }
 
 /// Of two sights of one subject the one that is more trouble counts. What counts neither way comes

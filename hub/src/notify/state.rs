@@ -24,6 +24,8 @@ pub(crate) enum State {
     Failed,
     /// A guard rail holds it, until an operator lets it through.
     Held,
+    /// A version was stopped in the waves, and waits for a person.
+    WaveHalted,
     /// Something that was reported cannot be read.
     Unreadable,
     /// What was reported does not match the ledger.
@@ -42,6 +44,7 @@ impl State {
             Self::Drifted => "drifted",
             Self::Failed => "failed",
             Self::Held => "held",
+            Self::WaveHalted => "wave-halted",
             Self::Unreadable => "unreadable",
             Self::Disputed => "disputed",
         }
@@ -72,6 +75,7 @@ impl State {
             (Self::Failed, _) => "failed",
             (Self::Held, false) => "is held by a guard rail",
             (Self::Held, true) => "are held by a guard rail",
+            (Self::WaveHalted, _) => "are stopped",
             (Self::Unreadable, _) => "cannot be read",
             (Self::Disputed, false) => "is disputed",
             (Self::Disputed, true) => "are disputed",
@@ -79,12 +83,18 @@ impl State {
     }
 }
 
-/// What a state is of: a member experience, or an organization as a whole.
+/// What a state is of: a member experience, an organization as a whole, or the waves of the fleet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Subject {
-    /// Organization that it belongs to.
-    pub(crate) organization: OrganizationId,
+    /// Organization that it belongs to; none where the fleet's waves are meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) organization: Option<OrganizationId>,
     /// The member experience; none where the organization as a whole is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) member_experience: Option<ExperienceId>,
+}
+
+impl Subject {
+    /// The waves of the fleet.
+    pub(crate) const WAVES: Self = Self { organization: None, member_experience: None };
 }

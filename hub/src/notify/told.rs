@@ -17,7 +17,7 @@ use crate::notify::state::{State, Subject};
 pub(crate) struct Entry {
     /// The state that was told.
     pub(crate) state: State,
-    /// The version that is held; none in all other states.
+    /// The version that is held, or was stopped; none in all other states.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<SnapshotVersion>,
     /// Since when it has looked better than it was told.
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn what_was_told_comes_back_and_a_newer_release_loses_nothing() {
         let subject =
-            Subject { organization: organization("o-alpha00000"), member_experience: Some(experience("exp-a")) };
+            Subject { organization: Some(organization("o-alpha00000")), member_experience: Some(experience("exp-a")) };
         let entry = Entry { state: State::Held, version: Some(version(42)), better_since: Some(now()) };
         let told = Told { entries: [(subject, entry)].into(), others: Vec::new() };
         let bytes = told.to_bytes().unwrap();
@@ -102,6 +102,13 @@ mod tests {
         assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), expected, "the form in the ledger stays");
         assert_eq!(Told::from_bytes(&bytes).unwrap(), told);
         assert_eq!(Told::from_bytes(b"").unwrap(), Told::default());
+
+        let waves = Entry { state: State::WaveHalted, version: Some(version(43)), better_since: None };
+        let of_waves = Told { entries: [(Subject::WAVES, waves)].into(), others: Vec::new() };
+        let bytes = of_waves.to_bytes().unwrap();
+        let written = json!({"subjects": [{"state": "wave-halted", "version": 43}]});
+        assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), written);
+        assert_eq!(Told::from_bytes(&bytes).unwrap(), of_waves);
 
         let mut newer = expected;
         let unknown = json!({"organization": "o-beta000000", "state": "on-fire"});

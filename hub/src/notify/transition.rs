@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use pmp_protocol::{Digest, ExperienceId, SnapshotVersion};
+use pmp_protocol::{Digest, ExperienceId, OrganizationId, SnapshotVersion};
 
 use crate::notify::observe::{Observed, Sight};
 use crate::notify::state::{State, Subject};
@@ -28,7 +28,7 @@ pub(crate) struct Transition {
     pub(crate) subject: Subject,
     /// The state that was told before.
     pub(crate) from: State,
-    /// The state now; the same as before only where another version is held.
+    /// The state now; the same as before only where another version is held, or was stopped.
     pub(crate) to: State,
     /// The version of the receipt; none without one.
     pub(crate) version: Option<SnapshotVersion>,
@@ -94,8 +94,9 @@ enum Step {
 }
 
 fn step(before: Option<&Entry>, state: State, version: Option<SnapshotVersion>, now: Timestamp) -> Step {
-    // Another version that is held needs another confirmation.
-    let held = version.filter(|_| state == State::Held);
+    // Another version that is held needs another confirmation, and another one that was stopped
+    // another decision.
+    let held = version.filter(|_| matches!(state, State::Held | State::WaveHalted));
     let entry = (state != State::Well).then_some(Entry { state, version: held, better_since: None });
     let Some(before) = before else {
         return if entry.is_some() { Step::Tell(entry) } else { Step::Nothing };
@@ -125,6 +126,7 @@ fn transition(
     sight: &Sight,
 ) -> Transition {
     let Subject { organization, member_experience } = subject;
+    let organization = organization.as_ref().map_or("", OrganizationId::as_str);
     let member = member_experience.as_ref().map_or("", ExperienceId::as_str);
     let version = sight.version.map_or(0, SnapshotVersion::get);
     let (old, new) = (from.as_str(), to.as_str());

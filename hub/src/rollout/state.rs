@@ -5,7 +5,7 @@ use std::fmt;
 
 use pmp_ledger::{LedgerError, RolloutStore};
 use pmp_protocol::{Digest, ExperienceId, OrganizationId, SnapshotVersion};
-use pmp_waves::{Rollout, Stopped, Waves};
+use pmp_waves::{Rollout, Stopped, WaveName, Waves};
 use serde::{Deserialize, Serialize};
 
 use crate::config::waves::Configured;
@@ -140,6 +140,30 @@ impl Kept {
     }
 }
 
+/// A wave among all of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) waves: &'a Waves,
+    /// The wave's position, from 0.
+    pub(crate) position: usize,
+}
+
+/// Why a wave has no place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// There are no waves.
+    NoWaves,
+    /// The waves have other names.
+    NoSuchWave {
+        /// The name that was given.
+        name: String,
+        /// The names of the waves, in their order.
+        names: Vec<String>,
+    },
+    /// What lies in the place of the waves' state cannot be understood, in words.
+    Unreadable(String),
+}
+
 /// What is seen of the state of waves, for whoever shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum OnTheWay {
@@ -164,6 +188,20 @@ impl OnTheWay {
             }
             Err(RolloutError::Ledger(error)) => return Err(error),
         })
+    }
+
+    /// The position of the wave of this name. One that is mistyped is an error and no empty list
+    /// (rule 12 of the design).
+    pub(crate) fn place_of(&self, name: &WaveName) -> Result<Place<'_>, NoPlace> {
+        let waves = match self {
+            Self::Kept(kept) => &kept.waves,
+            Self::NoWaves => return Err(NoPlace::NoWaves),
+            Self::Unreadable(problem) => return Err(NoPlace::Unreadable(problem.clone())),
+        };
+        let position = waves.waves().iter().position(|wave| wave.name == *name);
+        let names = || waves.waves().iter().map(|wave| wave.name.to_string()).collect();
+        let position = position.ok_or_else(|| NoPlace::NoSuchWave { name: name.to_string(), names: names() })?;
+        Ok(Place { waves, position })
     }
 
     /// The state, where there is one that can be read.

@@ -8,14 +8,15 @@ use pmp_protocol::OrganizationId;
 
 use crate::status::cause;
 
-/// Something that concerns an organization, for a reason.
+/// Something that concerns an organization, or the fleet, for a reason.
 pub(crate) trait Caused {
     /// What is told apart before the reason is: the state, or the kind of exception. In the order
     /// in which it is shown.
     type Class: Ord + Copy;
 
     fn class(&self) -> Self::Class;
-    fn organization(&self) -> &OrganizationId;
+    /// None where it concerns the fleet.
+    fn organization(&self) -> Option<&OrganizationId>;
     /// Why, in a sentence.
     fn cause(&self) -> Cow<'_, str>;
 }
@@ -34,7 +35,7 @@ pub(crate) struct Group<'a, T: Caused> {
 
 impl<T: Caused> Group<'_, T> {
     pub(crate) fn organizations(&self) -> BTreeSet<&OrganizationId> {
-        self.members.iter().map(|member| member.organization()).collect()
+        self.members.iter().filter_map(|member| member.organization()).collect()
     }
 }
 
@@ -59,7 +60,7 @@ pub(crate) fn group<'a, T: Caused>(items: impl IntoIterator<Item = &'a T>) -> Ve
         *in_class.entry(*class).or_default() += 1;
     }
     let mut groups: Vec<Group<'a, T>> = Vec::new();
-    let mut alone = BTreeMap::<(T::Class, &OrganizationId), Group<'a, T>>::new();
+    let mut alone = BTreeMap::<(T::Class, Option<&OrganizationId>), Group<'a, T>>::new();
     for ((class, _), members) in by_cause {
         let causes: Vec<Cow<'_, str>> = members.iter().map(|member| member.cause()).collect();
         let cause = cause::common(causes.iter().map(AsRef::as_ref));
@@ -85,7 +86,7 @@ pub(crate) fn group<'a, T: Caused>(items: impl IntoIterator<Item = &'a T>) -> Ve
     groups.sort_by(|a, b| {
         let place =
             |group: &Group<'_, T>| (group.class, std::cmp::Reverse((group.organizations().len(), group.members.len())));
-        place(a).cmp(&place(b)).then_with(|| a.members[0].organization().cmp(b.members[0].organization()))
+        place(a).cmp(&place(b)).then_with(|| a.members[0].organization().cmp(&b.members[0].organization()))
     });
     groups
 }
@@ -101,8 +102,8 @@ mod tests {
         fn class(&self) -> u8 {
             self.0
         }
-        fn organization(&self) -> &OrganizationId {
-            &self.1
+        fn organization(&self) -> Option<&OrganizationId> {
+            Some(&self.1)
         }
         fn cause(&self) -> Cow<'_, str> {
             self.2.into()

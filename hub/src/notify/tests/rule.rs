@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Head, Organization, Unreadable};
 use pmp_protocol::testing::{alpha, experience, management, now, receipt, seen, version};
-use pmp_protocol::{Confirmed, OperatorConfirmation, OrganizationSeen, Receipt, ReceiptStatus};
+use pmp_protocol::{Confirmed, Digest, OperatorConfirmation, OrganizationSeen, Receipt, ReceiptStatus};
+use pmp_waves::{Reason, Stopped};
 use proptest::prelude::*;
 
+use crate::config::waves::Configured;
 use crate::notify::observe::Observed;
 use crate::notify::state::{State, Subject};
 use crate::notify::told::Told;
 use crate::notify::transition::{Decision, SETTLED, Transition, decide};
+use crate::rollout::state::{Kept, OnTheWay, State as RolloutState};
 use crate::status::fleet::View;
 use crate::status::judge;
 use crate::status::tests::view;
@@ -111,7 +114,7 @@ fn what_an_operator_let_through_is_not_told_and_another_snapshot_is() {
 #[test]
 fn a_read_that_failed_means_nothing_and_what_is_gone_is_over() {
     let first = decided(&Told::default(), &view([reported(ReceiptStatus::Failed, now())], Some(&head())), now());
-    let subject = Subject { organization: alpha(), member_experience: Some(experience("exp-member")) };
+    let subject = Subject { organization: Some(alpha()), member_experience: Some(experience("exp-member")) };
     assert!(first.told.entries.contains_key(&subject));
     let later = |view: &View| {
         let noted = decided(&first.told, view, now() + minutes(60));
@@ -131,6 +134,39 @@ fn a_read_that_failed_means_nothing_and_what_is_gone_is_over() {
     assert!(later(&view([partly], Some(&head()))).told.entries.contains_key(&subject));
     let left_out = View { left_out: Some("some".into()), ..view([], Some(&head())) };
     assert!(later(&left_out).told.entries.contains_key(&subject));
+}
+
+#[test]
+fn a_version_that_is_stopped_in_the_waves_is_told_once_and_another_one_again() {
+    let configured = Configured::read("[[waves]]\nname = \"all\"\nshare = 100\n").unwrap();
+    let looks = |number: u64, stopped: Option<Stopped>| {
+        let mut state = RolloutState::begin(&configured, version(number), Digest::of(b"content"));
+        state.rollout.stopped = stopped;
+        let kept = Kept { generation: 1, state, waves: configured.waves.clone() };
+        let waves = OnTheWay::Kept(Box::new(kept));
+        View { waves, ..view([reported(ReceiptStatus::InSync, now())], Some(&head())) }
+    };
+    let reason = || Reason::TooManyFailed { failed: 1, max_failures: 0 };
+    let halted = looks(42, Some(Stopped::RollingBack { to: version(41), reason: reason() }));
+    let first = decided(&Told::default(), &halted, now());
+    let (from, to, cause) = only(&first.transitions);
+    assert_eq!((from, to, first.transitions[0].version), (State::Well, State::WaveHalted, Some(version(42))));
+    assert!(cause.starts_with("snapshot 42 is being taken back to the content of 41: "), "{cause}");
+    // That it is taken back, as another version, is the same trouble.
+    let back = looks(43, Some(Stopped::RolledBack { from: version(42), to: version(41), reason: reason() }));
+    assert_eq!(decided(&first.told, &back, now() + minutes(60)).transitions, []);
+    // The next version is stopped, too.
+    let next = decided(&first.told, &looks(44, Some(Stopped::Halted { reason: reason() })), now() + minutes(5));
+    let (from, to, cause) = only(&next.transitions);
+    assert_eq!((from, to), (State::WaveHalted, State::WaveHalted));
+    assert!(cause.starts_with("snapshot 44 is halted"), "{cause}");
+    // What cannot be read says nothing, and without waves nothing is stopped.
+    let unreadable = View { waves: OnTheWay::Unreadable("no".into()), ..looks(42, None) };
+    assert_eq!(decided(&first.told, &unreadable, now() + minutes(60)).told, first.told);
+    let ended = View { waves: OnTheWay::NoWaves, ..looks(42, None) };
+    let noted = decided(&first.told, &ended, now() + minutes(60));
+    let over = decided(&noted.told, &ended, now() + minutes(120));
+    assert_eq!(only(&over.transitions), (State::WaveHalted, State::Well, "there are no waves any more"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn transition(organization_id: &str, member: Option<&str>, to: State, cause: &st
     let member_experience: Option<ExperienceId> = member.map(experience);
     Transition {
         id: Digest::of(format!("{organization_id} {member:?} {}", to.as_str()).as_bytes()),
-        subject: Subject { organization: organization(organization_id), member_experience },
+        subject: Subject { organization: Some(organization(organization_id)), member_experience },
         from: if to == State::Well { State::Failed } else { State::Well },
         to,
         version: Some(version(42)),
@@ -59,6 +59,29 @@ fn one_change_is_one_sentence_with_the_command_that_shows_more() {
         assert_eq!((told[0].summary.as_str(), told[0].next.as_str()), (sentence, next));
         assert_eq!((told.len(), told[0].kind), (1, to.kind()));
     }
+}
+
+#[test]
+fn a_version_that_was_stopped_is_told_with_its_number_and_of_no_organization() {
+    let of_waves = |to, cause: &str| Transition {
+        subject: Subject::WAVES,
+        from: if to == State::Well { State::WaveHalted } else { State::Well },
+        ..transition("o-alpha00000", None, to, cause)
+    };
+    let halted = told(&[
+        of_waves(State::WaveHalted, "snapshot 42 is halted in wave `canary` (1 of 3): a vendor called"),
+        transition("o-alpha00000", Some("exp-a"), State::Failed, "no"),
+    ]);
+    assert_eq!((halted.len(), halted[0].kind, halted[0].version), (2, "wave-halted", Some(version(42))));
+    assert_eq!((halted[0].organizations, halted[0].transitions.len(), halted[0].left_out), (0, 0, 0));
+    let sentence = "The waves are stopped: snapshot 42 is halted in wave `canary` (1 of 3): a vendor called.";
+    assert_eq!((halted[0].summary.as_str(), halted[0].next.as_str()), (sentence, "pmp-hub status"));
+    assert_eq!(halted[1].version, None);
+    let chat = custom_notification(&serde_json::to_string(&halted[0]).unwrap()).unwrap();
+    assert!(chat.contains("pmp-sync: wave-halted") && chat.contains("The waves are stopped"), "{chat}");
+    let over = told(&[of_waves(State::Well, "snapshot 43 is in wave `canary` (1 of 3)")]);
+    let sentence = "The waves recovered (told as wave-halted before): snapshot 43 is in wave `canary` (1 of 3).";
+    assert_eq!(over[0].summary, sentence);
 }
 
 #[test]
@@ -131,7 +154,7 @@ fn a_chat_gets_its_own_form_and_nothing_in_it_acts() {
     }
     // A kind of a newer release, with fields that this one does not know.
     let newer =
-        r#"{"schema_version":1,"id":"i","experience":"exp-1","kind":"wave-halted","summary":"S.","next":"n","wave":2}"#;
-    assert!(custom_notification(newer).unwrap().contains("pmp-sync: wave-halted"));
+        r#"{"schema_version":1,"id":"i","experience":"exp-1","kind":"on-fire","summary":"S.","next":"n","wave":2}"#;
+    assert!(custom_notification(newer).unwrap().contains("pmp-sync: on-fire"));
     assert!(custom_notification("{}").is_err());
 }

@@ -6,15 +6,17 @@ use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::testing::MemoryLedger;
-use pmp_ledger::{Found, ReceiptStore as _};
+use pmp_ledger::{Found, ReceiptStore as _, RolloutStore as _};
 use pmp_protocol::testing::{content, experience, management, organization, receipt, seen, snapshot, version};
 use pmp_protocol::{
     Deferred, Digest, OrganizationSeen, Paused, PausedBy, ProductId, Receipt, ReceiptStatus, Snapshot, SpokeScope,
 };
 
+use crate::config::waves::Configured;
 use crate::notify::state::{State, Subject};
+use crate::rollout::state::State as RolloutState;
 
-/// How a member experience stands in the world.
+/// How a member experience, or the waves, stand in the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Really {
     InStep,
@@ -26,9 +28,12 @@ pub(super) enum Really {
     Failed,
     Held,
     Disputed,
+    /// Of the waves alone: a version was stopped there.
+    Stopped,
 }
 
 impl Really {
+    /// All that a member experience may be.
     pub(super) const ALL: [Self; 9] = [
         Self::InStep,
         Self::OnItsWay,
@@ -53,6 +58,7 @@ impl Really {
             Self::Failed => State::Failed,
             Self::Held => State::Held,
             Self::Disputed => State::Disputed,
+            Self::Stopped => State::WaveHalted,
         })
     }
 }
@@ -65,9 +71,9 @@ pub(super) fn subjects() -> Vec<Subject> {
     let of = |id: &'static str| {
         EXPERIENCES
             .iter()
-            .map(move |it| Subject { organization: organization(id), member_experience: Some(experience(it)) })
+            .map(move |it| Subject { organization: Some(organization(id)), member_experience: Some(experience(it)) })
     };
-    ORGANIZATIONS.into_iter().flat_map(of).collect()
+    ORGANIZATIONS.into_iter().flat_map(of).chain([Subject::WAVES]).collect()
 }
 
 /// Packed once: that is what would take long.
@@ -79,10 +85,21 @@ pub(super) fn prepare(ledger: &MemoryLedger) {
     SNAPSHOTS.iter().for_each(|snapshot| ledger.keep(snapshot));
 }
 
-/// Has the spoke of `subject` report that it stands so, at `now`.
+/// Writes the waves' state into the ledger: everybody has snapshot 42, or it was stopped.
+async fn put_waves(ledger: &MemoryLedger, really: Really) {
+    let configured = Configured::read("[[waves]]\nname = \"all\"\nshare = 100\n").unwrap();
+    let mut kept = RolloutState::begin(&configured, version(42), SNAPSHOTS[1].digest());
+    let reason = pmp_waves::Reason::TooManyFailed { failed: 1, max_failures: 0 };
+    kept.rollout.stopped = (really == Really::Stopped).then_some(pmp_waves::Stopped::Halted { reason });
+    let before = ledger.rollout(&management()).await.unwrap().map_or(0, |stored| stored.generation);
+    assert!(ledger.put_rollout(&management(), &kept.write(), before).await.unwrap());
+}
+
+/// Has the spoke of `subject` report that it stands so, at `now`; of the waves, the ledger says it.
 pub(super) async fn report(ledger: &MemoryLedger, subject: &Subject, really: Really, now: Timestamp) {
     let hours = SignedDuration::from_hours;
     let Subject { organization, member_experience } = subject;
+    let Some(organization) = organization else { return put_waves(ledger, really).await };
     let member = member_experience.clone().unwrap();
     let [old, newest] = &*SNAPSHOTS;
     let is_behind = really == Really::Behind;
