@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with};
+use clap::{Args, Parser, Subcommand};
+use pmp_terminal::{
+    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with,
+};
 
 use crate::commands::confirm::{ConfirmArgs, confirm};
 use crate::commands::directions::{DirectionsArgs, directions};
@@ -102,6 +104,8 @@ struct Cli {
     command: Command,
     #[command(flatten)]
     config: ConfigArgs,
+    #[command(flatten)]
+    context: ContextArgs,
     #[command(flatten)]
     terminal: TerminalArgs,
 }
@@ -269,6 +273,13 @@ enum Command {
   pmp-hub doctor
   pmp-hub doctor -o json")]
     Doctor(RunSettings),
+    /// Show what is set, to what, and where it comes from; list the contexts of the configuration
+    /// file
+    #[command(after_help = "Examples:
+  pmp-hub config show
+  pmp-hub --context prod config show --all
+  pmp-hub config contexts")]
+    Config(ConfigShowArgs),
     /// Print the version, and which messages this hub writes
     Version,
     /// Try on a real account what AWS documents nowhere, and say what it does. Changes nothing
@@ -276,6 +287,15 @@ enum Command {
     VerifyAws(VerifyArgs),
     /// Print a completion script for a shell
     Completions(Completions),
+}
+
+/// What `config` shows. The settings of some commands alone are shown with the others.
+#[derive(Debug, Args)]
+struct ConfigShowArgs {
+    #[command(subcommand)]
+    what: ConfigCommand,
+    #[command(flatten)]
+    run: RunSettings,
 }
 
 /// Runs the program with `args`, the program's name first: as a function where AWS Lambda started
@@ -324,6 +344,11 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             let checkup = doctor::examine(&cli.config, run, output).await;
             checkup.print(output)?;
             Ok(checkup.exit())
+        }
+        Command::Config(args) => {
+            let given = [cli.config.given(), args.run.given()].concat();
+            args.what.print("pmp-hub", &given, output)?;
+            Ok(Exit::Ok)
         }
         Command::Version => {
             print_version::<Cli>(output, &[("snapshot messages", pmp_protocol::SCHEMA)])?;

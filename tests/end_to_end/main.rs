@@ -13,6 +13,7 @@ mod beside;
 mod blank;
 mod configuration;
 mod confirming;
+mod contexts;
 mod credentials;
 mod discovery;
 mod doctor;

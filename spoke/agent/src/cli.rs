@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with};
+use pmp_terminal::{
+    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with,
+};
 
 use crate::commands::env::{EnvArgs, print_environment};
 use crate::commands::hold::{HoldArgs, hold, unhold};
@@ -79,6 +81,8 @@ struct Cli {
     #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
+    context: ContextArgs,
+    #[command(flatten)]
     terminal: TerminalArgs,
 }
 
@@ -135,6 +139,16 @@ enum Command {
     /// with exactly these
     #[command(after_help = "Example:\n  eval \"$(pmp-spoke env --function pmp-sync-spoke)\"")]
     Env(EnvArgs),
+    /// Show what is set, to what, and where it comes from; list the contexts of the configuration
+    /// file
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  pmp-spoke config show
+  pmp-spoke --context prod config show --all
+  pmp-spoke config contexts"
+    )]
+    Config(ConfigCommand),
     /// Print the version, which messages this spoke reads, and which filters it runs
     Version,
     /// Print a completion script for a shell
@@ -170,6 +184,10 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(checkup.exit())
         }
         Command::Env(args) => print_environment(args, &Cli::command(), output).await,
+        Command::Config(what) => {
+            what.print("pmp-spoke", &cli.config.given(), output)?;
+            Ok(Exit::Ok)
+        }
         Command::Version => {
             let filters = ("filter contract", pmp_filter_host::CONTRACT_VERSION);
             print_version::<Cli>(output, &[("snapshot messages", pmp_protocol::SCHEMA), filters])?;

@@ -9,16 +9,20 @@ mod session;
 
 use pmp_aws::{ApiError, Refuser};
 use pmp_protocol::Hint;
-use pmp_terminal::Failure;
 use pmp_terminal::checkup::Finding;
+use pmp_terminal::{Applied, Failure};
 
 pub use queue::{Queue, dead_letters, look_at_queue, queue_admits};
 pub use session::Session;
 
-/// Whether the configuration is complete.
+/// Whether the configuration is complete, and which context of the configuration file it is from.
 #[must_use]
 pub fn configuration(complete: &Result<(), Failure>) -> Finding {
     let finding = Finding::of("configuration");
+    let finding = match Applied::here() {
+        Some(applied) => finding.note(format!("context `{}` of {}", applied.context, applied.file.display())),
+        None => finding,
+    };
     let Err(failure) = complete else { return finding.note("complete") };
     let hint = || failure.hints().first().cloned();
     match failure.details() {

@@ -149,6 +149,11 @@ macro_rules! declare_settings {
                 $($crate::Setting { source: $constant, needed_by: $needed_by, meaning: $meaning },)*
             ];
 
+            /// The text of every setting, as it was given.
+            $vis fn given(&self) -> Vec<($crate::Source, Option<&str>)> {
+                vec![$(($constant, self.$field.as_deref()),)*]
+            }
+
             $(
                 #[doc = $help]
                 $vis fn $field(&self) -> $crate::Given<'_, $kind> {

@@ -8,6 +8,7 @@ use clap::error::{ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Parser};
 use pmp_protocol::PlainText;
 
+use crate::context::enter::enter;
 use crate::{Exit, Failure, PrintError, fault, print_lines, progress};
 
 /// Parses `args` (the program's name first), runs the command on a runtime of its own, and tells a
@@ -34,8 +35,11 @@ where
 {
     let args: Vec<OsString> = args.into_iter().collect();
     let command_line = || shaped(P::command(), uses);
-    let parse = || P::from_arg_matches(&without_blanks(command_line()).try_get_matches_from(&args)?);
-    let parsed = match parse() {
+    let parse = || {
+        let matches = without_blanks(command_line()).try_get_matches_from(&args)?;
+        Ok::<_, clap::Error>((P::from_arg_matches(&matches)?, matches))
+    };
+    let (parsed, matches) = match parse() {
         // Help names all variables, the blank ones included.
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
             tell::<P>(&command_line().try_get_matches_from(&args).err().unwrap_or(error));
@@ -57,6 +61,11 @@ where
         }
     };
     let own = P::command();
+    // Returns where no context of the configuration file is to be used, or is used already.
+    if let Err(failure) = enter(own.get_name(), &matches) {
+        progress::failure(&failure);
+        return failure.exit_code().into();
+    }
     let version = own.get_version().unwrap_or_default();
     match fault::run(own.get_name(), version, command(parsed)) {
         Some(Ok(exit)) => exit,

@@ -25,11 +25,16 @@ pub(crate) async fn print_environment(
     let variables = function::variables(&sdk, &args.function).await?;
     if output.is_table() {
         function::for_shell(&args.function, &variables)?;
+        // What the function does not have does not come from a configuration file either.
         let set = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let set = set.chain([("PMP_CONTEXT", "none")]);
         // A setting of the shell that the function does not have would count only here, so it is
         // unset.
         let known = function::settings(program);
-        print_variables(set, known.iter().map(String::as_str).filter(|name| !variables.contains_key(*name)))?;
+        print_variables(
+            set,
+            known.iter().map(String::as_str).filter(|name| *name != "PMP_CONTEXT" && !variables.contains_key(*name)),
+        )?;
     } else {
         output.document(&json!({"function": args.function, "variables": variables}))?;
     }

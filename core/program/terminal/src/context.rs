@@ -1,0 +1,378 @@
+//! The configuration file: sets of variables with a name, one for each deployment. Pure; where the
+//! file is, and how its variables reach the program, stands in `context/enter.rs`.
+//!
+//! ```toml
+//! context = "prod"                      # where no other is named
+//!
+//! [contexts.prod]
+//! AWS_PROFILE = "hub-prod"
+//! PMP_EXPERIENCE_ID = "exp-1234567890abc"
+//!
+//! [contexts.prod.pmp-hub]               # for this program alone
+//! PMP_CHANGE_WINDOWS = "Mon-Fri 22:00-04:00 Europe/Berlin"
+//! ```
+//!
+//! The keys are the variables of `docs/configuration.md`, so that a setting has one name wherever
+//! it is given. A variable that is set wins over the file, and a flag over both.
+
+pub(crate) mod enter;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pmp_protocol::{Hint, most_alike};
+use serde::Deserialize;
+use toml::Value;
+
+/// The programs that may have a table of their own in a context.
+const PROGRAMS: [&str; 2] = ["pmp-hub", "pmp-spoke"];
+/// What stands in place of a context where none is wanted.
+const NONE: &str = "none";
+/// Variables that would put a secret into the file.
+const SECRETS: [&str; 4] =
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+/// Variables without one of our prefixes.
+const OTHERS: [&str; 8] = [
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "MEMBER_EXPERIENCE_IDS",
+    "NO_COLOR",
+    "NO_PROXY",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+];
+/// The variables of the programs, as `docs/configuration.md` lists them.
+const OURS: [&str; 51] = [
+    "PMP_ATTEMPT_TIMEOUT",
+    "PMP_CATALOG_RATES",
+    "PMP_CHANGE_WINDOWS",
+    "PMP_CONNECT_TIMEOUT",
+    "PMP_DRIFT",
+    "PMP_EVENTS_QUEUE_URL",
+    "PMP_EXPERIENCE_ID",
+    "PMP_FILTER",
+    "PMP_FILTERS",
+    "PMP_FILTERS_FOLDER",
+    "PMP_FILTER_CACHE",
+    "PMP_FILTER_CONFIG",
+    "PMP_FILTER_DIGEST",
+    "PMP_FILTER_MAX_FILE",
+    "PMP_FILTER_PROGRAM",
+    "PMP_FILTER_SHARE",
+    "PMP_GUARD_WINDOW",
+    "PMP_HUB_EXTERNAL_ID",
+    "PMP_HUB_ROLE_ARN",
+    "PMP_INTERVAL",
+    "PMP_KEEP_DECISIONS",
+    "PMP_KEEP_DECISIONS_FOR",
+    "PMP_KEEP_VERSIONS",
+    "PMP_LEASE_TERM",
+    "PMP_LOG",
+    "PMP_LOG_FORMAT",
+    "PMP_MAX_HOLD",
+    "PMP_MAX_OPEN_CHANGE_SETS",
+    "PMP_MAX_REMOVED_PERCENT",
+    "PMP_MAX_REMOVED_PRODUCTS",
+    "PMP_MEMBER_ORGANIZATIONS",
+    "PMP_MODE",
+    "PMP_NOTIFY_FORMAT",
+    "PMP_NOTIFY_TOPIC_ARN",
+    "PMP_OPERATION_TIMEOUT",
+    "PMP_ORG_ID",
+    "PMP_PRODUCT_ATTRIBUTES",
+    "PMP_PRODUCT_ID_LIMIT",
+    "PMP_QUEUE_NAME",
+    "PMP_QUEUE_URL",
+    "PMP_SHARE_CHANGE_SETS",
+    "PMP_SIGNING_KEY",
+    "PMP_SNAPSHOTS_TABLE",
+    "PMP_STALE_AFTER",
+    "PMP_STATEMENT_LIFETIME",
+    "PMP_STOP_AFTER",
+    "PMP_SYNC_SETTINGS",
+    "PMP_TIMESTAMPS_TABLE",
+    "PMP_TOPIC_ARN",
+    "PMP_TRUSTED_KEYS",
+    "PMP_WAVES",
+];
+
+/// The file, as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    /// The context that counts where no other is named.
+    #[serde(default)]
+    context: Option<String>,
+    #[serde(default)]
+    contexts: BTreeMap<String, BTreeMap<String, Value>>,
+}
+
+/// The configuration file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contexts {
+    usual: Option<String>,
+    contexts: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// A context: a name, and variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// Its name in the file.
+    pub name: String,
+    /// Its variables, with what they are set to.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// Why a file is no configuration file, or has no such context.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContextError {
+    /// It is no TOML, or has another form.
+    #[error("it is not TOML of this form: {0}")]
+    Form(String),
+    /// A context holds a variable that no program reads.
+    #[error("the context `{context}` sets `{variable}`, which no program reads")]
+    Unknown {
+        /// The context's name.
+        context: String,
+        /// The variable, as it is written.
+        variable: String,
+    },
+    /// A context has a table of a program that there is not.
+    #[error("the context `{context}` has a table `{table}`, and no program is called so")]
+    Program {
+        /// The context's name.
+        context: String,
+        /// The table, as it is written.
+        table: String,
+    },
+    /// A context holds credentials.
+    #[error("the context `{context}` sets {variable}: credentials do not belong into this file")]
+    Secret {
+        /// The context's name.
+        context: String,
+        /// The variable's name.
+        variable: String,
+    },
+    /// A variable is set to something that is no text.
+    #[error(
+        "the context `{context}` sets {variable} to what is neither text, a number, a truth value nor a list of them"
+    )]
+    Value {
+        /// The context's name.
+        context: String,
+        /// The variable's name.
+        variable: String,
+    },
+    /// There is no such context.
+    #[error("there is no context `{name}`")]
+    NoContext {
+        /// As it was named.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+}
+
+impl Hint for ContextError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Form(_) => {
+                Some("an example: `[contexts.prod]`, and below it `PMP_EXPERIENCE_ID = \"exp-…\"`".to_owned())
+            }
+            Self::Unknown { variable, .. } => most_alike(variable, known())
+                .map(|known| format!("did you mean {known}? docs/configuration.md lists all")),
+            Self::Secret { .. } => Some("name a profile of the AWS SDK: AWS_PROFILE = \"…\"".to_owned()),
+            Self::Program { .. } => Some(format!("tables are for {}", PROGRAMS.join(" and "))),
+            Self::Value { .. } => None,
+            Self::NoContext { known, .. } if known.is_empty() => Some("the file has no contexts".to_owned()),
+            Self::NoContext { known, .. } => Some(format!("the contexts are {}", known.join(", "))),
+        }
+    }
+}
+
+fn known() -> impl Iterator<Item = &'static str> {
+    OURS.into_iter().chain(OTHERS)
+}
+
+/// Whether a program, or the AWS SDK in it, reads this variable.
+fn is_known(variable: &str) -> bool {
+    variable.starts_with("AWS_") || known().any(|known| known == variable)
+}
+
+impl Contexts {
+    /// Reads the configuration file of `program`, in which other programs may have tables, too.
+    ///
+    /// # Errors
+    /// Where it is none: every context is checked, and not only the one that is used.
+    pub fn parse(text: &str, program: &str) -> Result<Self, ContextError> {
+        let written: Written = toml::from_str(text).map_err(|error| ContextError::Form(error.message().to_owned()))?;
+        let mut contexts = BTreeMap::new();
+        for (name, settings) in written.contexts {
+            let (mut variables, mut own) = (BTreeMap::new(), BTreeMap::new());
+            for (key, value) in settings {
+                match value {
+                    Value::Table(of_program) => {
+                        if !PROGRAMS.contains(&key.as_str()) {
+                            return Err(ContextError::Program { context: name, table: key });
+                        }
+                        for (variable, value) in of_program {
+                            let value = checked(&name, &variable, &value)?;
+                            if key == program {
+                                own.insert(variable, value);
+                            }
+                        }
+                    }
+                    value => {
+                        let value = checked(&name, &key, &value)?;
+                        variables.insert(key, value);
+                    }
+                }
+            }
+            variables.extend(own);
+            contexts.insert(name, variables);
+        }
+        Ok(Self { usual: written.context, contexts })
+    }
+
+    /// The names of all contexts, in the order of the alphabet.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.contexts.keys().map(String::as_str)
+    }
+
+    /// The context that counts where no other is named.
+    #[must_use]
+    pub fn usual(&self) -> Option<&str> {
+        self.usual.as_deref()
+    }
+
+    /// The context of this name, or else the usual one; none where neither is named, or `none` is.
+    ///
+    /// # Errors
+    /// Where there is no context of this name.
+    pub fn choose(&self, name: Option<&str>) -> Result<Option<Context>, ContextError> {
+        let Some(name) = name.or(self.usual()).filter(|name| *name != NONE) else { return Ok(None) };
+        let found = self.contexts.get(name).ok_or_else(|| ContextError::NoContext {
+            name: name.to_owned(),
+            known: self.names().map(str::to_owned).collect(),
+        })?;
+        Ok(Some(Context { name: name.to_owned(), variables: found.clone() }))
+    }
+}
+
+impl Context {
+    /// The variables that `environment` does not set. One that is blank there is not set.
+    #[must_use]
+    pub fn beside(&self, environment: impl Fn(&str) -> bool) -> BTreeSet<&str> {
+        self.variables.keys().map(String::as_str).filter(|name| !environment(name)).collect()
+    }
+}
+
+/// The text of a value, where the variable may be in a context.
+fn checked(context: &str, variable: &str, value: &Value) -> Result<String, ContextError> {
+    let (context, variable) = (context.to_owned(), variable.to_owned());
+    if SECRETS.contains(&variable.as_str()) {
+        return Err(ContextError::Secret { context, variable });
+    }
+    if !is_known(&variable) {
+        return Err(ContextError::Unknown { context, variable });
+    }
+    text(value).ok_or(ContextError::Value { context, variable })
+}
+
+/// A value as a variable holds it: lists are separated by commas.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(value) => Some(value.to_string()),
+        Value::Array(values) => {
+            let parts = values.iter().map(|value| match value {
+                Value::Array(_) => None,
+                value => text(value),
+            });
+            parts.collect::<Option<Vec<_>>>().map(|parts| parts.join(","))
+        }
+        Value::Float(_) | Value::Datetime(_) | Value::Table(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        context = "prod"
+
+        [contexts.prod]
+        AWS_PROFILE = "hub-prod"
+        PMP_KEEP_VERSIONS = 50
+        PMP_MEMBER_ORGANIZATIONS = ["o-alpha00000", "o-beta000000"]
+        PMP_CHANGE_WINDOWS = "always"
+        [contexts.prod.pmp-hub]
+        PMP_CHANGE_WINDOWS = "daily 22:00-04:00 UTC"
+        [contexts.prod.pmp-spoke]
+        PMP_SYNC_SETTINGS = true
+
+        [contexts.test]
+        PMP_EXPERIENCE_ID = "exp-test"
+    "#;
+
+    fn chosen(program: &str, name: Option<&str>) -> Option<Vec<String>> {
+        let context = Contexts::parse(FILE, program).unwrap().choose(name).unwrap()?;
+        Some(context.variables.iter().map(|(name, value)| format!("{name}={value}")).collect())
+    }
+
+    #[test]
+    fn a_context_is_the_named_one_or_the_usual_one_with_what_is_the_programs_own() {
+        let common = ["AWS_PROFILE=hub-prod", "PMP_CHANGE_WINDOWS=daily 22:00-04:00 UTC", "PMP_KEEP_VERSIONS=50"];
+        let hub = chosen("pmp-hub", None).unwrap();
+        assert_eq!(hub[..3], common);
+        assert_eq!(hub[3..], ["PMP_MEMBER_ORGANIZATIONS=o-alpha00000,o-beta000000"]);
+        let spoke = chosen("pmp-spoke", Some("prod")).unwrap();
+        assert!(spoke.contains(&"PMP_CHANGE_WINDOWS=always".to_owned()), "{spoke:?}");
+        assert!(spoke.contains(&"PMP_SYNC_SETTINGS=true".to_owned()), "{spoke:?}");
+        assert_eq!(chosen("pmp-hub", Some("test")).unwrap(), ["PMP_EXPERIENCE_ID=exp-test"]);
+        assert_eq!(chosen("pmp-hub", Some("none")), None);
+        assert_eq!(Contexts::parse("", "pmp-hub").unwrap().choose(None), Ok(None));
+    }
+
+    #[test]
+    fn what_is_set_or_not_named_right_is_told() {
+        let context = Contexts::parse(FILE, "pmp-hub").unwrap().choose(None).unwrap().unwrap();
+        let beside = context.beside(|name| name == "AWS_PROFILE");
+        assert!(!beside.contains("AWS_PROFILE") && beside.contains("PMP_KEEP_VERSIONS"));
+        let problem = |text: &str| Contexts::parse(text, "pmp-hub").unwrap_err();
+        let unknown = problem("[contexts.a]\nPMP_EXPERIENCE = \"exp-1\"\n");
+        assert_eq!(unknown.to_string(), "the context `a` sets `PMP_EXPERIENCE`, which no program reads");
+        assert!(unknown.hint().unwrap().starts_with("did you mean PMP_EXPERIENCE_ID?"), "{unknown:?}");
+        let of_another = problem("[contexts.a.pmp-spoke]\nPMP_MODES = \"observe\"\n");
+        assert!(of_another.to_string().contains("`PMP_MODES`"), "a table of another program is checked, too");
+        let secret = problem("[contexts.a]\nAWS_SECRET_ACCESS_KEY = \"x\"\n");
+        assert!(secret.to_string().ends_with("credentials do not belong into this file"), "{secret}");
+        let table = problem("[contexts.a.pmp-hubs]\nPMP_MODE = \"observe\"\n");
+        assert_eq!(table.hint().unwrap(), "tables are for pmp-hub and pmp-spoke");
+        assert!(matches!(problem("[contexts.a]\nPMP_INTERVAL = 1.5\n"), ContextError::Value { .. }));
+        assert!(matches!(problem("[contexts.a]\nPMP_INTERVAL = [[\"1h\"]]\n"), ContextError::Value { .. }));
+        for form in ["[context.a]\n", "contexts = 3\n", "[contexts.a", "[contexts]\na = 3\n"] {
+            assert!(matches!(problem(form), ContextError::Form(_)), "{form}");
+        }
+        let none = Contexts::parse(FILE, "pmp-hub").unwrap().choose(Some("live")).unwrap_err();
+        assert_eq!(none.hint().unwrap(), "the contexts are prod, test");
+    }
+
+    #[test]
+    fn the_variables_are_those_of_the_documentation() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/configuration.md")).unwrap();
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        let documented: BTreeSet<&str> = rows.map(|(name, _)| name).filter(|name| is_name(name)).collect();
+        // These two choose the context, and mean nothing in one.
+        let choice = ["PMP_CONFIG", "PMP_CONTEXT"];
+        assert!(choice.iter().all(|name| documented.contains(name) && !is_known(name)));
+        let missing: Vec<_> = documented.iter().filter(|name| !is_known(name) && !choice.contains(name)).collect();
+        assert!(missing.is_empty(), "in the documentation, and not known here: {missing:?}");
+        let unknown: Vec<_> = OURS.iter().filter(|name| !documented.contains(*name)).collect();
+        assert!(unknown.is_empty(), "known here, and not in the documentation: {unknown:?}");
+    }
+}

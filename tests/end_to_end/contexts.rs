@@ -1,0 +1,98 @@
+//! The configuration file with contexts: a flag wins over the environment, and the environment over
+//! the file, for our variables and for the SDK's.
+
+use std::path::Path;
+
+use pmp_tests::{MANAGEMENT, Program, Scene, world};
+use serde_json::{Value, json};
+
+/// A hub whose settings stand in a file, and not in its environment.
+async fn hub_with(scene: &Scene, folder: &Path, text: &str) -> Program {
+    let file = folder.join("config.toml");
+    std::fs::write(&file, text).unwrap();
+    scene.hub.with(&[("PMP_CONFIG", file.to_str().unwrap()), ("PMP_SNAPSHOTS_TABLE", ""), ("PMP_EXPERIENCE_ID", "")])
+}
+
+fn setting<'a>(shown: &'a Value, variable: &str) -> &'a Value {
+    let settings = shown["settings"].as_array().unwrap();
+    settings.iter().find(|setting| setting["variable"] == variable).unwrap_or(&Value::Null)
+}
+
+#[tokio::test]
+async fn a_context_sets_what_is_not_set_and_a_flag_wins_over_all() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "context = \"here\"\n[contexts.here]\nPMP_SNAPSHOTS_TABLE = \"Snapshots\"\nPMP_TOPIC_ARN = \"of-the-file\"\n\
+         [contexts.here.pmp-hub]\nPMP_EXPERIENCE_ID = \"{MANAGEMENT}\"\nPMP_KEEP_VERSIONS = 7\n\
+         [contexts.elsewhere]\nPMP_EXPERIENCE_ID = \"exp-elsewhere\"\nPMP_SNAPSHOTS_TABLE = \"Snapshots\"\n"
+    );
+    let hub = hub_with(&scene, folder.path(), &text).await;
+    let published = hub.json(&["publish"]).await;
+    assert_eq!(published["published"]["version"], 1, "with the experience and the table of the file");
+
+    let shown = hub.json(&["config", "show"]).await;
+    assert_eq!((&shown["context"], &setting(&shown, "PMP_EXPERIENCE_ID")["from"]), (&json!("here"), &json!("context")));
+    assert_eq!(setting(&shown, "PMP_KEEP_VERSIONS")["value"], "7");
+    assert_eq!(setting(&shown, "PMP_TOPIC_ARN")["from"], "environment", "what is set stays as it is");
+    assert_eq!(setting(&shown, "AWS_SECRET_ACCESS_KEY")["value"], Value::Null);
+    assert_eq!(setting(&shown, "AWS_SECRET_ACCESS_KEY")["hidden"], true);
+    let flagged = hub.json(&["config", "show", "--experience-id", "exp-flag"]).await;
+    assert_eq!(setting(&flagged, "PMP_EXPERIENCE_ID")["from"], "flag");
+    assert_eq!(setting(&flagged, "PMP_EXPERIENCE_ID")["value"], "exp-flag");
+    let elsewhere = hub.json(&["--context", "elsewhere", "config", "show"]).await;
+    assert_eq!(setting(&elsewhere, "PMP_EXPERIENCE_ID")["value"], "exp-elsewhere");
+    assert_eq!(setting(&elsewhere, "PMP_KEEP_VERSIONS"), &Value::Null);
+    let contexts = hub.json(&["config", "contexts"]).await;
+    assert_eq!((&contexts["contexts"], &contexts["context"]), (&json!(["elsewhere", "here"]), &json!("here")));
+    let doctor = hub.json(&["doctor"]).await;
+    let configuration = &doctor["checks"][0];
+    let detail = configuration["detail"].as_str().unwrap();
+    assert!(detail.starts_with("context `here` of ") && configuration["check"] == "configuration", "{configuration}");
+
+    // Without the context, the settings are not there.
+    let none = hub.with(&[("PMP_CONTEXT", "none")]).run(&["publish"]).await;
+    assert!(
+        none.code == 1 && none.stderr.contains("--experience-id (PMP_EXPERIENCE_ID) is missing"),
+        "{}",
+        none.stderr
+    );
+    assert_eq!(hub.with(&[("PMP_CONTEXT", "none")]).json(&["config", "show"]).await["context"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_file_is_told_and_keeps_no_help_back() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let folder = tempfile::tempdir().unwrap();
+    for (text, told) in [
+        ("[contexts.a]\nPMP_EXPERIENCE = \"x\"\n", "did you mean PMP_EXPERIENCE_ID?"),
+        ("[contexts.a]\nAWS_SECRET_ACCESS_KEY = \"x\"\n", "credentials do not belong into this file"),
+        ("context = \"live\"\n[contexts.a]\n", "there is no context `live`"),
+        ("[contexts.a", "cannot read the configuration file `"),
+    ] {
+        let hub = hub_with(&scene, folder.path(), text).await;
+        let refused = hub.run(&["status"]).await;
+        assert!(refused.code == 1 && refused.stderr.contains(told), "{text}: {}", refused.stderr);
+        assert!(!refused.stderr.contains("\"x\""), "{}", refused.stderr);
+        for about_itself in [&["version"][..], &["--help"], &["status", "--help"], &["completions", "bash"]] {
+            assert_eq!(hub.run(about_itself).await.code, 0, "{about_itself:?}");
+        }
+    }
+    let missing = scene.hub.with(&[("PMP_CONFIG", "/nowhere/config.toml")]).run(&["status"]).await;
+    assert!(missing.stderr.contains("cannot read the configuration file `/nowhere/config.toml`"), "{}", missing.stderr);
+    let home = [("HOME", folder.path().to_str().unwrap()), ("XDG_CONFIG_HOME", ""), ("PMP_CONTEXT", "prod")];
+    let no_file = scene.hub.with(&home).run(&["status"]).await;
+    assert!(
+        no_file.stderr.contains("there is no configuration file for the context `prod`: at `"),
+        "{}",
+        no_file.stderr
+    );
+    assert!(no_file.stderr.contains("--config FILE (PMP_CONFIG)"), "{}", no_file.stderr);
+
+    // The usual file, in the usual place.
+    let usual = folder.path().join(".config/pmp-sync");
+    std::fs::create_dir_all(&usual).unwrap();
+    std::fs::write(usual.join("config.toml"), "[contexts.prod]\nPMP_MODE = \"observe\"\n").unwrap();
+    let shown = scene.spoke.with(&home).json(&["config", "show"]).await;
+    assert_eq!((&setting(&shown, "PMP_MODE")["value"], &shown["context"]), (&json!("observe"), &json!("prod")));
+}
