@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use pmp_terminal::{
-    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with,
+    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Failure, Manual, TerminalArgs, print_version,
+    program_with,
 };
 
 use crate::commands::confirm::{ConfirmArgs, confirm};
@@ -57,7 +58,7 @@ const EXAMPLES: &str = "Examples:
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 28] = [
+const USES: [(&str, &[&[&str]]); 29] = [
     ("publish", &[LEDGER, ROSTER, TOPIC, SIGNING, PRODUCTS, &["max_hold", "change_windows", "waves"]]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
@@ -86,6 +87,7 @@ const USES: [(&str, &[&[&str]]); 28] = [
     ("verify-aws", &[LEDGER, &["events_queue_url"]]),
     ("version", &[]),
     ("completions", &[]),
+    ("man", &[]),
 ];
 const LEDGER: &[&str] = &["experience_id", "snapshots_table", "timestamps_table"];
 const SNAPSHOTS: &[&str] = &["experience_id", "snapshots_table"];
@@ -280,13 +282,18 @@ enum Command {
   pmp-hub --context prod config show --all
   pmp-hub config contexts")]
     Config(ConfigShowArgs),
-    /// Print the version, and which messages this hub writes
+    /// Print the version, what it was built from, and which messages this hub writes
     Version,
     /// Try on a real account what AWS documents nowhere, and say what it does. Changes nothing
     /// without --change
     VerifyAws(VerifyArgs),
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Print the manual page, or write the pages of all commands into a folder
+    #[command(after_help = "Examples:
+  pmp-hub man | man -l -
+  pmp-hub man --folder ~/.local/share/man/man1")]
+    Man(Manual),
 }
 
 /// What `config` shows. The settings of some commands alone are shown with the others.
@@ -351,10 +358,16 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Command::Version => {
-            print_version::<Cli>(output, &[("snapshot messages", pmp_protocol::SCHEMA)])?;
+            let layout = pmp_protocol::LEDGER_LAYOUT.to_string();
+            let speaks = [("snapshot messages", pmp_protocol::SCHEMA), ("ledger layout", &layout)];
+            print_version::<Cli>(output, pmp_terminal::built!(), &speaks)?;
             Ok(Exit::Ok)
         }
         Command::VerifyAws(args) => verify_aws(&cli.config, args, output).await,
+        Command::Man(manual) => {
+            manual.write::<Cli>()?;
+            Ok(Exit::Ok)
+        }
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)

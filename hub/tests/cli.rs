@@ -115,10 +115,25 @@ fn every_command_that_works_has_an_example() {
 }
 
 #[test]
+fn every_command_has_a_manual_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    let written = hub().args(["man", "--folder", pages.to_str().unwrap()]).output().unwrap();
+    assert!(written.status.success(), "{}", text(&written.stderr));
+    let read = |name: &str| std::fs::read_to_string(pages.join(name)).unwrap();
+    let status = read("pmp-hub-status.1");
+    assert!(status.contains(".SH SYNOPSIS") && status.contains("check") && status.contains("Examples"), "{status}");
+    assert!(read("pmp-hub-config-show.1").contains("where it comes from"));
+    let printed = text(&hub().arg("man").output().unwrap().stdout);
+    assert_eq!(printed, read("pmp-hub.1"));
+}
+
+#[test]
 fn the_version_names_the_contracts() {
     let said = text(&hub().arg("version").output().unwrap().stdout);
     assert!(said.starts_with(concat!("pmp-hub ", env!("CARGO_PKG_VERSION"), "\n")), "{said}");
     assert!(said.contains("snapshot messages: pmp-sync.snapshot/1\n"), "{said}");
+    assert!(said.contains("\ncommit: ") && said.contains("\nledger layout: 5\n"), "{said}");
     let json = text(&hub().args(["version", "-o", "json"]).output().unwrap().stdout);
     assert!(json.contains(r#""snapshot_messages": "pmp-sync.snapshot/1""#), "{json}");
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use pmp_terminal::{
-    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, print_version, program_with,
+    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Failure, Manual, TerminalArgs, print_version,
+    program_with,
 };
 
 use crate::commands::env::{EnvArgs, print_environment};
@@ -26,7 +27,7 @@ const EXAMPLES: &str = "Examples:
                             run the others with the settings of a deployed function";
 
 /// The settings that each command uses, for its help; `doctor` uses all.
-const USES: [(&str, &[&[&str]]); 10] = [
+const USES: [(&str, &[&[&str]]); 11] = [
     ("run", &[LEDGER, FILTER, GUARD, CATALOG, RECORD, &["queue_url"]]),
     ("sync", &[LEDGER, FILTER, GUARD, CATALOG, RECORD]),
     ("plan", &[LEDGER, FILTER, GUARD]),
@@ -37,6 +38,7 @@ const USES: [(&str, &[&[&str]]); 10] = [
     ("env", &[]),
     ("version", &[]),
     ("completions", &[]),
+    ("man", &[]),
 ];
 const LEDGER: &[&str] = &[
     "experience_id",
@@ -149,10 +151,15 @@ enum Command {
   pmp-spoke config contexts"
     )]
     Config(ConfigCommand),
-    /// Print the version, which messages this spoke reads, and which filters it runs
+    /// Print the version, what it was built from, which messages this spoke reads, and which filters it runs
     Version,
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Print the manual page, or write the pages of all commands into a folder
+    #[command(after_help = "Examples:
+  pmp-spoke man | man -l -
+  pmp-spoke man --folder ~/.local/share/man/man1")]
+    Man(Manual),
 }
 
 /// Runs the program with `args`, the program's name first: as a function where AWS Lambda started
@@ -190,7 +197,13 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Version => {
             let filters = ("filter contract", pmp_filter_host::CONTRACT_VERSION);
-            print_version::<Cli>(output, &[("snapshot messages", pmp_protocol::SCHEMA), filters])?;
+            let layout = pmp_protocol::LEDGER_LAYOUT.to_string();
+            let speaks = [("snapshot messages", pmp_protocol::SCHEMA), ("ledger layout", &layout), filters];
+            print_version::<Cli>(output, pmp_terminal::built!(), &speaks)?;
+            Ok(Exit::Ok)
+        }
+        Command::Man(manual) => {
+            manual.write::<Cli>()?;
             Ok(Exit::Ok)
         }
         Command::Completions(completions) => {
