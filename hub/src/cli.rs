@@ -158,7 +158,7 @@ enum Command {
     /// Have spokes change nothing until a time, and then go on by themselves
     #[command(after_help = "Examples:
   pmp-hub pause --all --until 2h --reason 'a change freeze'
-  pmp-hub pause --org o-member0000,o-member0001 --until 2026-12-01T06:00:00Z --reason 'their migration'
+  pmp-hub pause --org o-member0000 --until 2026-12-01T06:00:00Z --reason 'their migration'
   pmp-hub pause --wave canary --until 8h --reason 'a demonstration'")]
     Pause(PauseArgs),
     /// End a pause before its time

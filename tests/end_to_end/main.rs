@@ -20,6 +20,7 @@ mod doctor;
 mod drift;
 mod earlier_release;
 mod env;
+mod examples;
 mod faults;
 mod filter_foresight;
 mod filter_rules;

@@ -105,11 +105,21 @@ impl Program {
 
     /// Runs a command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Finished {
-        let output = tokio::time::timeout(TIMEOUT, self.command(arguments).output()).await;
-        let Output { status, stdout, stderr } =
-            output.unwrap_or_else(|_| panic!("`{} {}` has hung", self.name, arguments.join(" "))).unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Finished { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+        finished(&format!("{} {}", self.name, arguments.join(" ")), self.command(arguments)).await
+    }
+
+    /// Runs a script as a person's shell would, in `folder`, with the programs of this build on the
+    /// path.
+    pub async fn shell(&self, script: &str, folder: &Path) -> Finished {
+        let mut own = self.command(&[]);
+        let programs = Path::new(own.as_std().get_program()).parent().unwrap().to_owned();
+        let path = std::env::join_paths([programs.as_path(), Path::new("/usr/bin"), Path::new("/bin")]).unwrap();
+        let environment: Vec<_> =
+            own.as_std_mut().get_envs().map(|(name, value)| (name.to_owned(), value.unwrap().to_owned())).collect();
+        let mut shell = Command::new("bash");
+        shell.args(["-euo", "pipefail", "-c", script]).current_dir(folder).env_clear().envs(environment);
+        shell.env("PATH", path).env("HOME", folder).stdin(Stdio::null()).kill_on_drop(true);
+        finished(script, shell).await
     }
 
     /// Runs a command that must succeed; what it prints as JSON.
@@ -129,6 +139,14 @@ impl Program {
         ];
         Agent { child, log, printed, readers }
     }
+}
+
+/// Runs a command to its end. `what` it is stands in the complaint where it hangs.
+async fn finished(what: &str, mut command: Command) -> Finished {
+    let output = tokio::time::timeout(TIMEOUT, command.output()).await;
+    let Output { status, stdout, stderr } = output.unwrap_or_else(|_| panic!("`{what}` has hung")).unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Finished { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
 }
 
 type Kept = Arc<Mutex<String>>;

@@ -35,12 +35,13 @@ experience has to have a rejected product without a note. That one is approved a
 request products is turned over and back. docs/first-day.md says what each trial does, and which permissions it needs.
 
 Examples:
-  pmp-hub verify-aws                                    what reading alone shows
-  pmp-hub verify-aws --report trial                     the same, with trial/report.md and trial/report.json to be shown to others
-  pmp-hub verify-aws --change exp-1234567890abc         with the trials that change an experience, and put it back
+  pmp-hub verify-aws                     what reading alone shows
+  pmp-hub verify-aws --report trial      the same, and files to show to others
+  pmp-hub verify-aws --change exp-1234567890abc
+                                         also change an experience, and put it back
   pmp-hub verify-aws --change exp-1234567890abc exp-1234567890abc
-                                                        the same, although it is in use
-  pmp-hub verify-aws --dead-letters                     with a topic and two queues that are made for it and deleted
+                                         the same, although it is in use
+  pmp-hub verify-aws --dead-letters      with a topic and two queues, for the trial alone
 
 Exit codes: 0 nothing is refuted, and everything is as it was; 4 an assumption is refuted; 3 refused by a guard, and nothing
 was changed; 1 it ended early, or something is not as it was before: the last lines say what, and how to put it back.";

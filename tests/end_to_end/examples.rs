@@ -1,0 +1,170 @@
+//! Every example of every help text, run as a person would paste it.
+//!
+//! The ids, versions and dates of the examples are replaced by those of the scene. An example either
+//! succeeds, or fails for a reason that is listed here: what it needs is not in the scene. None is
+//! refused as something that the program does not understand.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Program, Scene, world};
+
+/// What an example may end with besides 0, and what it says then: its beginning, the code, and a
+/// part of standard error.
+type Excuse = (&'static str, i32, &'static str);
+
+/// All examples of a program, in the order of its help.
+async fn examples(program: &Program) -> Vec<String> {
+    let help = async |arguments: &[&str]| program.run(&[arguments, &["--help"]].concat()).await.stdout;
+    let mut found = Vec::new();
+    let mut waiting: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(command) = waiting.pop() {
+        let arguments: Vec<&str> = command.iter().map(String::as_str).collect();
+        let text = help(&arguments).await;
+        let own = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+        let own = own.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+        let own: Vec<&str> = own.filter_map(|line| line.split_whitespace().next()).filter(|it| *it != "help").collect();
+        waiting.extend(own.iter().rev().map(|own| [command.clone(), vec![(*own).to_owned()]].concat()));
+        let examples = text.lines().skip_while(|line| !line.starts_with("Example")).skip(1);
+        let examples = examples.take_while(|line| !line.is_empty());
+        // What is indented further is about the example before it.
+        let examples = examples.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+        found.extend(examples.map(|line| without_description(line).to_owned()));
+    }
+    found
+}
+
+/// The command in a line of help: two spaces outside of quotes end it.
+fn without_description(line: &str) -> &str {
+    let mut quoted = None;
+    for (at, sign) in line.char_indices() {
+        match (sign, quoted) {
+            ('\'' | '"', None) => quoted = Some(sign),
+            (sign, Some(quote)) if sign == quote => quoted = None,
+            (' ', None) if line[at..].starts_with("  ") => return &line[..at],
+            _ => {}
+        }
+    }
+    assert_eq!(quoted, None, "an example that the help breaks within a quotation: {line}");
+    line
+}
+
+/// Runs the examples of a program in their order, after `replaced`, and holds the excuses to those
+/// that are needed.
+async fn run_all(program: &Program, folder: &Path, replaced: &[(&str, &str)], excuses: &[Excuse]) {
+    let (mut used, mut ran, mut wrong) = (BTreeSet::new(), 0, Vec::new());
+    for example in examples(program).await {
+        let command = replaced.iter().fold(example.clone(), |command, (from, to)| command.replace(from, to));
+        // A shell does not notice that what it evaluates has failed.
+        let evaluated = command.strip_prefix("eval \"$(").and_then(|command| command.strip_suffix(")\""));
+        let finished = program.shell(evaluated.unwrap_or(&command), folder).await;
+        ran += 1;
+        let of_it = |(begins, code, says): &&Excuse| {
+            example.starts_with(begins) && finished.code == *code && finished.stderr.contains(says)
+        };
+        match excuses.iter().find(of_it) {
+            Some(excuse) => {
+                used.insert((excuse.0, excuse.2));
+            }
+            None if finished.code == 0 => {}
+            None => wrong.push(format!("{command}: exit code {}\n{}", finished.code, finished.stderr)),
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {ran}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(ran > 20, "{ran} examples");
+    let idle: Vec<_> = excuses.iter().filter(|excuse| !used.contains(&(excuse.0, excuse.2))).collect();
+    assert!(idle.is_empty(), "excuses that no example needs: {idle:?}");
+}
+
+/// What examples name, and what the scene has in its place.
+fn replaced(later: &str) -> Vec<(&'static str, &str)> {
+    vec![
+        ("o-member0000,o-member0001", ALPHA),
+        ("o-member0000", ALPHA),
+        ("exp-prod", ALPHA_PROD),
+        ("exp-1234567890abc", ALPHA_PROD),
+        ("exp-management", MANAGEMENT),
+        ("prod-abc", "prod-a"),
+        (" 40", " 1"),
+        (" 41", " 2"),
+        (" 42", " 3"),
+        ("2026-12-01T06:00:00Z", later),
+        ("prod-…", "prod-a"),
+        (" --timeout 10m", ""),
+        ("pmp-hub wait", "pmp-hub wait --timeout 1s"),
+        // An agent runs until it is stopped.
+        ("pmp-hub run", "timeout --preserve-status 2 pmp-hub run"),
+        ("pmp-spoke run", "timeout --preserve-status 2 pmp-spoke run"),
+        // Nothing here shows pages, or reads JSON in a shell.
+        (" | man -l -", " > /dev/null"),
+        (" | jq '.spokes[] | select(.state == \"HELD\")'", " > /dev/null"),
+    ]
+}
+
+/// A folder as somebody's home, with a configuration file.
+fn home() -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let configuration = home.path().join(".config/pmp-sync");
+    std::fs::create_dir_all(&configuration).unwrap();
+    std::fs::write(configuration.join("config.toml"), "[contexts.prod]\nPMP_LOG = \"warn\"\n").unwrap();
+    home
+}
+
+/// A hub with waves, three snapshots, and a member that is in step.
+async fn scene() -> Scene {
+    let mut scene = Scene::start(world(&["prod-a"], &[])).await;
+    let waves = format!(
+        "[[waves]]\nname = \"canary\"\norganizations = [\"{ALPHA}\"]\n[[waves]]\nname = \"all\"\nshare = 100\n"
+    );
+    scene.hub = scene.hub.with(&[("PMP_WAVES", &waves), ("PMP_MEMBER_ORGANIZATIONS", ALPHA)]);
+    scene.hub.json(&["publish"]).await;
+    for product in ["prod-b", "prod-c"] {
+        scene.hub_account.approve(MANAGEMENT, &[product]).await;
+        scene.hub.json(&["publish"]).await;
+        scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]).run(&["sync"]).await;
+    }
+    scene
+}
+
+#[tokio::test]
+async fn of_the_hub() {
+    let scene = scene().await;
+    let folder = home();
+    let later = (Timestamp::now() + SignedDuration::from_hours(48)).to_string();
+    let excuses = [
+        // Nothing is held here, and a pin has published a newer snapshot.
+        ("pmp-hub confirm o-member0000 42", 1, "is held at snapshot 3"),
+        ("pmp-hub confirm o-member0000 42", 1, "snapshot 3 is not the newest any more"),
+        ("pmp-hub confirm --cause", 3, "nothing is held for the cause `3f9a1c07` any more"),
+        ("pmp-hub confirm --org", 1, "nothing is held at snapshot"),
+        ("pmp-hub confirm --wave", 1, "nothing is held at snapshot"),
+        ("pmp-hub confirm --all", 3, "snapshot 3 is not the newest"),
+        ("pmp-hub promote", 1, "there is nothing to promote it to"),
+        ("pmp-hub promote 42", 1, "snapshot 3 is not on its way through the waves"),
+        // The member's spoke has not run since.
+        ("pmp-hub wait 42", 4, "snapshot 3: 0 of 1 are there"),
+        ("pmp-hub publish && pmp-hub wait", 4, "0 of 1 are there"),
+        // The scene has neither a key, nor a topic for operations, nor names of products.
+        ("pmp-hub directions --sign", 1, "there is no key to sign with"),
+        ("pmp-hub public-key", 1, "--signing-key (PMP_SIGNING_KEY) is missing"),
+        ("pmp-hub notify", 1, "--notify-topic-arn (PMP_NOTIFY_TOPIC_ARN) is missing"),
+        ("pmp-hub why 'Port Scanner'", 1, "no product is known by that name alone"),
+        // The experience is a member's, and not the hub's account's.
+        ("pmp-hub verify-aws --change", 1, "AccessDeniedException"),
+    ];
+    run_all(&scene.hub, folder.path(), &replaced(&later), &excuses).await;
+}
+
+#[tokio::test]
+async fn of_the_spoke() {
+    let scene = scene().await;
+    let folder = home();
+    let later = (Timestamp::now() + SignedDuration::from_hours(48)).to_string();
+    let excuses = [
+        ("pmp-spoke sync --plan monday.json", 1, "make it with `pmp-spoke plan --out FILE`"),
+        // The embedded AWS has no functions.
+        ("eval \"$(pmp-spoke env --function", 1, "There is no service `lambda` here"),
+    ];
+    run_all(&scene.spoke, folder.path(), &replaced(&later), &excuses).await;
+}
