@@ -37,6 +37,7 @@ async fn examples(program: &Program) -> Vec<String> {
 
 /// The command in a line of help: two spaces outside of quotes end it.
 fn without_description(line: &str) -> &str {
+    assert!(line.starts_with("pmp-") || line.starts_with("eval "), "a description that the help breaks: {line}");
     let mut quoted = None;
     for (at, sign) in line.char_indices() {
         match (sign, quoted) {
@@ -125,6 +126,16 @@ async fn scene() -> Scene {
         scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]).run(&["sync"]).await;
     }
     scene
+}
+
+/// Those of the tools for authors and for trying are run by tests of their own; here, that no line is
+/// broken.
+#[tokio::test]
+async fn of_all_programs_are_whole() {
+    for name in ["pmp-hub", "pmp-spoke", "pmp-filter", "pmp-local"] {
+        let found = examples(&Program::new(name, &[])).await;
+        assert!(found.len() > 10, "{name}: {found:?}");
+    }
 }
 
 #[tokio::test]

@@ -9,13 +9,13 @@ use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, pr
 use crate::{bench, build, compile, decide, inspect, new, run, sign, test};
 
 const EXAMPLES: &str = "Examples:
-  pmp-filter new python no-images                          a project with tests; rust and javascript, too
+  pmp-filter new python no-images                          or rust, or javascript
   pmp-filter build                                         in its folder: make the component
-  pmp-filter test                                          hold it to its test cases; --update writes what it decides
+  pmp-filter test                                          hold it to its test cases
   pmp-filter run --products products.json                  what it decides, and why
   pmp-filter run --world world.toml                        the same for a world of pmp-local
   pmp-filter run --ledger exp-1 --snapshots-table TABLE    the same for the newest snapshot of a hub
-  pmp-filter inspect my-filter.wasm                        any component: what it is, what it imports, its settings
+  pmp-filter inspect my-filter.wasm                        what a component is and imports
   pmp-filter bench my-filter.wasm --count 10000            products per second, memory, start time
   pmp-filter sign --key ~/.ssh/id_ed25519                  write the signature beside the component
   pmp-filter verify my-filter.wasm --key allowed_signers   who signed it";
