@@ -155,6 +155,7 @@ async fn each_command_fits_one_screen_and_says_what_has_the_same_cause() {
         &["history"],
         &["show"],
         &["diff", "1", "1"],
+        &["plan"],
         &["why", "prod-a"],
         &["why", "prod-a", "--org", "o-member0000"],
     ] {

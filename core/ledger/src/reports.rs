@@ -46,7 +46,7 @@ pub(crate) const MAX_DEPTH: usize = 6;
 /// Number of segments in which the table is scanned for organizations at the same time.
 const SEGMENTS: i32 = 2;
 /// Keys on a page of that scan: of several organizations with few items each, or of one with many.
-const SEARCHED: i32 = 64;
+const SEARCHED: i32 = 256;
 /// The most pages of a segment. Each page shows at least one partition that was not seen before.
 const MAX_PARTITIONS: usize = 5_000;
 

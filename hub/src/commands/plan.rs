@@ -73,9 +73,11 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     } else if plan.rows.is_empty() && output.is_table() {
         output.line("No spoke has reported yet.")?;
     } else {
-        output.list("experiences", &plan.rows, render::table(&plan, wide), "")?;
+        let table = render::table(&plan, wide);
+        let lines = render::that_fit(render::lines(&plan, wide, &names), table.len(), wide);
+        output.list("experiences", &plan.rows, table, "")?;
         if output.is_table() {
-            output.lines(render::lines(&plan, wide, &names).into_iter().chain([render::summary(&plan)]))?;
+            output.lines(lines.into_iter().chain([render::summary(&plan)]))?;
         }
     }
     hints(&view);

@@ -427,10 +427,7 @@ mod tests {
         assert!(plan.rows[3].outlook.reason().starts_with("it has a filter of its own: `no-genai`"));
         let names = Names::none(ExperienceId::new("exp-management").unwrap());
         assert_eq!(lines(&plan, false, &names), ["From snapshot 42:", "  - deny   c", "  - deny   y", "  + allow  d"]);
-        assert_eq!(
-            summary(&plan),
-            "Of 5 member experiences, 1 would change, 1 would be held by a guard rail, 2 are not known."
-        );
+        assert_eq!(summary(&plan), "5 experiences: 1 would change, 1 would be held, 2 are not known.");
         // The same again is no change, whoever is asked.
         let same = kept.values().next().unwrap();
         let same = super::plan(&view, same, &kept, &none, GuardRails::default(), now());

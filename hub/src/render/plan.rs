@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_protocol::{PlainText, ProductId, SnapshotVersion, count};
-use pmp_terminal::Table;
+use pmp_terminal::{Frame, Table, fold};
 
 use crate::inspect::plan::{FilteredCase, FleetPlan, Outlook, PlannedProduct, PlannedRow, PlannedStep, ProductsFrom};
 use crate::status::named::Names;
@@ -14,12 +14,14 @@ use crate::status::named::Names;
 const GROUPS: usize = 10;
 /// The most products that are listed without `-o wide`.
 const PRODUCTS: usize = 8;
-/// The width of a product's line without `-o wide`, in columns.
-const WIDTH: usize = 80;
+/// The width of a line without `-o wide`, in columns.
+const WIDTH: usize = Frame::WIDTH;
 /// The most filters whose products are listed without `-o wide`.
 const FILTERS: usize = 3;
 /// The longest reason of a filter in a line without `-o wide`, in bytes.
 const REASON: usize = 60;
+/// What stands before a reason without `-o wide`.
+const INDENT: &str = "  ";
 /// What stands in a product's line before the product: as wide as the other sign.
 const SIGN: &str = "  + allow  ";
 
@@ -48,7 +50,7 @@ pub(crate) fn table(plan: &FleetPlan, wide: bool) -> Table {
         }
         return table;
     }
-    let mut table = Table::new(&["OUTLOOK", "FROM", "ALLOW", "DENY", "EXPERIENCES", "ORGANIZATIONS", "MESSAGE"]);
+    let mut table = Table::new(&["OUTLOOK", "FROM", "ALLOW", "DENY", "EXPERIENCES", "ORGANIZATIONS"]);
     for ((outlook, version), rows) in groups(plan).into_iter().take(GROUPS) {
         let [allow, deny] = numbers(outlook);
         table.row([
@@ -58,10 +60,31 @@ pub(crate) fn table(plan: &FleetPlan, wide: bool) -> Table {
             deny,
             rows.iter().filter(|row| row.member_experience.is_some()).count().to_string(),
             rows.iter().map(|row| &row.organization).collect::<BTreeSet<_>>().len().to_string(),
-            outlook.reason().to_owned(),
         ]);
     }
     table
+}
+
+/// Why groups of the table have the outlook that they have. With `wide`, each row says it.
+fn reasons(plan: &FleetPlan) -> Vec<String> {
+    let told = groups(plan).into_keys().take(GROUPS).filter(|(outlook, _)| !outlook.reason().is_empty());
+    let told = told.flat_map(|(outlook, from)| {
+        let from = from.map(|from| format!(" from {from}")).unwrap_or_default();
+        fold(&format!("{}{from}: {}", outlook.as_str(), PlainText::new(outlook.reason())), WIDTH - INDENT.len())
+    });
+    told.map(|line| format!("{INDENT}{line}")).collect()
+}
+
+/// The lines below a table of so many rows, as far as they fit the screen with it.
+pub(crate) fn that_fit(lines: Vec<String>, rows: usize, wide: bool) -> Vec<String> {
+    // The header above the rows, and the summary below all.
+    let room = Frame::HEIGHT.saturating_sub(rows + 2);
+    if wide || lines.len() <= room {
+        return lines;
+    }
+    let (kept, left_out) = (room.saturating_sub(1), lines.len() + 1 - room.max(1));
+    let more = format!("… and {} (`-o wide` lists all)", count(left_out, "more line"));
+    lines.into_iter().take(kept).chain([more]).collect()
 }
 
 fn groups(plan: &FleetPlan) -> BTreeMap<(&Outlook, Option<SnapshotVersion>), Vec<&PlannedRow>> {
@@ -79,7 +102,7 @@ pub(crate) fn lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> 
         if wide { named.label() } else { named.label_within(WIDTH - SIGN.len()) }
     };
     let most = if wide { usize::MAX } else { PRODUCTS };
-    let mut lines = Vec::new();
+    let mut lines = if wide { Vec::new() } else { reasons(plan) };
     // The newest is what most are on.
     for ProductsFrom { from, allow, deny } in plan.products.iter().rev().take(if wide { usize::MAX } else { 1 }) {
         lines.push(format!("From snapshot {from}:"));
@@ -161,7 +184,7 @@ pub(crate) fn summary(plan: &FleetPlan) -> String {
     let held = number(|it| matches!(it, Outlook::Held { .. }));
     let not_known = number(|it| matches!(it, Outlook::NotKnown { .. }));
     format!(
-        "Of {}, {change} would change, {held} would be held by a guard rail, {not_known} are not known.",
-        count(experiences, "member experience")
+        "{}: {change} would change, {held} would be held, {not_known} are not known.",
+        count(experiences, "experience")
     )
 }

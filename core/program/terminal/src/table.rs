@@ -27,6 +27,18 @@ impl Table {
         Self { header: header.to_vec(), rows: Vec::new() }
     }
 
+    /// The number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it has no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Adds a row. A cell is one line of bounded length, whatever it was made from.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         self.rows.push(cells.into_iter().map(|cell| (PlainText::new(&cell), None)).collect());
