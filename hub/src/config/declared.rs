@@ -13,6 +13,7 @@ use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
 use pmp_windows::Windows;
 
+use super::experiences::Experiences;
 use super::notify::Format;
 use super::waves::WavesSetting;
 use crate::signing::SigningKey;
@@ -31,7 +32,18 @@ declare_settings! {
             value: "ID",
             help: "The management experience: exp-…",
             needed_by: "all but init; init with `--admit`",
-            meaning: "the management experience",
+            meaning: "the management experience. Where `PMP_EXPERIENCES` names several: the one that a command is about, which \
+                `run`, `publish` and `doctor` do without",
+        }
+        hub_experiences: Experiences = EXPERIENCES {
+            flag: "experiences",
+            variable: "PMP_EXPERIENCES",
+            value: "TEXT",
+            help: "The management experiences that this hub serves: ids separated by commas, or a table for each as TOML, JSON or @FILE",
+            needed_by: "all but public-key; optional",
+            meaning: "the [management experiences](operations.md#several-management-experiences) that this hub serves, up to 20: \
+                ids separated by commas, or a table for each with `members`, `waves`, `change_windows` and `max_hold`, as TOML, \
+                JSON, or `@FILE`. What a table does not say comes from the settings below",
         }
         snapshots_table: TableName = SNAPSHOTS {
             flag: "snapshots-table",
