@@ -2,6 +2,7 @@
 
 mod declared;
 mod experiences;
+mod hold;
 pub(crate) mod notify;
 pub(crate) mod waves;
 
@@ -526,8 +527,8 @@ impl ConfigArgs {
         })
     }
 
-    /// The configuration for `doctor`, and what is missing or wrong for `publish` and `run`. One for
-    /// each management experience that is to be looked at; at least one.
+    /// The configuration for `doctor`, and what is missing or wrong for `publish` and `run`. One
+    /// for each management experience that is to be looked at; at least one.
     pub(crate) fn for_doctor(&self, run: &RunSettings) -> (Vec<DoctorConfig>, Result<(), Failure>) {
         let complete = self.for_run_with(None, |settings| run.check(settings)).map(drop);
         // `complete` carries the problems already; here we keep whatever could be read.

@@ -81,8 +81,8 @@ async fn a_function_that_observes_may_start_nothing_and_lacks_nothing() {
     assert_none_denied(&organizations.decisions().await);
 }
 
-/// The role of a hub that serves several reads those that the parameters name, whatever the settings
-/// say.
+/// The role of a hub that serves several reads those that the parameters name, whatever the
+/// settings say.
 #[tokio::test]
 async fn the_hub_reads_the_management_experiences_that_are_named_and_no_other() {
     let mut world = world(&["prod-a"], &["prod-x"]);

@@ -1,4 +1,4 @@
-//! `publish`: reads, stores and publishes once, each of the management experiences that are asked for.
+//! `publish`: reads, stores and publishes once, each management experience that is asked for.
 
 use aws_config::SdkConfig;
 use clap::Args;

@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::Value;
 
-use super::declared::MaxHold;
+use super::hold::MaxHold;
 use super::waves::{Configured, WavesSetting};
 
 /// The most management experiences of one hub: the function reads all of them at the same time.
@@ -36,12 +36,12 @@ impl Own {
     }
 }
 
-/// The management experiences of one hub, as they were named. There is at least one, and none twice.
+/// The management experiences of one hub, as they were named: at least one, and none twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Experiences(Vec<Own>);
 
 impl Experiences {
-    /// All of them.
+    /// All of them, in the order in which they were named.
     pub(crate) fn all(self) -> Vec<Own> {
         self.0
     }

@@ -93,7 +93,7 @@ pub(crate) async fn run(
                         }
                     })
                 }
-                // What it was called for is not in the queue any more: so it is looked for until a look
+                // What it was called for is not in the queue any more: so it looks until a look
                 // succeeds.
                 Ok(Wake::Called) => {
                     look_again = Some(Instant::now());
@@ -192,11 +192,6 @@ async fn publish(hub: &Hub, trigger: Trigger, follow_up: &FollowUp) -> Result<Ou
     let (took, throttles) = (began.elapsed(), pmp_aws::throttles() - throttled);
     follow_up.after(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;
     outcome.map(|published| published.outcome)
-}
-
-/// The pauses after failures of the queue.
-pub(crate) fn backoff_of_queue() -> Backoff {
-    backoff(MAX_PAUSE)
 }
 
 /// Pauses that double from failure to failure. Without jitter: one hub reads one management

@@ -5,13 +5,19 @@
 //! would have the others look again and again. A call is not lost by that. Whoever was called looks
 //! until a look succeeds, and a process that starts anew looks at once.
 
+use std::time::Duration;
+
 use pmp_protocol::render;
+use pmp_runtime::Backoff;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::HubError;
-use crate::triggers::agent::backoff_of_queue;
 use crate::triggers::event_queue::EventQueue;
+
+/// The pauses after failures of the queue: they double up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 
 /// The calls to one management experience. Several that come while it looks are one.
 #[derive(Debug, Default)]
@@ -30,7 +36,7 @@ impl Calls {
 
 /// Calls all whenever the catalog tells of changes, until `stop`. No failure ends it.
 pub(crate) async fn pass_on(queue: &EventQueue, calls: &[Calls], stop: &CancellationToken) {
-    let mut pause = backoff_of_queue();
+    let mut pause = Backoff::exact(FIRST_PAUSE, 2.0, MAX_PAUSE);
     loop {
         // Boxed: it stands beside what all the management experiences do.
         let passed = Box::pin(async {
@@ -58,8 +64,6 @@ pub(crate) async fn pass_on(queue: &EventQueue, calls: &[Calls], stop: &Cancella
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]
