@@ -89,8 +89,8 @@ const USES: [(&str, &[&[&str]]); 29] = [
     ("completions", &[]),
     ("man", &[]),
 ];
-const LEDGER: &[&str] = &["experience_id", "snapshots_table", "timestamps_table"];
-const SNAPSHOTS: &[&str] = &["experience_id", "snapshots_table"];
+const LEDGER: &[&str] = &["experience_id", "hub_experiences", "snapshots_table", "timestamps_table"];
+const SNAPSHOTS: &[&str] = &["experience_id", "hub_experiences", "snapshots_table"];
 const PRODUCTS: &[&str] = &["product_attributes"];
 const TOPIC: &[&str] = &["topic_arn"];
 const ROSTER: &[&str] = &["member_organizations"];

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use jiff::SignedDuration;
-use pmp_catalog::{RateLimits, SdkCatalog, SdkDirectory};
+use pmp_catalog::{Catalog, RateLimits, SdkCatalog, SdkDirectory};
 use pmp_ledger::{DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoRollouts, DynamoSnapshots, Outbox};
 use pmp_runtime::{Clock, SystemClock};
 
@@ -19,8 +19,18 @@ use crate::signing::Signing;
 use crate::status::fleet::Fleet;
 
 pub(crate) fn hub(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64) -> Hub {
+    hub_of(sdk, config, keep_versions, catalog(sdk))
+}
+
+/// The catalog, with the bounds of one account: hubs of one process share it.
+pub(crate) fn catalog(sdk: &SdkConfig) -> Arc<dyn Catalog> {
+    Arc::new(SdkCatalog::new(sdk, RateLimits::default()))
+}
+
+/// The hub of one management experience among others.
+pub(crate) fn hub_of(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64, catalog: Arc<dyn Catalog>) -> Hub {
     Hub {
-        catalog: Arc::new(SdkCatalog::new(sdk, RateLimits::default())),
+        catalog,
         snapshots: Arc::new(DynamoSnapshots::new(sdk, config.snapshots.clone())),
         marks: config.timestamps.clone().map(|table| Arc::new(DynamoReceipts::new(sdk, table)) as _),
         rollouts: config.timestamps.as_ref().map(|table| Rollouts {

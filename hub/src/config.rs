@@ -1,6 +1,8 @@
 //! What the hub needs to know, from flags or the environment, checked at start.
 
 mod declared;
+mod experiences;
+mod hold;
 pub(crate) mod notify;
 pub(crate) mod waves;
 
@@ -17,9 +19,10 @@ use pmp_windows::Windows;
 
 use self::declared::LIFETIME;
 pub(crate) use self::declared::{
-    CHANGE_WINDOWS, ConfigArgs, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP, MEMBERS,
-    NOTIFY_TOPIC, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC, WAVES,
+    CHANGE_WINDOWS, ConfigArgs, EVENTS, EXPERIENCE, EXPERIENCES, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP,
+    MEMBERS, NOTIFY_TOPIC, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC, WAVES,
 };
+use self::experiences::{Experiences, Own};
 use self::notify::Format;
 use self::waves::WavesSetting;
 use crate::signing::SigningKey;
@@ -80,7 +83,8 @@ impl RunSettings {
 /// What the Lambda function needs.
 #[derive(Debug, Clone)]
 pub(crate) struct FunctionConfig {
-    pub(crate) publish: PublishConfig,
+    /// One for each management experience; at least one.
+    pub(crate) publish: Vec<PublishConfig>,
     pub(crate) keep_versions: u64,
     pub(crate) stale_after: Duration,
 }
@@ -88,7 +92,7 @@ pub(crate) struct FunctionConfig {
 impl FunctionArgs {
     pub(crate) fn config(&self) -> Result<FunctionConfig, Failure> {
         let mut settings = Settings::default();
-        let publish = self.config.publish(&mut settings);
+        let publish = self.config.publish(&mut settings, ConfigArgs::served);
         let (keep_versions, stale_after) = self.run.read(&mut settings);
         settings.finish(|| Some(FunctionConfig { publish: publish?, keep_versions, stale_after }))
     }
@@ -124,7 +128,7 @@ pub(crate) fn silence_of_run(given: Option<&str>, interval: Duration) -> Result<
     settings.finish(|| Some(silence))
 }
 
-/// What `publish` and `run` need.
+/// What `publish` and `run` need for one management experience.
 #[derive(Debug, Clone)]
 pub(crate) struct PublishConfig {
     pub(crate) experience: ExperienceId,
@@ -260,14 +264,69 @@ pub(crate) struct InitConfig {
 }
 
 impl ConfigArgs {
-    pub(crate) fn for_publish(&self) -> Result<PublishConfig, Failure> {
+    /// The management experience that a command is about: the one that is chosen, or the only one.
+    fn one(&self, settings: &mut Settings) -> Option<Own> {
+        if !self.hub_experiences().is_set() {
+            return self.experience_id().required(settings).map(Own::plain);
+        }
+        if self.experience_id().is_set() {
+            return self.chosen(settings);
+        }
+        let experiences = self.hub_experiences().optional(settings)?;
+        let only = experiences.only().cloned();
+        if only.is_none() {
+            settings
+                .missing_because(EXPERIENCE, format!("{EXPERIENCES} names several, so choose one of {experiences}"));
+        }
+        only
+    }
+
+    /// The management experience that is chosen among those of the hub: another one is a mistake,
+    /// which must not look like an empty fleet.
+    fn chosen(&self, settings: &mut Settings) -> Option<Own> {
+        let (chosen, experiences) =
+            (self.experience_id().optional(settings), self.hub_experiences().optional(settings));
+        let (chosen, experiences): (ExperienceId, _) = (chosen?, experiences?);
+        let own = experiences.of(&chosen).cloned();
+        if own.is_none() {
+            settings.problem(EXPERIENCE, format!("`{chosen}` is not among those of {EXPERIENCES}: {experiences}"));
+        }
+        own
+    }
+
+    /// The management experiences that are published by a command: the chosen one, or all.
+    fn published(&self, settings: &mut Settings) -> Option<Vec<Own>> {
+        if self.experience_id().is_set() {
+            return self.one(settings).map(|own| vec![own]);
+        }
+        self.served(settings)
+    }
+
+    /// The management experiences that are served by whatever runs on: all, whichever one is chosen
+    /// for commands, because the others would be forgotten without a word.
+    fn served(&self, settings: &mut Settings) -> Option<Vec<Own>> {
+        if !self.hub_experiences().is_set() {
+            return self.one(settings).map(|own| vec![own]);
+        }
+        if self.experience_id().is_set() {
+            self.chosen(settings)?;
+        }
+        self.hub_experiences().optional(settings).map(Experiences::all)
+    }
+
+    /// What `publish` needs for each management experience; at least one.
+    pub(crate) fn for_publish(&self) -> Result<Vec<PublishConfig>, Failure> {
         let mut settings = Settings::default();
-        let publish = self.publish(&mut settings);
+        let publish = self.publish(&mut settings, Self::published);
         settings.finish(|| publish)
     }
 
-    fn publish(&self, settings: &mut Settings) -> Option<PublishConfig> {
-        let experience = self.experience_id().required(settings);
+    fn publish(
+        &self,
+        settings: &mut Settings,
+        which: impl FnOnce(&Self, &mut Settings) -> Option<Vec<Own>>,
+    ) -> Option<Vec<PublishConfig>> {
+        let experiences = which(self, settings);
         let snapshots = self.snapshots_table().required(settings);
         let topic = self.topic_arn().required(settings);
         let timestamps = self.timestamps_table().optional(settings);
@@ -281,27 +340,34 @@ impl ConfigArgs {
             settings.missing(TIMESTAMPS);
         }
         let waves = self.waves().optional(settings).unwrap_or_default();
-        if matches!(waves, WavesSetting::Given(_)) && !self.timestamps_table().is_set() {
-            settings.problem(WAVES, format!("needs {TIMESTAMPS}: how organizations stand is written there"));
+        let without_table = |settings: &mut Settings, waves: &WavesSetting, source| {
+            if matches!(waves, WavesSetting::Given(_)) && !self.timestamps_table().is_set() {
+                settings.problem(source, format!("needs {TIMESTAMPS}: how organizations stand is written there"));
+            }
+        };
+        without_table(settings, &waves, WAVES);
+        if let Some(own) = experiences.iter().flatten().find_map(|own| own.waves.as_ref()) {
+            without_table(settings, own, EXPERIENCES);
         }
         let members = self.members(settings);
         let windows = self.change_windows().optional(settings);
-        let (experience, snapshots, topic) = (experience?, snapshots?, topic?);
-        Some(PublishConfig {
-            experience,
-            snapshots,
-            timestamps,
-            topic,
-            events_queue_url,
-            signing,
+        let (experiences, snapshots, topic): (_, TableName, TopicArn) = (experiences?, snapshots?, topic?);
+        let of = |own: Own| PublishConfig {
+            experience: own.experience,
+            snapshots: snapshots.clone(),
+            timestamps: timestamps.clone(),
+            topic: topic.clone(),
+            events_queue_url: events_queue_url.clone(),
+            signing: signing.clone(),
             unsigned,
             looks_products_up,
-            max_hold,
-            notify,
-            waves,
-            members,
-            windows,
-        })
+            max_hold: own.max_hold.or(max_hold),
+            notify: notify.clone(),
+            waves: own.waves.unwrap_or_else(|| waves.clone()),
+            members: own.members.unwrap_or_else(|| members.clone()),
+            windows: own.windows.or_else(|| windows.clone()),
+        };
+        Some(experiences.into_iter().map(of).collect())
     }
 
     /// Where operations is told.
@@ -339,13 +405,19 @@ impl ConfigArgs {
         settings.finish(|| key)
     }
 
-    /// Whom the settings admit.
+    /// Whom the settings of the hub admit.
     fn members(&self, settings: &mut Settings) -> BTreeSet<OrganizationId> {
         self.member_organizations().optional(settings).unwrap_or_default().0
     }
 
-    /// What `run` needs: as `publish`. Without an interval, only whether it is complete.
-    pub(crate) fn for_run(&self, interval: Option<Duration>) -> Result<PublishConfig, Failure> {
+    /// The management experience that a command is about, and whom the settings admit to it.
+    fn one_and_members(&self, settings: &mut Settings) -> Option<(ExperienceId, BTreeSet<OrganizationId>)> {
+        let (own, members) = (self.one(settings), self.members(settings));
+        own.map(|own| (own.experience, own.members.unwrap_or(members)))
+    }
+
+    /// What `run` needs: as `publish`, for all. Without an interval, only whether it is complete.
+    pub(crate) fn for_run(&self, interval: Option<Duration>) -> Result<Vec<PublishConfig>, Failure> {
         self.for_run_with(interval, |_| {})
     }
 
@@ -353,11 +425,11 @@ impl ConfigArgs {
         &self,
         interval: Option<Duration>,
         besides: impl FnOnce(&mut Settings),
-    ) -> Result<PublishConfig, Failure> {
+    ) -> Result<Vec<PublishConfig>, Failure> {
         let mut settings = Settings::default();
         besides(&mut settings);
-        let publish = self.publish(&mut settings);
-        let signing = publish.as_ref().and_then(|publish| publish.signing.as_ref());
+        let publish = self.publish(&mut settings, Self::served);
+        let signing = publish.iter().flatten().find_map(|publish| publish.signing.as_ref());
         if let (Some(interval), Some(signing)) = (interval, signing)
             && SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX) > signing.lifetime / 2
         {
@@ -370,22 +442,22 @@ impl ConfigArgs {
     /// What `recover` needs: as `publish`, and the table that holds the mark.
     pub(crate) fn for_recover(&self) -> Result<PublishConfig, Failure> {
         let mut settings = Settings::default();
-        let publish = self.publish(&mut settings);
+        let one = |config: &Self, settings: &mut Settings| config.one(settings).map(|own| vec![own]);
+        let publish = self.publish(&mut settings, one);
         // What is wrong with it is told with the rest; here counts that it is there.
         if !self.timestamps_table().is_set() {
             settings.missing(TIMESTAMPS);
         }
-        settings.finish(|| publish)
+        settings.finish(|| publish?.into_iter().next())
     }
 
     pub(crate) fn for_status(&self) -> Result<StatusConfig, Failure> {
         let mut settings = Settings::default();
-        let experience = self.experience_id().required(&mut settings);
+        let one = self.one_and_members(&mut settings);
         let snapshots = self.snapshots_table().required(&mut settings);
         let timestamps = self.timestamps_table().required(&mut settings);
-        let members = self.members(&mut settings);
         settings.finish(|| {
-            let (experience, snapshots, timestamps) = (experience?, snapshots?, timestamps?);
+            let ((experience, members), snapshots, timestamps) = (one?, snapshots?, timestamps?);
             Some(StatusConfig { experience, snapshots, timestamps, members })
         })
     }
@@ -403,10 +475,10 @@ impl ConfigArgs {
     /// which experience may have been meant, where it is set.
     pub(crate) fn for_history(&self) -> Result<(ExperienceId, TableName, Option<TableName>), Failure> {
         let mut settings = Settings::default();
-        let experience = self.experience_id().required(&mut settings);
+        let one = self.one(&mut settings);
         let snapshots = self.snapshots_table().required(&mut settings);
         let timestamps = self.timestamps_table().if_right();
-        settings.finish(|| Some((experience?, snapshots?, timestamps)))
+        settings.finish(|| Some((one?.experience, snapshots?, timestamps)))
     }
 
     /// The configuration of `confirm`: without a topic, the confirmation waits for the next
@@ -427,16 +499,15 @@ impl ConfigArgs {
         sends: bool,
     ) -> Result<(StatusConfig, Option<NotifyConfig>, Duration), Failure> {
         let mut settings = Settings::default();
-        let experience = self.experience_id().required(&mut settings);
+        let one = self.one_and_members(&mut settings);
         let snapshots = self.snapshots_table().required(&mut settings);
         let timestamps = self.timestamps_table().required(&mut settings);
-        let members = self.members(&mut settings);
         let (notify, (_, stale_after)) = (self.notify(&mut settings), run.read(&mut settings));
         if sends && !self.notify_topic_arn().is_set() {
             settings.missing(NOTIFY_TOPIC);
         }
         settings.finish(|| {
-            let (experience, snapshots, timestamps) = (experience?, snapshots?, timestamps?);
+            let ((experience, members), snapshots, timestamps) = (one?, snapshots?, timestamps?);
             Some((StatusConfig { experience, snapshots, timestamps, members }, notify, stale_after))
         })
     }
@@ -444,50 +515,70 @@ impl ConfigArgs {
     /// The configuration of the commands that direct the fleet. To publish at once takes a topic.
     pub(crate) fn for_steer(&self, publishes: bool) -> Result<SteerConfig, Failure> {
         let mut settings = Settings::default();
-        let experience = self.experience_id().required(&mut settings);
+        let one = self.one_and_members(&mut settings);
         let snapshots = self.snapshots_table().required(&mut settings);
         let timestamps = self.timestamps_table().required(&mut settings);
         let topic =
             if publishes { self.topic_arn().required(&mut settings) } else { self.topic_arn().optional(&mut settings) };
-        let members = self.members(&mut settings);
         let (signing, unsigned) = (self.signing(&mut settings), self.unsigned());
         settings.finish(|| {
-            let (experience, snapshots, timestamps) = (experience?, snapshots?, timestamps?);
+            let ((experience, members), snapshots, timestamps) = (one?, snapshots?, timestamps?);
             Some(SteerConfig { experience, snapshots, timestamps, topic, members, signing, unsigned })
         })
     }
 
-    /// The configuration for `doctor`, and what is missing or wrong for `publish` and `run`.
-    pub(crate) fn for_doctor(&self, run: &RunSettings) -> (DoctorConfig, Result<(), Failure>) {
+    /// The configuration for `doctor`, and what is missing or wrong for `publish` and `run`. One
+    /// for each management experience that is to be looked at; at least one.
+    pub(crate) fn for_doctor(&self, run: &RunSettings) -> (Vec<DoctorConfig>, Result<(), Failure>) {
         let complete = self.for_run_with(None, |settings| run.check(settings)).map(drop);
         // `complete` carries the problems already; here we keep whatever could be read.
+        let found = self.published(&mut Settings::default()).unwrap_or_default();
+        let configs: Vec<_> = found.into_iter().map(|own| self.whatever_is_right(Some(own))).collect();
+        (if configs.is_empty() { vec![self.whatever_is_right(None)] } else { configs }, complete)
+    }
+
+    /// The configuration for `verify-aws`: whatever is right. Its management experience is the one
+    /// that would be changed, where the hub serves it: so that is noticed.
+    pub(crate) fn for_verify(&self, changed: Option<&ExperienceId>) -> DoctorConfig {
+        let experiences = self.hub_experiences().if_right();
+        let own = changed.and_then(|changed| experiences.as_ref()?.of(changed).cloned());
+        self.whatever_is_right(own.or_else(|| self.one(&mut Settings::default())))
+    }
+
+    fn whatever_is_right(&self, own: Option<Own>) -> DoctorConfig {
         let mut settings = Settings::default();
-        let config = DoctorConfig {
-            experience: self.experience_id().optional(&mut settings),
-            snapshots: self.snapshots_table().optional(&mut settings),
-            timestamps: self.timestamps_table().optional(&mut settings),
-            topic: self.topic_arn().optional(&mut settings),
-            notify_topic: self.notify_topic_arn().optional(&mut settings),
-            events_queue_url: self.events_queue_url().optional(&mut settings),
-            members: self.members(&mut settings),
-            signing_key: self.read_signing_key(&mut settings),
-            looks_products_up: self.looks_products_up(&mut settings),
-            windows: self.change_windows().optional(&mut settings),
-            folder: self.filters_folder().optional(&mut settings),
-            program: self.filter_program().optional(&mut settings),
-            has_waves: self.waves().is_set() && !self.waves().is("none"),
+        let settings = &mut settings;
+        let (experience, own_members, own_waves, own_windows) = match own {
+            Some(Own { experience, members, waves, windows, .. }) => (Some(experience), members, waves, windows),
+            None => (None, None, None, None),
         };
-        (config, complete)
+        let of_the_hub = self.waves().is_set() && !self.waves().is("none");
+        DoctorConfig {
+            experience,
+            snapshots: self.snapshots_table().optional(settings),
+            timestamps: self.timestamps_table().optional(settings),
+            topic: self.topic_arn().optional(settings),
+            notify_topic: self.notify_topic_arn().optional(settings),
+            events_queue_url: self.events_queue_url().optional(settings),
+            members: own_members.unwrap_or_else(|| self.members(settings)),
+            signing_key: self.read_signing_key(settings),
+            looks_products_up: self.looks_products_up(settings),
+            windows: own_windows.or_else(|| self.change_windows().optional(settings)),
+            folder: self.filters_folder().optional(settings),
+            program: self.filter_program().optional(settings),
+            has_waves: own_waves.map_or(of_the_hub, |waves| matches!(waves, WavesSetting::Given(_))),
+        }
     }
 
     pub(crate) fn for_init(&self, admits: bool) -> Result<InitConfig, Failure> {
         let mut settings = Settings::default();
-        let experience = if admits {
-            self.experience_id().required(&mut settings)
+        let one = if admits {
+            self.one(&mut settings)
         } else {
             // Nothing is made by it: what is wrong there is said by the commands that need it.
-            self.experience_id().if_right()
+            self.one(&mut Settings::default())
         };
+        let experience = one.map(|own| own.experience);
         let snapshots = self.snapshots_table().or("pmp-sync-Snapshots").required(&mut settings);
         let timestamps = self.timestamps_table().or("pmp-sync-SyncTimestamps").required(&mut settings);
         let topic = self.topic_arn().optional(&mut settings);

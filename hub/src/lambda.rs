@@ -1,16 +1,18 @@
-//! The hub as a Lambda function: one event, one look at the management experience.
+//! The hub as a Lambda function: one event, one look at each management experience.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use futures::future::join_all;
 use jiff::Timestamp;
 use pmp_lambda::{Function, Invocation};
 use pmp_terminal::Failure;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
-use crate::compose::{hub, notifier_of_runs, products};
+use crate::compose::{catalog, hub_of, notifier_of_runs, products};
 use crate::config::{FunctionArgs, PublishConfig};
 use crate::error::{HubError, sdk};
 use crate::follow_up::FollowUp;
@@ -18,6 +20,7 @@ use crate::metrics::{Metrics, Run};
 use crate::publish::products;
 use crate::publish::products::Products;
 use crate::publish::{Hub, Outcome, Published, Trigger};
+use crate::several::failed;
 use crate::status::fleet::Fleet;
 use crate::triggers::event::{READ_AGAIN_AFTER, Request, classify, has_seen};
 
@@ -28,12 +31,22 @@ const LOOK_UP_FOR: Duration = Duration::from_secs(40);
 /// What one execution environment of the function keeps between invocations.
 #[derive(Debug)]
 pub(crate) struct HubFunction {
+    /// One for each management experience; at least one.
+    served: Vec<Served>,
+}
+
+/// What the function keeps of one management experience.
+#[derive(Debug)]
+struct Served {
     hub: Hub,
     /// What looks products up, where that is wanted.
     products: Option<Products>,
     follow_up: FollowUp,
     /// When the last read that succeeded began.
     read: Mutex<Option<Timestamp>>,
+    /// The last invocation that this one answered well. Lambda repeats one that failed under the
+    /// same id, and then only those are due that failed.
+    answered: Mutex<Option<String>>,
 }
 
 impl Function for HubFunction {
@@ -42,18 +55,71 @@ impl Function for HubFunction {
     async fn init(settings: FunctionArgs) -> Result<Self, Failure> {
         let config = settings.config()?;
         let sdk = sdk().await?;
-        let PublishConfig { snapshots, timestamps, members, .. } = &config.publish;
-        let fleet = timestamps.as_ref().map(|table| Fleet::new(&sdk, snapshots, table, members.clone()));
-        let notifier = notifier_of_runs(&sdk, &config.publish, config.stale_after);
-        let hub = hub(&sdk, &config.publish, config.keep_versions);
-        let products = products(&sdk, &config.publish);
-        tracing::info!(experience = %hub.experience, "hub ready");
-        let metrics = Some(Metrics { stale_after: config.stale_after });
-        Ok(Self { hub, products, follow_up: FollowUp { fleet, metrics, notifier }, read: Mutex::default() })
+        let catalog = catalog(&sdk);
+        let serve = |publish: &PublishConfig| {
+            let PublishConfig { snapshots, timestamps, members, .. } = publish;
+            let fleet = timestamps.as_ref().map(|table| Fleet::new(&sdk, snapshots, table, members.clone()));
+            let notifier = notifier_of_runs(&sdk, publish, config.stale_after);
+            let hub = hub_of(&sdk, publish, config.keep_versions, catalog.clone());
+            tracing::info!(experience = %hub.experience, "hub ready");
+            let metrics = Some(Metrics { stale_after: config.stale_after });
+            Served {
+                hub,
+                products: products(&sdk, publish),
+                follow_up: FollowUp { fleet, metrics, notifier },
+                read: Mutex::default(),
+                answered: Mutex::default(),
+            }
+        };
+        Ok(Self { served: config.publish.iter().map(serve).collect() })
     }
 
     async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure> {
-        let (trigger, ended) = match classify(&event) {
+        let request = classify(&event);
+        if let [only] = self.served.as_slice() {
+            return only.invoke(request, invocation).await;
+        }
+        // Side by side: one that fails or hangs holds none of the others up.
+        let answers = self.served.iter().map(|served| {
+            let request_id = &invocation.request_id;
+            // So that each line of the log says which one it is about.
+            let span = tracing::info_span!("serving", experience = %served.hub.experience, requestId = request_id);
+            served.invoke_once(request, invocation).instrument(span)
+        });
+        let answers = join_all(answers).await;
+        let (mut told, mut failures) = (Vec::new(), Vec::new());
+        for (served, answer) in self.served.iter().zip(answers) {
+            let experience = &served.hub.experience;
+            match answer {
+                Ok(answer) => told.push(json!({"experience": experience, "answer": answer})),
+                Err(failure) => {
+                    tracing::error!(%experience, error = failure.render(), "could not publish");
+                    failures.push((experience, failure));
+                }
+            }
+        }
+        if failures.is_empty() { Ok(json!({"experiences": told})) } else { Err(failed(failures, self.served.len())) }
+    }
+}
+
+impl Served {
+    /// Answers an invocation, unless it did so already before Lambda repeated it for another one's
+    /// sake.
+    async fn invoke_once(&self, request: Request, invocation: &Invocation) -> Result<Value, Failure> {
+        let locked = || self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if locked().as_ref() == Some(&invocation.request_id) {
+            tracing::info!(experience = %self.hub.experience, "this invocation was answered before it was repeated");
+            return Ok(json!({"outcome": "seen"}));
+        }
+        let answer = self.invoke(request, invocation).await;
+        if answer.is_ok() {
+            *locked() = Some(invocation.request_id.clone());
+        }
+        answer
+    }
+
+    async fn invoke(&self, request: Request, invocation: &Invocation) -> Result<Value, Failure> {
+        let (trigger, ended) = match request {
             Request::Publish(trigger) => (trigger, None),
             Request::PublishIfNew(ended) if has_seen(self.last_read(), ended) => {
                 tracing::info!("the change was seen by an earlier read");
@@ -89,9 +155,7 @@ impl Function for HubFunction {
         }
         Ok(json!({"published": published}))
     }
-}
 
-impl HubFunction {
     async fn publish(&self, trigger: Trigger, invocation: &Invocation) -> Result<Published, Failure> {
         let (began, read, throttled) = (Instant::now(), self.hub.clock.now(), pmp_aws::throttles());
         let outcome = tokio::select! {

@@ -26,15 +26,18 @@
 //! - `commands`, `lambda`, `compose`, `config`: the program, the function, the parts of a hub, and
 //!   its settings.
 //! - `filters`: runs members' filters again, in a process of its own, to foresee a publish.
-//! - `confirm`, `signing`, `metrics`: one use case each beside these.
+//! - `confirm`, `signing`, `metrics`: one use case each beside these. `several` tells what came of
+//!   more than one management experience.
 //! - `verify`: the command that tries AWS's undocumented behaviour.
 //!
 //! # The tasks
 //!
-//! The hub spawns no task of its own. `run` drives two futures side by side in one task:
-//! `triggers::agent::run`, which publishes, and `publish::products::run`, which looks products up
-//! after each publish that succeeded and is woken by a [`Notify`](tokio::sync::Notify). Both end
-//! when the process is told to stop. The task that waits for signals belongs to `pmp-terminal`.
+//! The hub spawns no task of its own. `run` drives two futures side by side in one task for each
+//! management experience: `triggers::agent::run`, which publishes, and `publish::products::run`,
+//! which looks products up after each publish that succeeded and is woken by a
+//! [`Notify`](tokio::sync::Notify). Where there are several, `triggers::calls` takes the change
+//! events, and has each of them look. All end when the process is told to stop. The task that waits
+//! for signals belongs to `pmp-terminal`.
 
 pub mod cli;
 mod commands;
@@ -53,6 +56,7 @@ mod render;
 mod rollout;
 #[cfg(test)]
 mod schema;
+mod several;
 mod signing;
 mod status;
 mod steer;

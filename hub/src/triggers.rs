@@ -2,5 +2,6 @@
 //! The function is `lambda`, which classifies events as the agent does.
 
 pub(crate) mod agent;
+pub(crate) mod calls;
 pub(crate) mod event;
 pub(crate) mod event_queue;

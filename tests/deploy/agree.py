@@ -33,6 +33,7 @@ BOUNDARY = "arn:aws:iam::aws:policy/PowerUserAccess"
 KEY = f"arn:aws:kms:{REGION}:555555555555:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 HUB = {
     "ExperienceId": MANAGEMENT,
+    "MoreExperienceIds": ["exp-second", "exp-third"],
     "MemberOrganizationIds": [ORGANIZATION],
     "SecondMemberOrganizationIds": ["o-second0000", "o-another000"],
     "Interval": "2h",
@@ -44,7 +45,7 @@ HUB = {
     "NotifyTopicArn": f"arn:aws:sns:{REGION}:555555555555:operations",
     "NotifyFormat": "chatbot",
 }
-HUB_MEMBER = {"RolePath": "/marketplace/", "SpokeRolePath": "/products/private/", "PermissionsBoundaryArn": BOUNDARY}
+HUB_MEMBER = {"SharedTopic": True, "RolePath": "/marketplace/", "SpokeRolePath": "/products/private/", "PermissionsBoundaryArn": BOUNDARY}
 SPOKE = {
     "MemberExperienceIds": [MEMBER, OTHER],
     "FilterBucket": "filters",

@@ -9,7 +9,7 @@ use pmp_tests::{Answer, Function};
 use serde_json::Value;
 
 /// Lambda's own default would be 3 s; the templates give more.
-const TIME: Duration = Duration::from_secs(60);
+pub(crate) const TIME: Duration = Duration::from_secs(60);
 
 /// The lines of a log, which must all be JSON.
 fn lines(log: &str) -> Vec<Value> {

@@ -52,6 +52,7 @@ mod restored;
 mod roster;
 mod settings;
 mod several;
+mod several_experiences;
 mod signatures;
 mod standing;
 mod steering;

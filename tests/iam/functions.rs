@@ -81,6 +81,36 @@ async fn a_function_that_observes_may_start_nothing_and_lacks_nothing() {
     assert_none_denied(&organizations.decisions().await);
 }
 
+/// The role of a hub that serves several reads those that the parameters name, whatever the
+/// settings say.
+#[tokio::test]
+async fn the_hub_reads_the_management_experiences_that_are_named_and_no_other() {
+    let mut world = world(&["prod-a"], &["prod-x"]);
+    for id in ["exp-second", "exp-third"] {
+        let policy = ProcurementPolicy::new(&id.replace("exp-", "policy-"));
+        world.organizations[0].experiences.push(Experience::new(id, id).with_policy(policy));
+    }
+    let more = ("MoreExperienceIds", "exp-second,exp-fourth");
+    let tables = ("Experiences", r#"{"exp-management": {}, "exp-second": {}, "exp-third": {}}"#);
+    let organizations = Organizations::deploy(world.clone(), &[("MoreExperienceIds", "exp-second")], &[]).await;
+    look(&organizations.hub_function().await).await;
+    assert_none_denied(&organizations.decisions().await);
+
+    let organizations = Organizations::deploy(world, &[more, tables], &[]).await;
+    let hub = organizations.roles.iter().find(|role| role.name == "pmp-sync-hub").unwrap();
+    let read = hub.grants().into_iter().filter(|grant| grant.action == "aws-marketplace:DescribeEntity");
+    let mut read: Vec<_> =
+        read.filter_map(|grant| Some(grant.resource.split_once("Experience/")?.1.to_owned())).collect();
+    read.sort();
+    assert_eq!(read, ["exp-fourth", MANAGEMENT, "exp-second"]);
+    let function = organizations.hub_function().await;
+    let (_, answer) = function.invoke(json!({}), Duration::from_secs(900)).await;
+    let refused = answer.unwrap_err()["errorMessage"].as_str().unwrap().to_owned();
+    assert!(refused.starts_with("error: 1 of 3 management experiences could not be published"), "{refused}");
+    assert!(refused.contains("`exp-third`: cannot read the management experience"), "{refused}");
+    assert!(refused.contains("aws-marketplace:DescribeEntity"), "{refused}");
+}
+
 #[tokio::test]
 async fn keys_of_ones_own_may_be_used_by_the_services_for_the_roles_and_nothing_else_changes() {
     let key = |account: &str| format!("arn:aws:kms:us-east-1:{account}:key/1234abcd-12ab-34cd-56ef-1234567890ab");

@@ -48,13 +48,34 @@ const LOOKS: usize = 16;
 const NO_SNAPSHOT: &str = "no snapshot yet";
 const NO_REPORT: &str = "none has reported yet";
 
+/// The checks that are the same for all management experiences of a hub.
+const SHARED: &[&str] = &["topic", "change-events", "filters"];
+
 /// Makes all checks, and returns them in the order in which they are shown. Checks that do not
 /// depend on each other run at the same time.
 pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Output) -> Checkup {
-    let (config, complete) = config.for_doctor(run);
+    let (configs, complete) = config.for_doctor(run);
     let configuration = watched(output, "configuration", async { configuration(&complete) }).await;
     let (session, who) = Session::begin("pmp-hub", output, compose::clock().as_ref()).await;
-    let session = &session;
+    let several = configs.len() > 1;
+    let mut found = Vec::new();
+    for (position, config) in configs.iter().enumerate() {
+        let of_it = of_one(&session, config, run).await;
+        let told = of_it.into_iter().filter_map(|finding| match &config.experience {
+            Some(experience) if several && !SHARED.contains(&finding.check()) => {
+                Some(finding.about(experience.as_str()))
+            }
+            // What they share is told once.
+            _ => Some(finding).filter(|_| position == 0),
+        });
+        found.extend(told);
+    }
+    let network = session.network().await;
+    [configuration].into_iter().chain(who).chain(found).chain([network]).collect()
+}
+
+/// All checks of one management experience, and of what it needs.
+async fn of_one(session: &Session, config: &DoctorConfig, run: &RunSettings) -> Vec<Finding> {
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_ref().map(QueueUrl::as_str));
     let (catalog, snapshots, (timestamps, admitted, view), topic, events, signing, products, notifications) = tokio::join!(
         session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
@@ -65,7 +86,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
             both(experience, config.snapshots.as_ref(), SNAPSHOTS),
             |(experience, table)| snapshots(&session.sdk, experience, table, config.timestamps.as_ref())
         ),
-        spokes(session, &config, run.silence()),
+        spokes(session, config, run.silence()),
         look_at_topic(session, config.topic.as_ref()),
         async {
             // Most hubs have no such queue, because EventBridge calls a function itself.
@@ -75,7 +96,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
             session.look("change-events", Ok(url), look).await
         },
         async {
-            let head = head(&session.sdk, &config).await;
+            let head = head(&session.sdk, config).await;
             let Some(key) = &config.signing_key else {
                 return unsigned(head.as_ref());
             };
@@ -86,12 +107,11 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
             let look = |(experience, table)| products(&session.sdk, experience, table);
             Some(session.look("products", wanted, look).await)
         },
-        notifications(session, &config),
+        notifications(session, config),
     );
-    let filters = filters(&config).await;
-    let waves = waves(session, &config).await;
+    let filters = filters(config).await;
+    let waves = waves(session, config).await;
     let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted).await;
-    let network = session.network().await;
     let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
     // Nothing can have been published of an experience that does not exist, and nobody can follow
     // it. So advice about that would mislead.
@@ -106,9 +126,7 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let found =
         [catalog, snapshots].into_iter().chain(timestamps).chain([topic, listeners, events, signing]).chain(products);
     let found = found.chain(notifications).chain(filters).chain(waves);
-    let found = found.chain(directed::examine(&config, view.as_ref(), compose::clock().now()));
-    let found = found.chain([network]);
-    [configuration].into_iter().chain(who).chain(found).collect()
+    found.chain(directed::examine(config, view.as_ref(), compose::clock().now())).collect()
 }
 
 /// Checks that operations can be told, where a setting says that it is to be: the topic, and what

@@ -1,16 +1,20 @@
-//! `publish`: reads, stores and publishes once.
+//! `publish`: reads, stores and publishes once, each management experience that is asked for.
 
+use aws_config::SdkConfig;
 use clap::Args;
+use futures::future::join_all;
+use pmp_runtime::Stop;
 use pmp_terminal::{Exit, Failure, Output, count, progress, stop_on_signal};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Keep;
 use crate::commands::mistyped;
 use crate::compose;
-use crate::config::ConfigArgs;
+use crate::config::{ConfigArgs, PublishConfig};
 use crate::error::sdk;
 use crate::publish::products::{LookedUp, Products};
 use crate::publish::{Hub, Outcome, Published, Sent, Trigger, products};
+use crate::several::failed;
 
 #[derive(Debug, Args)]
 pub(crate) struct PublishArgs {
@@ -22,37 +26,76 @@ pub(crate) struct PublishArgs {
 }
 
 pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_publish()?;
+    let configs = config.for_publish()?;
     let sdk = sdk().await?;
-    let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
-    let products = compose::products(&sdk, &config).filter(|_| !args.dry_run);
-    let published =
-        if args.dry_run { hub.dry_run(Trigger::Operator).await } else { hub.publish(Trigger::Operator).await };
-    let published = match published {
-        Ok(published) => published,
-        Err(error) => return Err(mistyped::told(&sdk, config.timestamps.as_ref(), error).await),
+    let catalog = compose::catalog(&sdk);
+    let hubs: Vec<_> = configs
+        .iter()
+        .map(|config| (config, compose::hub_of(&sdk, config, args.keep.keep_versions, catalog.clone())))
+        .collect();
+    // Side by side: one that hangs holds none of the others up.
+    let outcomes = join_all(hubs.iter().map(|(config, hub)| publish_one(&sdk, config, hub, args.dry_run))).await;
+    let several = hubs.len() > 1;
+    let stop = if !args.dry_run && configs.iter().any(|config| config.looks_products_up) {
+        Some(stop_on_signal()?)
+    } else {
+        None
     };
-    if output.is_table() {
-        output.line(&sentence(&published, args.dry_run))?;
-    }
-    let looked_up = match &products {
-        Some(products) => look_products_up(products, &hub).await?,
-        None => None,
-    };
-    if !output.is_table() {
-        let mut document = json!({"dry_run": args.dry_run, "published": published});
-        if products.is_some() {
-            document["products"] = json!(looked_up);
+    let (mut documents, mut failures) = (Vec::new(), Vec::new());
+    for ((config, hub), outcome) in hubs.iter().zip(outcomes) {
+        match outcome {
+            Ok(published) => {
+                if output.is_table() {
+                    let sentence = sentence(&published, args.dry_run);
+                    output.line(&if several { format!("{}: {sentence}", hub.experience) } else { sentence })?;
+                }
+                let mut document = json!({"published": published});
+                if let (Some(stop), Some(products)) = (&stop, compose::products(&sdk, config)) {
+                    document["products"] = json!(look_products_up(&products, hub, stop).await);
+                }
+                documents.push(document);
+            }
+            Err(failure) if several => {
+                documents.push(json!({"error": failure.one_line(), "hints": failure.hints()}));
+                failures.push((&hub.experience, failure));
+            }
+            Err(failure) => return Err(failure),
         }
-        output.document(&document)?;
     }
-    Ok(Exit::Ok)
+    if !output.is_table() {
+        output.document(&document(args.dry_run, &hubs, documents))?;
+    }
+    if failures.is_empty() { Ok(Exit::Ok) } else { Err(failed(failures, hubs.len())) }
+}
+
+/// The answer of the command: of one management experience alone, or of each by its id.
+fn document(dry_run: bool, hubs: &[(&PublishConfig, Hub)], documents: Vec<Value>) -> Value {
+    let before = |name: &str, value: Value, document: Value| {
+        let mut all = Map::from_iter([(name.to_owned(), value)]);
+        all.extend(document.as_object().cloned().unwrap_or_default());
+        Value::Object(all)
+    };
+    match <[Value; 1]>::try_from(documents) {
+        Ok([only]) => before("dry_run", json!(dry_run), only),
+        Err(documents) => {
+            let named =
+                hubs.iter().zip(documents).map(|((_, hub), one)| before("experience", json!(hub.experience), one));
+            json!({"dry_run": dry_run, "experiences": named.collect::<Vec<_>>()})
+        }
+    }
+}
+
+async fn publish_one(sdk: &SdkConfig, config: &PublishConfig, hub: &Hub, dry_run: bool) -> Result<Published, Failure> {
+    let published = if dry_run { hub.dry_run(Trigger::Operator).await } else { hub.publish(Trigger::Operator).await };
+    match published {
+        Ok(published) => Ok(published),
+        Err(error) => Err(mistyped::told(sdk, config.timestamps.as_ref(), error).await),
+    }
 }
 
 /// Looks products up after the snapshot is published. A failure is printed, and is no failure of
 /// `publish`.
-async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<LookedUp>, Failure> {
-    let stop = stop_on_signal()?;
+async fn look_products_up(products: &Products, hub: &Hub, stop: &Stop) -> Option<LookedUp> {
     progress::step(progress::Step::Doing, "looking products up for the filters of the members");
     let outcome = stop.write_down(products.look_up(hub, None, stop.token())).await;
     let looked_up = outcome.and_then(products::log_outcome);
@@ -60,7 +103,7 @@ async fn look_products_up(products: &Products, hub: &Hub) -> Result<Option<Looke
         let (known, calls) = (count(*known, "product"), count(*calls, "call"));
         progress::step(progress::Step::Done, &format!("{known} looked up, {unknown} not yet, with {calls} now"));
     }
-    Ok(looked_up)
+    looked_up
 }
 
 /// The result of `publish`, for a person.

@@ -1,22 +1,28 @@
 //! `run`: publishes by schedule and on change events.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use clap::Args;
+use futures::future::join_all;
+use pmp_catalog::Catalog;
+use pmp_runtime::Stop;
 use pmp_terminal::{Exit, Failure, parse_duration, stop_on_signal};
-
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::Keep;
 use crate::compose;
-use crate::config::{ConfigArgs, INTERVAL, STALE, silence_of_run};
+use crate::config::{ConfigArgs, INTERVAL, PublishConfig, STALE, silence_of_run};
 use crate::error::sdk;
 use crate::follow_up::FollowUp;
 use crate::metrics::Metrics;
 use crate::publish::products;
 use crate::status::fleet::Fleet;
-use crate::triggers::agent;
+use crate::triggers::agent::{self, Events};
+use crate::triggers::calls::{self, Calls};
 use crate::triggers::event_queue::EventQueue;
 
 #[derive(Debug, Args)]
@@ -37,7 +43,7 @@ pub(crate) struct RunArgs {
 }
 
 pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
-    let config = config.for_run(Some(args.interval))?;
+    let configs = config.for_run(Some(args.interval))?;
     let stale_after = silence_of_run(args.stale_after.as_deref(), args.interval)?;
     let stop = stop_on_signal()?;
     if let Some(after) = args.stop_after {
@@ -45,22 +51,58 @@ pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool
     }
     let Some(sdk) = stop.unless_stopped(sdk()).await else { return Ok(Exit::Ok) };
     let sdk = sdk?;
-    let events = config.events_queue_url.clone().map(|url| EventQueue::new(&sdk, url));
-    tracing::info!(
-        experience = %config.experience, interval = ?args.interval, change_events = events.is_some(), "hub running"
-    );
-    let notifier = compose::notifier_of_runs(&sdk, &config, stale_after);
-    let fleet =
-        config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, config.members.clone()));
-    let follow_up = FollowUp { fleet, metrics: metrics.then_some(Metrics { stale_after }), notifier };
-    let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
-    let (products, due) = (compose::products(&sdk, &config), Notify::new());
-    let look_up = async {
-        if let Some(products) = &products {
-            products::run(products, &hub, &due, &stop).await;
+    let queue = configs.iter().find_map(|config| config.events_queue_url.clone()).map(|url| EventQueue::new(&sdk, url));
+    let catalog = compose::catalog(&sdk);
+    let service = Service { sdk, args, catalog, stale_after, metrics, stop };
+    if let [config] = configs.as_slice() {
+        service.serve(config, queue.as_ref().map_or(Events::None, Events::Queue)).await;
+        return Ok(Exit::Ok);
+    }
+    let calls: Vec<_> = configs.iter().map(|_| Calls::default()).collect();
+    let serving = configs.iter().zip(&calls).map(|(config, calls)| {
+        let events = if queue.is_some() { Events::Called(calls) } else { Events::None };
+        // So that each line of the log says which one it is about.
+        service.serve(config, events).instrument(tracing::info_span!("serving", experience = %config.experience))
+    });
+    let pass_on = async {
+        if let Some(queue) = &queue {
+            calls::pass_on(queue, &calls, service.stop.token()).await;
         }
     };
-    let publish = agent::run(&hub, args.interval, events, &follow_up, &due, stop.token().clone());
-    tokio::join!(publish, look_up);
+    tokio::join!(join_all(serving), pass_on);
     Ok(Exit::Ok)
+}
+
+/// What the management experiences of one process share.
+struct Service<'a> {
+    sdk: SdkConfig,
+    args: &'a RunArgs,
+    catalog: Arc<dyn Catalog>,
+    stale_after: Duration,
+    metrics: bool,
+    stop: Stop,
+}
+
+impl Service<'_> {
+    /// Serves one management experience until the stop. No failure ends it.
+    async fn serve(&self, config: &PublishConfig, events: Events<'_>) {
+        let Self { sdk, args, stale_after, stop, .. } = self;
+        let stale_after = *stale_after;
+        tracing::info!(
+            experience = %config.experience, interval = ?args.interval, change_events = !matches!(events, Events::None), "hub running"
+        );
+        let fleet =
+            config.timestamps.as_ref().map(|table| Fleet::new(sdk, &config.snapshots, table, config.members.clone()));
+        let notifier = compose::notifier_of_runs(sdk, config, stale_after);
+        let follow_up = FollowUp { fleet, metrics: self.metrics.then_some(Metrics { stale_after }), notifier };
+        let hub = compose::hub_of(sdk, config, args.keep.keep_versions, self.catalog.clone());
+        let (products, due) = (compose::products(sdk, config), Notify::new());
+        let look_up = async {
+            if let Some(products) = &products {
+                products::run(products, &hub, &due, stop).await;
+            }
+        };
+        let publish = agent::run(&hub, args.interval, events, &follow_up, &due, stop.token().clone());
+        tokio::join!(publish, look_up);
+    }
 }

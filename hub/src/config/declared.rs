@@ -8,17 +8,16 @@ use clap::Args;
 use jiff::SignedDuration;
 use pmp_aws::{QueueUrl, TopicArn};
 use pmp_ledger::TableName;
-use pmp_protocol::{ExperienceId, LONGEST_PAUSE, OrganizationId};
+use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
 use pmp_windows::Windows;
 
+use super::experiences::Experiences;
+use super::hold::MaxHold;
 use super::notify::Format;
 use super::waves::WavesSetting;
 use crate::signing::SigningKey;
-
-/// The shortest bound of members' holds: below it, none could be made.
-const SHORTEST_HOLD: SignedDuration = SignedDuration::from_hours(1);
 
 declare_settings! {
     /// The settings that several commands share. Each is checked by the commands that need it.
@@ -31,7 +30,18 @@ declare_settings! {
             value: "ID",
             help: "The management experience: exp-…",
             needed_by: "all but init; init with `--admit`",
-            meaning: "the management experience",
+            meaning: "the management experience. Where `PMP_EXPERIENCES` names several: the one that a command is about, which \
+                `run`, `publish` and `doctor` do without",
+        }
+        hub_experiences: Experiences = EXPERIENCES {
+            flag: "experiences",
+            variable: "PMP_EXPERIENCES",
+            value: "TEXT",
+            help: "The management experiences that this hub serves: ids separated by commas, or a table for each as TOML, JSON or @FILE",
+            needed_by: "all but public-key; optional",
+            meaning: "the [management experiences](operations.md#several-management-experiences) that this hub serves, up to 20: \
+                ids separated by commas, or a table for each with `members`, `waves`, `change_windows` and `max_hold`, as TOML, \
+                JSON, or `@FILE`. What a table does not say comes from the settings below",
         }
         snapshots_table: TableName = SNAPSHOTS {
             flag: "snapshots-table",
@@ -240,22 +250,6 @@ impl FromStr for Lifetime {
         let given = SignedDuration::try_from(given).unwrap_or(SignedDuration::MAX);
         if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&given) {
             return Err("not from 24h to 2160h (90 days)".to_owned());
-        }
-        Ok(Self(given))
-    }
-}
-
-/// How long a member may hold.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct MaxHold(pub(crate) SignedDuration);
-
-impl FromStr for MaxHold {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let given = SignedDuration::try_from(parse_duration(text)?).unwrap_or(SignedDuration::MAX);
-        if !(SHORTEST_HOLD..=LONGEST_PAUSE).contains(&given) {
-            return Err("not from 1h to 720h (30 days)".to_owned());
         }
         Ok(Self(given))
     }

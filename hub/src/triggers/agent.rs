@@ -14,6 +14,7 @@ use crate::error::HubError;
 use crate::follow_up::FollowUp;
 use crate::metrics::Run;
 use crate::publish::{Hub, Outcome, Trigger};
+use crate::triggers::calls::Calls;
 use crate::triggers::event::READ_AGAIN_AFTER;
 use crate::triggers::event_queue::{EventQueue, Received};
 
@@ -25,10 +26,23 @@ const MAX_PAUSE: Duration = Duration::from_secs(300);
 /// is, that costs one read.
 const LOOK_AT_WAVES: Duration = Duration::from_secs(60);
 
+/// How a hub hears of change events.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Events<'a> {
+    /// Not at all: the schedule covers them.
+    None,
+    /// It takes them from the queue itself.
+    Queue(&'a EventQueue),
+    /// It is called, as one of several.
+    Called(&'a Calls),
+}
+
 /// What ends a wait.
 enum Wake {
     Schedule,
     Events(Received),
+    /// Somebody else took events from the queue.
+    Called,
     /// An event led to a look that found nothing new.
     LookAgain,
     /// It is time to look how a version stands in the waves.
@@ -40,7 +54,7 @@ enum Wake {
 pub(crate) async fn run(
     hub: &Hub,
     interval: Duration,
-    events: Option<EventQueue>,
+    events: Events<'_>,
     follow_up: &FollowUp,
     published: &Notify,
     stop: CancellationToken,
@@ -59,7 +73,7 @@ pub(crate) async fn run(
             () = sleep_until(next_schedule) => Ok(Wake::Schedule),
             () = at(look_again) => Ok(Wake::LookAgain),
             () = sleep_until(next_waves), if hub.rollouts.is_some() => Ok(Wake::Waves),
-            received = receive(events.as_ref()) => received.map(Wake::Events),
+            woken = hear(events) => woken,
         };
         let is_about_waves = matches!(wake, Ok(Wake::Waves));
         let work = async {
@@ -72,13 +86,19 @@ pub(crate) async fn run(
                     outcome
                 }
                 Ok(Wake::Events(received)) => {
-                    let followed = follow(hub, events.as_ref(), received, follow_up).await;
+                    let followed = follow(hub, events, received, follow_up).await;
                     followed.map(|found| {
                         if found == Some(Outcome::Unchanged) {
-                            tracing::info!(again_in = ?READ_AGAIN_AFTER, "nothing new yet: looking once more");
-                            look_again = Some(Instant::now() + READ_AGAIN_AFTER);
+                            look_again = Some(soon());
                         }
                     })
+                }
+                // What it was called for is not in the queue any more: so it looks until a look
+                // succeeds.
+                Ok(Wake::Called) => {
+                    look_again = Some(Instant::now());
+                    let found = publish(hub, Trigger::ChangeEvent, follow_up).await;
+                    found.map(|found| look_again = (found == Outcome::Unchanged).then(soon))
                 }
                 Ok(Wake::LookAgain) => {
                     let outcome = publish(hub, Trigger::ChangeEvent, follow_up).await;
@@ -121,12 +141,22 @@ pub(crate) async fn run(
     tracing::info!("stopped");
 }
 
-/// Waits for change events; without a queue, for ever.
-async fn receive(events: Option<&EventQueue>) -> Result<Received, HubError> {
+/// Waits for change events; where none come, for ever.
+async fn hear(events: Events<'_>) -> Result<Wake, HubError> {
     match events {
-        Some(events) => events.receive().await.map_err(HubError::Events),
-        None => std::future::pending().await,
+        Events::Queue(queue) => queue.receive().await.map(Wake::Events).map_err(HubError::Events),
+        Events::Called(calls) => {
+            calls.called().await;
+            Ok(Wake::Called)
+        }
+        Events::None => std::future::pending().await,
     }
+}
+
+/// When to look once more, where a look that an event led to found nothing new.
+fn soon() -> Instant {
+    tracing::info!(again_in = ?READ_AGAIN_AFTER, "nothing new yet: looking once more");
+    Instant::now() + READ_AGAIN_AFTER
 }
 
 /// Waits until then; for ever, where there is no such time.
@@ -141,7 +171,7 @@ async fn at(time: Option<Instant>) {
 /// it; none where none of them tells of a change.
 async fn follow(
     hub: &Hub,
-    events: Option<&EventQueue>,
+    events: Events<'_>,
     received: Received,
     follow_up: &FollowUp,
 ) -> Result<Option<Outcome>, HubError> {
@@ -150,8 +180,8 @@ async fn follow(
         tracing::info!(events = received.succeeded, "the catalog tells of changes");
         found = Some(publish(hub, Trigger::ChangeEvent, follow_up).await?);
     }
-    if let Some(events) = events {
-        events.delete(received).await.map_err(HubError::Events)?;
+    if let Events::Queue(queue) = events {
+        queue.delete(received).await.map_err(HubError::Events)?;
     }
     Ok(found)
 }

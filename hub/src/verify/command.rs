@@ -21,7 +21,7 @@ use super::record::{Judgement, Record, Verdict};
 use super::report::{self, Report};
 use super::subject::Subject;
 use crate::compose;
-use crate::config::{ConfigArgs, EVENTS, RunSettings};
+use crate::config::{ConfigArgs, EVENTS};
 use crate::error::sdk;
 use crate::triggers::event_queue::EventQueue;
 
@@ -74,7 +74,7 @@ enum Early {
 
 /// Runs `verify-aws`: reads first, then changes where they are allowed, then the report.
 pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: Output) -> Result<Exit, Failure> {
-    let (config, _) = config.for_doctor(&RunSettings::default());
+    let config = config.for_verify(args.change.first());
     if let Some(folder) = &args.report {
         report::prepare(folder)?;
     }

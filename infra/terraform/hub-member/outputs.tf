@@ -25,6 +25,11 @@ output "topic_arn" {
   value       = var.topic_arn
 }
 
+output "shared_topic" {
+  description = "Whether it carries further management experiences"
+  value       = var.shared_topic
+}
+
 output "organization_id" {
   description = "The member organization"
   value       = var.organization_id

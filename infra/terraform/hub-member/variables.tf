@@ -127,3 +127,9 @@ variable "topic_arn" {
     error_message = "The ARN of a topic."
   }
 }
+
+variable "shared_topic" {
+  type        = bool
+  default     = false
+  description = "Whether the topic carries further management experiences. Then a filter policy keeps them out of the spoke's queue; a topic takes two hundred of those."
+}

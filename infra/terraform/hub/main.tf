@@ -1,5 +1,5 @@
-# The hub: what hub.yaml is for CloudFormation, under the same names. Reads one management experience of AWS Private
-# Marketplace, keeps its snapshots, and announces them. The provider has to be in us-east-1, where the catalog is.
+# The hub: what hub.yaml is for CloudFormation, under the same names. Reads management experiences of AWS Private
+# Marketplace, keeps their snapshots, and announces them. The provider has to be in us-east-1, where the catalog is.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -33,6 +33,9 @@ locals {
   }
   interval = local.intervals[var.interval]
   silence  = try(tonumber(regex("^[0-9]+", var.stale_after)) * { s = 1, m = 60, h = 3600, d = 86400 }[regex("[smhd]$", var.stale_after)], 0)
+
+  # What is said of one experience may be waves, too.
+  has_waves = var.waves != null || var.experiences != ""
 
   tags = {
     application = "pmp-sync"
@@ -230,7 +233,7 @@ module "function" {
       Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
       Condition = {
         "ForAllValues:StringLike" = {
-          "dynamodb:LeadingKeys" = concat(["hub#heads", "hub#told"], var.waves == null ? [] : ["hub#directed", "hub#o-*"])
+          "dynamodb:LeadingKeys" = concat(["hub#heads", "hub#told"], local.has_waves ? ["hub#directed", "hub#o-*"] : [])
         }
         # Without it, a request that names no key at all would pass.
         Null = { "dynamodb:LeadingKeys" = "false" }
@@ -247,6 +250,14 @@ module "function" {
       Effect   = "Allow"
       Action   = "sqs:SendMessage"
       Resource = aws_sqs_queue.dead_letters.arn
+    }
+    ], length(var.more_experience_ids) == 0 ? [] : [
+    # In any account, as hub.yaml says it. An id is one experience's in all of AWS.
+    {
+      Sid      = "ReadFurtherManagementExperiences"
+      Effect   = "Allow"
+      Action   = "aws-marketplace:DescribeEntity"
+      Resource = [for id in var.more_experience_ids : "arn:${local.partition}:aws-marketplace:${local.region}:*:AWSMarketplace/Experience/${id}"]
     }
     ], var.notify_topic_arn == null ? [] : [
     {
@@ -293,6 +304,7 @@ module "function" {
 
   environment = {
     PMP_EXPERIENCE_ID        = var.experience_id
+    PMP_EXPERIENCES          = var.experiences != "" || length(var.more_experience_ids) == 0 ? var.experiences : join(",", concat([var.experience_id], var.more_experience_ids))
     PMP_SNAPSHOTS_TABLE      = aws_dynamodb_table.ledger["Snapshots"].arn
     PMP_TIMESTAMPS_TABLE     = aws_dynamodb_table.ledger["SyncTimestamps"].arn
     PMP_TOPIC_ARN            = aws_sns_topic.snapshots.arn

@@ -7,7 +7,7 @@ locals {
   on_topic      = { TopicName = aws_sns_topic.snapshots.name }
   ours          = ["Experience", var.experience_id]
 
-  alarms = merge(local.alarms_of_all, { for name, alarm in local.alarms_of_waves : name => alarm if var.waves != null })
+  alarms = merge(local.alarms_of_all, { for name, alarm in local.alarms_of_waves : name => alarm if local.has_waves })
 
   alarms_of_waves = {
     "stopped-versions" = {

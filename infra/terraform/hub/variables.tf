@@ -1,7 +1,7 @@
 variable "prefix" {
   type        = string
   default     = "pmp-sync"
-  description = "Begins every name. Two management experiences in one account need two prefixes. The spokes use the same one."
+  description = "Begins every name. Two hubs in one account need two prefixes. The spokes use the same one."
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.prefix))
@@ -11,12 +11,29 @@ variable "prefix" {
 
 variable "experience_id" {
   type        = string
-  description = "The management experience, exp-…"
+  description = "The management experience, exp-…, or the first of several."
 
   validation {
     condition     = can(regex("^exp-[A-Za-z0-9-]{1,60}$", var.experience_id))
     error_message = "The id of an experience, such as exp-1234567890abc."
   }
+}
+
+variable "more_experience_ids" {
+  type        = list(string)
+  default     = []
+  description = "Further management experiences of that account. The alarms are the first one's."
+
+  validation {
+    condition     = alltrue([for one in var.more_experience_ids : can(regex("^exp-[A-Za-z0-9-]{1,60}$", one))])
+    error_message = "Ids such as exp-1234567890abc."
+  }
+}
+
+variable "experiences" {
+  type        = string
+  default     = ""
+  description = "What each management experience has of its own, as JSON or TOML: docs/operations.md. A table for each, the first included. It shares the 4 KB of the function's environment with the lists of organizations."
 }
 
 variable "catalog_account_id" {

@@ -114,7 +114,8 @@ resource "aws_sns_topic_subscription" "snapshots" {
   protocol             = "sqs"
   endpoint             = aws_sqs_queue.snapshots.arn
   raw_message_delivery = true
-  # No filter policy: the topic carries one management experience, and SNS takes two hundred filter policies a topic.
+  # Not for a topic of one management experience: SNS takes two hundred filter policies a topic.
+  filter_policy  = var.shared_topic ? jsonencode({ experience = [var.experience_id] }) : null
   redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letters.arn })
   # Not before SNS may deliver.
   depends_on = [aws_sqs_queue_policy.spoke]

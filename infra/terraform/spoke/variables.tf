@@ -520,3 +520,9 @@ variable "log_level" {
     error_message = "One of error, warn, info, debug."
   }
 }
+
+variable "shared_topic" {
+  type        = bool
+  default     = false
+  description = "Whether the topic carries further management experiences. Then a filter policy keeps them out of the spoke's queue; a topic takes two hundred of those."
+}

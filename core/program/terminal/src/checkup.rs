@@ -56,6 +56,8 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     check: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<String>,
     result: Verdict,
     #[serde(serialize_with = "joined")]
     detail: Vec<String>,
@@ -70,7 +72,7 @@ impl Finding {
     /// A check that has found nothing yet.
     #[must_use]
     pub fn of(check: &'static str) -> Self {
-        Self { check, result: Verdict::Ok, detail: Vec::new(), fixes: Vec::new() }
+        Self { check, about: None, result: Verdict::Ok, detail: Vec::new(), fixes: Vec::new() }
     }
 
     /// A check that was not made, because what it needs has failed: the name of another check, or a
@@ -78,6 +80,12 @@ impl Finding {
     #[must_use]
     pub fn skipped(check: &'static str, because: &str) -> Self {
         Self { result: Verdict::Skipped, ..Self::of(check) }.note(because)
+    }
+
+    /// Says what it is about, where the same check is made of several.
+    #[must_use]
+    pub fn about(self, what: impl Into<String>) -> Self {
+        Self { about: Some(what.into()), ..self }
     }
 
     /// Adds a detail that is as it should be, or worth knowing.
@@ -175,8 +183,9 @@ impl Checkup {
 
     fn table(&self) -> Table {
         let mut table = Table::new(&["CHECK", "RESULT", "DETAIL"]);
-        for Finding { check, result, detail, fixes } in &self.0 {
-            table.row([(*check).to_owned(), result.as_str().to_owned(), detail.join("; ")]);
+        for Finding { check, about, result, detail, fixes } in &self.0 {
+            let check = about.as_ref().map_or_else(|| (*check).to_owned(), |about| format!("{check} {about}"));
+            table.row([check, result.as_str().to_owned(), detail.join("; ")]);
             table.color(1, result.color());
             for fix in fixes {
                 table.row([String::new(), String::new(), format!("fix: {fix}")]);
@@ -253,6 +262,14 @@ mod tests {
         assert_eq!(json[0], serde_json::json!({"check":"account","result":"ok","detail":"222222222222","fixes":[]}));
         assert_eq!((&json[1]["result"], &json[2]["result"]), (&"failed".into(), &"skipped".into()));
         assert_eq!(json[1]["fixes"], serde_json::json!(["set a redrive policy", "let the topic send"]));
+    }
+
+    #[test]
+    fn a_check_of_several_says_which_one_it_is_about() {
+        let found: Checkup = [Finding::of("catalog").about("exp-a").note("12 approved")].into_iter().collect();
+        let output = Output { format: OutputFormat::Table, header: false, color: false };
+        assert_eq!(found.table().render(output), "catalog exp-a   ok   12 approved");
+        assert_eq!(serde_json::to_value(&found.0).unwrap()[0]["about"], "exp-a");
     }
 
     #[test]

@@ -64,6 +64,12 @@ impl Settings {
         self.problems.push(format!("{source} is missing"));
     }
 
+    /// Notes that a setting is not there, with why it is needed.
+    pub fn missing_because(&mut self, source: Source, why: impl Display) {
+        self.missing = true;
+        self.problems.push(format!("{source} is missing: {why}"));
+    }
+
     /// Notes a problem that a caller found.
     pub fn problem(&mut self, source: Source, problem: impl Display) {
         self.wrong = true;
