@@ -10,7 +10,7 @@ use pmp_terminal::Failure;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::compose::{hub, notifier_of_runs, products};
+use crate::compose::{hub, notifier_of_runs, products, run_audit};
 use crate::config::{FunctionArgs, PublishConfig};
 use crate::error::{HubError, sdk};
 use crate::follow_up::FollowUp;
@@ -49,7 +49,8 @@ impl Function for HubFunction {
         let products = products(&sdk, &config.publish);
         tracing::info!(experience = %hub.experience, "hub ready");
         let metrics = Some(Metrics { stale_after: config.stale_after });
-        Ok(Self { hub, products, follow_up: FollowUp { fleet, metrics, notifier }, read: Mutex::default() })
+        let audit = run_audit(&sdk, &config.publish, fleet.clone());
+        Ok(Self { hub, products, follow_up: FollowUp { fleet, metrics, notifier, audit }, read: Mutex::default() })
     }
 
     async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure> {
@@ -109,10 +110,12 @@ impl HubFunction {
         let throttles = pmp_aws::throttles() - throttled;
         let request_id = Some(invocation.request_id.as_str());
         let run = Run { trigger, outcome: &outcome, took: began.elapsed(), throttles, request_id };
-        // Figures that cannot be had in time are left out, and what could not be told is told by
-        // the next run; the answer comes.
+        // Figures that cannot be had in time are left out, and what could not be told or written
+        // into the audit comes with the next run; the answer comes.
         if invocation.stop.write_down(self.follow_up.after(&self.hub, run)).await.is_none() {
-            tracing::warn!("the time is up: figures of this run, or notifications, are left to the next one");
+            tracing::warn!(
+                "the time is up: figures of this run, its audit, or notifications, are left to the next one"
+            );
         }
         Ok(outcome?)
     }

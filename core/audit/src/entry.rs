@@ -118,7 +118,9 @@ mod tests {
     #[test]
     fn nothing_acts_in_the_text_of_an_entry() {
         let text =
-            entry(Event::Unpin { organizations: Vec::new(), wave: None, reason: "\u{202e}\u{1b}[2J é".to_owned() }).text().unwrap();
+            entry(Event::Unpin { organizations: Vec::new(), wave: None, reason: "\u{202e}\u{1b}[2J é".to_owned() })
+                .text()
+                .unwrap();
         assert_eq!(json_without_acting(&text), text);
         assert!(text.contains("\\u202e") && text.contains('é'), "{text}");
     }

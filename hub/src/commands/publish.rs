@@ -1,10 +1,13 @@
 //! `publish`: reads, stores and publishes once.
 
+use aws_config::SdkConfig;
 use clap::Args;
+use pmp_ledger::{Said, TableName};
 use pmp_terminal::{Exit, Failure, Output, count, progress, stop_on_signal};
 use serde_json::json;
 
 use super::Keep;
+use crate::audit::{Ran, Sight, not_in_the_audit};
 use crate::commands::mistyped;
 use crate::compose;
 use crate::config::ConfigArgs;
@@ -32,6 +35,10 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
         Ok(published) => published,
         Err(error) => return Err(mistyped::told(&sdk, config.timestamps.as_ref(), error).await),
     };
+    let audited = match config.timestamps.as_ref().filter(|_| !args.dry_run) {
+        Some(timestamps) => audit(&sdk, timestamps, &hub, Some(&published)).await,
+        None => Ok(()),
+    };
     if output.is_table() {
         output.line(&sentence(&published, args.dry_run))?;
     }
@@ -46,7 +53,47 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
         }
         output.document(&document)?;
     }
-    Ok(Exit::Ok)
+    audited.map(|()| Exit::Ok)
+}
+
+/// Writes down what a person published, and what came of it in the waves and in the settings.
+///
+/// # Errors
+/// If it cannot be written. It is done all the same, and the next run of the hub writes it.
+pub(super) async fn audit(
+    sdk: &SdkConfig,
+    timestamps: &TableName,
+    hub: &Hub,
+    published: Option<&Published>,
+) -> Result<(), Failure> {
+    let auditor = compose::auditor(sdk, timestamps, &hub.experience);
+    // What cannot be read is left to the next run of the hub.
+    let waves = match &hub.rollouts {
+        Some(rollouts) => rollouts.kept(&hub.experience).await.ok(),
+        None => None,
+    };
+    let waves = waves.map(|kept| kept.filter(|kept| !kept.state.ended));
+    let fleet = match &hub.marks {
+        Some(marks) => marks.direction(&hub.experience, None).await.ok(),
+        None => None,
+    };
+    let fleet = match &fleet {
+        Some(Said::Nothing) => Some(None),
+        Some(Said::Directed(directed)) => Some(Some(&directed.direction)),
+        Some(Said::Unreadable(_) | Said::NotPermitted) | None => None,
+    };
+    let sight = Sight { waves: waves.as_ref().map(Option::as_ref), fleet };
+    let published = published.map(|published| (published, Trigger::Operator));
+    match auditor.ran(Ran { published, sight, view: None, snapshots: hub.snapshots.as_ref() }).await {
+        Err(error) if error.is_access_denied() => {
+            not_in_the_audit(error);
+            Ok(())
+        }
+        Err(error) => Err(Failure::from(error)
+            .within("it is done, and the audit does not say so yet")
+            .hint("the next run of the hub writes it into the audit".to_owned())),
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Looks products up after the snapshot is published. A failure is printed, and is no failure of

@@ -52,7 +52,8 @@ pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool
     let notifier = compose::notifier_of_runs(&sdk, &config, stale_after);
     let fleet =
         config.timestamps.as_ref().map(|table| Fleet::new(&sdk, &config.snapshots, table, config.members.clone()));
-    let follow_up = FollowUp { fleet, metrics: metrics.then_some(Metrics { stale_after }), notifier };
+    let audit = compose::run_audit(&sdk, &config, fleet.clone());
+    let follow_up = FollowUp { fleet, metrics: metrics.then_some(Metrics { stale_after }), notifier, audit };
     let hub = compose::hub(&sdk, &config, args.keep.keep_versions);
     let (products, due) = (compose::products(&sdk, &config), Notify::new());
     let look_up = async {
