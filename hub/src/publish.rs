@@ -377,10 +377,7 @@ impl Hub {
         if went.goes_back {
             return self.publish(Trigger::ChangeEvent).await.map(WentOn::from);
         }
-        let published = match went.directed {
-            true => Some(self.announce_again(&head, Reason::Scheduled).await?),
-            false => None,
-        };
+        let published = if went.directed { Some(self.announce_again(&head, Reason::Scheduled).await?) } else { None };
         Ok(WentOn { published, stepped: went.stepped })
     }
 

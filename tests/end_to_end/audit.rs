@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use pmp_tests::{ALPHA, HUB, MANAGEMENT, Scene, world};
+use pmp_tests::{ALPHA, HUB, MANAGEMENT, Scene, Tap, world};
 use serde_json::{Value, json};
 
 fn text(value: &str) -> AttributeValue {
@@ -148,4 +148,80 @@ async fn without_the_audit_a_person_does_nothing_and_what_failed_is_said() {
     assert!(pin.stderr.contains("nothing was done, because it cannot be written into the audit"), "{}", pin.stderr);
     let directions = scene.hub.json(&["directions"]).await;
     assert_eq!(directions["directions"], json!([]));
+}
+
+const WAVES: &str = r#"
+[[waves]]
+name = "canary"
+soak = "1h"
+organizations = ["o-alpha00000"]
+[[waves]]
+name = "all"
+share = 100
+"#;
+
+#[tokio::test]
+async fn waves_and_settings_stand_in_the_audit_once() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let hub = scene.hub.with(&[
+        ("PMP_WAVES", WAVES),
+        ("PMP_MEMBER_ORGANIZATIONS", ALPHA),
+        ("PMP_CHANGE_WINDOWS", "daily 00:00-23:59 UTC"),
+    ]);
+    hub.json(&["publish"]).await;
+    scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    hub.json(&["publish"]).await;
+    for command in [
+        &["pause", "--wave", "canary", "--until", "2h", "--reason", "a freeze"][..],
+        &["resume", "--wave", "canary", "--reason", "it is over"],
+        &["halt", "--reason", "a vendor called"],
+        &["promote", "--reason", "it was a misunderstanding"],
+    ] {
+        let finished = hub.run(command).await;
+        assert_eq!(finished.code, 0, "{command:?}: {}", finished.stderr);
+    }
+    let refused = hub.run(&["promote", "1", "--reason", "no"]).await;
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    let audit = hub.json(&["audit"]).await;
+    let expected = [
+        "publish", "publish", "settings", "publish", "waves", "pause", "resume", "halt", "promote", "waves", "promote",
+        "failed",
+    ];
+    assert_eq!(actions(&audit), expected);
+    let entry = |number: usize| &audit["entries"][expected.len() - number];
+    let settings = entry(3);
+    assert_eq!(
+        (&settings["waves"], &settings["change_windows"]),
+        (&json!(["canary", "all"]), &json!("daily 00:00-23:59 UTC"))
+    );
+    assert_eq!((&entry(5)["version"], &entry(5)["steps"]), (&json!(2), &json!([{"step": "enter", "wave": "canary"}])));
+    assert_eq!((&entry(6)["organizations"], &entry(6)["wave"]), (&json!([ALPHA]), &json!("canary")));
+    assert_eq!((&entry(8)["version"], &entry(8)["reason"]), (&json!(2), &json!("a vendor called")));
+    let by_hand = &entry(10)["steps"][0];
+    assert_eq!(
+        (&by_hand["wave"], &by_hand["promoted_by"]),
+        (&json!("all"), &json!(format!("arn:aws:iam::{HUB}:root")))
+    );
+    assert_eq!(entry(12)["entry"], 11);
+}
+
+/// By schedule, in a fleet in which nothing changed.
+#[tokio::test]
+async fn a_run_without_news_writes_nothing_into_the_audit() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(scene.hub.run(&["run", "--stop-after", "3s"]).await.code, 0);
+    let tap = Tap::open(&scene.endpoint()).await;
+    let hub = scene.hub.with(&[("AWS_ENDPOINT_URL_DYNAMODB", tap.endpoint())]);
+    assert_eq!(hub.run(&["run", "--stop-after", "3s"]).await.code, 0);
+    let of_audit: Vec<_> = tap.record().into_iter().filter(|call| call_is_about_the_audit(&call.asked)).collect();
+    let operations: Vec<_> = of_audit.iter().map(|call| call.operation.as_str()).collect();
+    assert_eq!(operations, ["GetItem", "GetItem"], "its head, and the fingerprints of receipts");
+}
+
+fn call_is_about_the_audit(asked: &[u8]) -> bool {
+    String::from_utf8_lossy(asked).contains("hub#audit")
 }

@@ -1,5 +1,6 @@
 //! The audit of a hub: who published, confirmed, pinned, paused, promoted, halted, admitted and
-//! forgot, which steps the hub took through the waves, and what the members' receipts came to. Pure: no I/O, no async, no clock.
+//! forgot, which steps the hub took through the waves, and what the members' receipts came to.
+//! Pure: no I/O, no async, no clock.
 //!
 //! Each [`Entry`] names the digest of the one before it. So the digest of the newest entry, the
 //! *head*, stands for all of them: whoever alters, drops or swaps an entry has to write all later
@@ -13,7 +14,7 @@
 //! | 2 | `4f0c…` | the hub stores snapshot 1 | `91aa…` |
 //! | 3 | `91aa…` | `kim` pins the fleet to snapshot 1 | `c07d…` |
 //!
-//! In a file each entry is a line ([`line`]), and the last line says which entries there are
+//! In a file each entry is a line ([`line()`]), and the last line says which entries there are
 //! ([`last_line`]). [`Verifier`] reads such lines one by one, and names the first wrong one. Each
 //! line ends with its own digest, so that a line that was altered is named, and not the one after
 //! it.

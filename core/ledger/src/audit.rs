@@ -5,7 +5,7 @@
 //! organizations begin with `o-`, so no organization's partition has this name.
 //!
 //! - `entry#<management>#<number>` is an entry, the number in 20 digits: `entry` is its text, byte
-//! by byte as its digest covers it, and `digest` that digest. Entries do not expire.
+//!   by byte as its digest covers it, and `digest` that digest. Entries do not expire.
 //! - `head#<management>` names the newest entry: `number`, `digest`, `told`, the newest version of
 //!   which an entry tells, and `noted`, what entries tell of waves and of settings.
 //! - `seen#<management>` holds fingerprints of the members' receipts that entries tell of.

@@ -87,8 +87,8 @@ fn printed(receipt: &Receipt) -> (Print, SeenOutcome) {
         error: receipt.error.as_deref().map(|error| PlainText::bounded(error, MAX_ERROR).into()),
     };
     // Without the time, which spokes of earlier releases write anew with each pass, also where
-    // nothing changed. The digest of the snapshot is part of what it says, and follows from its version for whoever
-    // reads the entry: a receipt with another digest is disputed.
+    // nothing changed. The digest of the snapshot is part of what it says, and follows from its
+    // version for whoever reads the entry: a receipt with another digest is disputed.
     let SeenOutcome { organization, member_experience, status, version, applied, outcomes, error, .. } = &outcome;
     let applied = applied.map_or(0, pmp_protocol::SnapshotVersion::get);
     let text = format!(

@@ -193,14 +193,13 @@ impl RunAudit {
         view: Option<&View>,
     ) -> Result<(), AuditError> {
         let snapshots = self.snapshots.as_ref();
-        if let Some(view) = view {
-            return self.auditor.ran(Ran { published, sight: Sight::of(view), view: Some(view), snapshots }).await;
-        }
-        let waves = match stepped {
-            true => OnTheWay::look(self.fleet.rollouts.as_ref(), &self.auditor.experience).await?,
-            false => return self.auditor.ran(Ran { published, sight: Sight::default(), view, snapshots }).await,
+        let waves = if view.is_none() && stepped {
+            Some(OnTheWay::look(self.fleet.rollouts.as_ref(), &self.auditor.experience).await?)
+        } else {
+            None
         };
-        self.auditor.ran(Ran { published, sight: Sight::of_waves(&waves), view, snapshots }).await
+        let sight = view.map(Sight::of).or_else(|| waves.as_ref().map(Sight::of_waves)).unwrap_or_default();
+        self.auditor.ran(Ran { published, sight, view, snapshots }).await
     }
 }
 

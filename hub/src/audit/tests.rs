@@ -173,3 +173,16 @@ fn what_cannot_be_read_is_not_gone() {
     assert_eq!(news(&unread, now(), &first.prints), None);
     assert_eq!(news(&view(0..3, 1), now(), &first.prints), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_several_hubs_see_at_once_is_told_once() {
+    let ledger = ledger_with(1..=1);
+    let (view, auditors) = (view(0..3, 1), [auditor(&ledger), auditor(&ledger), auditor(&ledger)]);
+    let ran = |auditor: &Auditor| {
+        let ran = Ran { published: None, sight: Sight::of(&view), view: Some(&view), snapshots: ledger.as_ref() };
+        let auditor = auditor.clone();
+        async move { auditor.ran(ran).await }
+    };
+    assert!(futures::future::join_all(auditors.iter().map(ran)).await.into_iter().all(|ran| ran.is_ok()));
+    assert_eq!(actions(&ledger).await, ["receipts"]);
+}
