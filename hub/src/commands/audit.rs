@@ -36,13 +36,13 @@ pub(crate) struct AuditArgs {
 enum AuditCommand {
     /// Write the entries into a file, one a line, which `audit verify` verifies without AWS
     #[command(after_help = "Examples:
-  pmp-hub audit export --out audit.ndjson
+  pmp-hub audit export --out audit-of-today.ndjson
   pmp-hub audit export --since 7d | gzip > audit.ndjson.gz")]
     Export(ExportArgs),
     /// Verify an exported file by itself, without AWS and without settings
     #[command(after_help = "Examples:
   pmp-hub audit verify audit.ndjson
-  pmp-hub audit verify audit.ndjson --anchor sha256:…     the head that was noted elsewhere")]
+  pmp-hub audit verify audit.ndjson --anchor sha256:…   the head that was noted")]
     Verify(VerifyFileArgs),
 }
 
