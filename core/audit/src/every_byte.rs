@@ -65,10 +65,8 @@ fn whole(file: &[u8]) -> Result<Verified, Fault> {
 /// line by themselves.
 fn names(fault: &Fault, line: usize) -> bool {
     let number = line as u64 + 1;
-    fault.line == number && fault.entry.is_none_or(|entry| entry == number)
-        && (fault.entry.is_some() || line == 0 || number > ENTRIES)
-        // The last line stands where entry 10,001 would: what it was can no longer be told.
-        || (number > ENTRIES && fault.line == number)
+    // The last line stands where entry 10,001 would: what it was can no longer be told.
+    fault.line == number && (number > ENTRIES || fault.entry.map_or(line == 0, |entry| entry == number))
 }
 
 /// Alters each byte by each of these masks, and counts what is found.
