@@ -9,6 +9,7 @@ use pmp_terminal::{
     program_with,
 };
 
+use crate::commands::audit::{AuditArgs, audit};
 use crate::commands::confirm::{ConfirmArgs, confirm};
 use crate::commands::directions::{DirectionsArgs, directions};
 use crate::commands::doctor;
@@ -23,6 +24,7 @@ use crate::commands::plan::{PlanArgs, show_plan};
 use crate::commands::public_key::public_key;
 use crate::commands::publish::{PublishArgs, publish};
 use crate::commands::recover::{RecoverArgs, recover};
+use crate::commands::report::{ReportArgs, report};
 use crate::commands::run::{RunArgs, run_agent};
 use crate::commands::status::{StatusArgs, show_status};
 use crate::commands::steer::{PauseArgs, PinArgs, ResumeArgs, UnpinArgs, pause, pin, resume, unpin};
@@ -54,11 +56,12 @@ const EXAMPLES: &str = "Examples:
   pmp-hub why prod-abc                          where it is approved, where it is not, and why
   pmp-hub log o-member0000                      what came of the syncs of one organization
   pmp-hub notify --dry-run                      what operations would be told now
+  pmp-hub audit                                 who did what, newest first
   pmp-hub verify-aws                            what AWS does where its documentation is silent
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 29] = [
+const USES: [(&str, &[&[&str]]); 31] = [
     ("publish", &[LEDGER, ROSTER, TOPIC, SIGNING, PRODUCTS, &["max_hold", "change_windows", "waves"]]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
@@ -69,6 +72,8 @@ const USES: [(&str, &[&[&str]]); 29] = [
     ("why", &[LEDGER, ROSTER]),
     ("log", &[LEDGER, ROSTER]),
     ("drift", &[LEDGER, ROSTER]),
+    ("audit", &[LEDGER]),
+    ("report", &[LEDGER, ROSTER]),
     ("plan", &[LEDGER, ROSTER, FILTERS]),
     ("history", &[SNAPSHOTS]),
     ("show", &[SNAPSHOTS]),
@@ -211,11 +216,24 @@ enum Command {
   pmp-hub why 'Port Scanner' --org o-member0000     the whole chain, in one organization
   pmp-hub why prod-abc --at 40                  as it was decided by snapshot 40")]
     Why(WhyArgs),
+    /// Print every decision: each product in each member experience, with the reason
+    #[command(after_help = "Examples:
+  pmp-hub report --csv > report.csv
+  pmp-hub report --csv --at 40                  as it was decided by snapshot 40
+  pmp-hub report -o ndjson --org o-member0000")]
+    Report(ReportArgs),
     /// List what came of the syncs of one organization, newest first
     #[command(after_help = "Examples:
   pmp-hub log o-member0000
   pmp-hub log o-member0000 --experience exp-prod --since 7d --all")]
     Log(LogArgs),
+    /// List who published, confirmed, pinned, paused, admitted and forgot, newest first; export all
+    /// of it, and verify what was exported
+    #[command(after_help = "Examples:
+  pmp-hub audit
+  pmp-hub audit export --out audit.ndjson
+  pmp-hub audit verify audit.ndjson             without AWS and without settings")]
+    Audit(AuditArgs),
     /// Show what others changed in the member experiences, by which account and when, as the spokes
     /// noticed
     #[command(after_help = "Examples:
@@ -338,6 +356,8 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Wait(args) => wait(&cli.config, args, output).await,
         Command::Why(args) => why(&cli.config, args, output).await,
         Command::Log(args) => log(&cli.config, args, output).await,
+        Command::Audit(args) => audit(&cli.config, args, output).await,
+        Command::Report(args) => report(&cli.config, args, output).await,
         Command::Drift(args) => show_drift(&cli.config, args, output).await,
         Command::Plan(args) => show_plan(&cli.config, args, output).await,
         Command::History(args) => history(&cli.config, args, output).await,

@@ -1,6 +1,7 @@
 //! The commands, a file for each; what several of them share stands here.
 
 mod announce;
+pub(crate) mod audit;
 pub(crate) mod confirm;
 mod confirm_many;
 pub(crate) mod directions;
@@ -18,6 +19,7 @@ pub(crate) mod plan;
 pub(crate) mod public_key;
 pub(crate) mod publish;
 pub(crate) mod recover;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod select;
 pub(crate) mod status;

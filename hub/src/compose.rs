@@ -6,9 +6,13 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use jiff::SignedDuration;
 use pmp_catalog::{Catalog, RateLimits, SdkCatalog, SdkDirectory};
-use pmp_ledger::{DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoRollouts, DynamoSnapshots, Outbox};
+use pmp_ledger::{
+    DynamoAnswers, DynamoAudit, DynamoOutbox, DynamoReceipts, DynamoRollouts, DynamoSnapshots, Outbox, TableName,
+};
+use pmp_protocol::ExperienceId;
 use pmp_runtime::{Clock, SystemClock};
 
+use crate::audit::{Auditor, RunAudit};
 use crate::config::{NotifyConfig, PublishConfig, StatusConfig};
 use crate::notify::{Notifier, SnsChannel};
 use crate::publish::Hub;
@@ -55,6 +59,18 @@ pub(crate) fn hub_of(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64
 /// The time of day, for commands that have no hub.
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
+}
+
+/// What writes into the audit, as the caller.
+pub(crate) fn auditor(sdk: &SdkConfig, timestamps: &TableName, experience: &ExperienceId) -> Auditor {
+    let store = Arc::new(DynamoAudit::new(sdk, timestamps.clone()));
+    Auditor::new(store, experience.clone(), clock(), sdk.clone())
+}
+
+/// What writes down the runs of a hub by itself, where the table for it is configured.
+pub(crate) fn run_audit(sdk: &SdkConfig, config: &PublishConfig, fleet: Option<Fleet>) -> Option<RunAudit> {
+    let auditor = auditor(sdk, config.timestamps.as_ref()?, &config.experience);
+    Some(RunAudit { auditor, snapshots: Arc::new(DynamoSnapshots::new(sdk, config.snapshots.clone())), fleet: fleet? })
 }
 
 /// What looks products up, where that is wanted.

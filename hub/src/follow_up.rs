@@ -1,15 +1,16 @@
-//! What a run does after it published: it looks at the fleet once, writes its figures, and tells
-//! operations what changed.
+//! What a run does after it published: it looks at the fleet once, writes its figures, writes into
+//! the audit what is new, and tells operations what changed.
 //!
 //! None of it fails the run. What could not be read, told or sent is logged and counted, and the
 //! next run does it.
 
 use pmp_protocol::{Hint, render};
 
+use crate::audit::RunAudit;
 use crate::error::HubError;
 use crate::metrics::{Metrics, Run};
 use crate::notify::{Notified, Notifier};
-use crate::publish::{Hub, Trigger};
+use crate::publish::{Hub, Trigger, WentOn};
 use crate::status::fleet::{Fleet, View};
 
 /// What follows a run.
@@ -22,6 +23,8 @@ pub(crate) struct FollowUp {
     pub(crate) metrics: Option<Metrics>,
     /// Tells operations. `None` where no topic is configured.
     pub(crate) notifier: Option<Notifier>,
+    /// Writes into the audit. `None` where the table for it is not configured.
+    pub(crate) audit: Option<RunAudit>,
 }
 
 impl FollowUp {
@@ -35,10 +38,14 @@ impl FollowUp {
             Some(notifier) => logged(notifier.begin().await, "operations is told nothing by this run"),
             None => None,
         };
+        let reads = self.metrics.is_some() || self.audit.is_some();
+        let looked = if begun.is_none() && looks && reads { self.look(hub).await } else { None };
+        let view = begun.as_ref().map(|begun| &begun.view).or(looked.as_ref());
         if let Some(metrics) = &self.metrics {
-            let looked = if begun.is_none() && looks { self.look(hub).await } else { None };
-            let view = begun.as_ref().map(|begun| &begun.view).or(looked.as_ref());
             metrics.write_run(hub, &run, view);
+        }
+        if let (Some(audit), Ok(published)) = (&self.audit, run.outcome) {
+            audit.after(published, run.trigger, view).await;
         }
         let Some(notifier) = notifier else { return };
         let notified = match begun {
@@ -53,6 +60,13 @@ impl FollowUp {
         }
         if let Some(metrics) = &self.metrics {
             metrics.write_notified(hub, &notified);
+        }
+    }
+
+    /// Follows a look at the version that is on its way through the waves.
+    pub(crate) async fn went_on(&self, went: &WentOn) {
+        if let Some(audit) = &self.audit {
+            audit.went_on(went).await;
         }
     }
 

@@ -8,5 +8,6 @@ pub(crate) mod exceptions;
 pub(crate) mod kept;
 pub(crate) mod members;
 pub(crate) mod plan;
+pub(crate) mod report;
 pub(crate) mod versions;
 pub(crate) mod why;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::compose::{catalog, hub_of, notifier_of_runs, products};
+use crate::compose::{catalog, hub_of, notifier_of_runs, products, run_audit};
 use crate::config::{FunctionArgs, PublishConfig};
 use crate::error::{HubError, sdk};
 use crate::follow_up::FollowUp;
@@ -63,10 +63,11 @@ impl Function for HubFunction {
             let hub = hub_of(&sdk, publish, config.keep_versions, catalog.clone());
             tracing::info!(experience = %hub.experience, "hub ready");
             let metrics = Some(Metrics { stale_after: config.stale_after });
+            let audit = run_audit(&sdk, publish, fleet.clone());
             Served {
                 hub,
                 products: products(&sdk, publish),
-                follow_up: FollowUp { fleet, metrics, notifier },
+                follow_up: FollowUp { fleet, metrics, notifier, audit },
                 read: Mutex::default(),
                 answered: Mutex::default(),
             }
@@ -173,10 +174,12 @@ impl Served {
         let throttles = pmp_aws::throttles() - throttled;
         let request_id = Some(invocation.request_id.as_str());
         let run = Run { trigger, outcome: &outcome, took: began.elapsed(), throttles, request_id };
-        // Figures that cannot be had in time are left out, and what could not be told is told by
-        // the next run; the answer comes.
+        // Figures that cannot be had in time are left out, and what could not be told or written
+        // into the audit comes with the next run; the answer comes.
         if invocation.stop.write_down(self.follow_up.after(&self.hub, run)).await.is_none() {
-            tracing::warn!("the time is up: figures of this run, or notifications, are left to the next one");
+            tracing::warn!(
+                "the time is up: figures of this run, its audit, or notifications, are left to the next one"
+            );
         }
         Ok(outcome?)
     }

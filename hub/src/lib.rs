@@ -26,6 +26,7 @@
 //! - `commands`, `lambda`, `compose`, `config`: the program, the function, the parts of a hub, and
 //!   its settings.
 //! - `filters`: runs members' filters again, in a process of its own, to foresee a publish.
+//! - `audit`: writes who did what into the ledger's chain.
 //! - `confirm`, `signing`, `metrics`: one use case each beside these. `several` tells what came of
 //!   more than one management experience.
 //! - `verify`: the command that tries AWS's undocumented behaviour.
@@ -39,6 +40,7 @@
 //! events, and has each of them look. All end when the process is told to stop. The task that waits
 //! for signals belongs to `pmp-terminal`.
 
+mod audit;
 pub mod cli;
 mod commands;
 mod compose;

@@ -208,6 +208,7 @@ mod tests {
                 message_bytes: 1_000,
                 message_id: "m-1".into(),
             }),
+            stepped: false,
         })
     }
 

@@ -116,6 +116,24 @@ pub struct Published {
     /// others, and are `null` then.
     #[serde(flatten, serialize_with = "fields_or_nulls")]
     pub sent: Option<Sent>,
+    /// Whether a version came further through the waves by it, or was stopped there.
+    #[serde(skip)]
+    pub stepped: bool,
+}
+
+/// What came of a look at the version that is on its way through the waves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WentOn {
+    /// What was announced; none where nothing was.
+    pub published: Option<Published>,
+    /// Whether the version came further, or was stopped.
+    pub stepped: bool,
+}
+
+impl From<Published> for WentOn {
+    fn from(published: Published) -> Self {
+        Self { stepped: published.stepped, published: Some(published) }
+    }
 }
 
 /// A message that SNS accepted.
@@ -290,8 +308,8 @@ impl Hub {
                 let message = self.message(version, taken_at, Reason::Changed, sealed, chunks);
                 let published = self.announce(message, Outcome::Stored, true).await?;
                 self.prune(version).await;
-                stepped?;
-                Ok(Attempt::Published(Published { pinned: pin.map(|pin| pin.version), ..published }))
+                let Went { stepped, .. } = stepped?;
+                Ok(Attempt::Published(Published { pinned: pin.map(|pin| pin.version), stepped, ..published }))
             }
             Decision::Announce { version, taken_at, chunks, reason, outcome } => {
                 // A hub that stopped in between, or knew of no mark, left it behind.
@@ -311,8 +329,8 @@ impl Hub {
                 }
                 let message = self.message(version, taken_at, reason, sealed, chunks);
                 let published = self.announce(message, outcome, true).await?;
-                stepped?;
-                Ok(Attempt::Published(Published { pinned: pin.map(|pin| pin.version), ..published }))
+                let Went { stepped, .. } = stepped?;
+                Ok(Attempt::Published(Published { pinned: pin.map(|pin| pin.version), stepped, ..published }))
             }
             Decision::Nothing { version } => {
                 let stepped = self.stepped(chosen.newest(version)).await?;
@@ -322,7 +340,8 @@ impl Hub {
                 if let (true, Some(head)) = (stepped.directed, &head) {
                     self.announce_again(head, Reason::Scheduled).await?;
                 }
-                Ok(Attempt::Published(self.silent(version, sealed, Outcome::Unchanged, pin)))
+                let published = self.silent(version, sealed, Outcome::Unchanged, pin);
+                Ok(Attempt::Published(Published { stepped: stepped.stepped, ..published }))
             }
         }
     }
@@ -339,28 +358,27 @@ impl Hub {
 
     /// Looks how the version stands that is on its way through the waves, without reading the
     /// management experience, and lets it go on. Publishes where another version has to come first.
-    /// Where nothing is on its way, it costs one read. None where nothing was announced.
+    /// Where nothing is on its way, it costs one read.
     ///
     /// # Errors
     /// As [`Self::publish`].
-    pub async fn go_on(&self) -> Result<Option<Published>, HubError> {
-        let Some(rollouts) = &self.rollouts else { return Ok(None) };
-        let Some(kept) = rollouts.kept(&self.experience).await?.filter(Kept::is_on_its_way) else { return Ok(None) };
+    pub async fn go_on(&self) -> Result<WentOn, HubError> {
+        let nothing = WentOn::default();
+        let Some(rollouts) = &self.rollouts else { return Ok(nothing) };
+        let Some(kept) = rollouts.kept(&self.experience).await?.filter(Kept::is_on_its_way) else { return Ok(nothing) };
         let (_, head) = self.stand_to_publish().await?;
-        let Some(head) = head else { return Ok(None) };
+        let Some(head) = head else { return Ok(nothing) };
         let newest = kept.newest();
         if head.latest != newest.version || kept.goes_back() {
-            return self.publish(Trigger::ChangeEvent).await.map(Some);
+            return self.publish(Trigger::ChangeEvent).await.map(WentOn::from);
         }
         self.vouch_for(Some(&head), &kept).await?;
         let went = self.take_steps(rollouts, newest).await?;
         if went.goes_back {
-            return self.publish(Trigger::ChangeEvent).await.map(Some);
+            return self.publish(Trigger::ChangeEvent).await.map(WentOn::from);
         }
-        if went.directed {
-            return self.announce_again(&head, Reason::Scheduled).await.map(Some);
-        }
-        Ok(None)
+        let published = if went.directed { Some(self.announce_again(&head, Reason::Scheduled).await?) } else { None };
+        Ok(WentOn { published, stepped: went.stepped })
     }
 
     /// Sees to it that the members are told how long they may hold, and when they may change
@@ -412,8 +430,8 @@ impl Hub {
                 let message = self.message(version, taken_at, Reason::Changed, &chosen.sealed, chunks);
                 let published = self.announce(message, Outcome::Stored, true).await?;
                 self.prune(version).await;
-                stepped?;
-                let published = Published { pinned: pin.map(|pin| pin.version), ..published };
+                let Went { stepped, .. } = stepped?;
+                let published = Published { pinned: pin.map(|pin| pin.version), stepped, ..published };
                 return Ok(Recovery { restored: Some(restored), published });
             }
         }
@@ -577,6 +595,7 @@ impl Hub {
             outcome,
             pinned: None,
             sent: Some(Sent { inline, message_bytes: message.to_json().len(), message_id }),
+            stepped: false,
         })
     }
 
@@ -589,6 +608,7 @@ impl Hub {
             outcome,
             pinned: pin.map(|pin| pin.version),
             sent: None,
+            stepped: false,
         }
     }
 
@@ -641,6 +661,7 @@ mod tests {
             outcome: Outcome::Stored,
             pinned: None,
             sent,
+            stepped: true,
         };
         let message = Sent { inline: true, message_bytes: 321, message_id: "m-1".to_owned() };
         let (sent, silent) = (published(Some(message)), published(None));

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use pmp_audit::Entry;
 use pmp_protocol::schema::DateTime;
 use pmp_protocol::{
     AccountId, Digest, Direction, ExperienceId, FilterIdentity, HeadMark, Hold, NamedProduct, Note, OrganizationId,
@@ -15,6 +16,7 @@ use pmp_terminal::SCHEMA_VERSION;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
+use crate::commands::audit::VerifiedAudit;
 use crate::commands::directions;
 use crate::commands::history::Row;
 use crate::commands::log;
@@ -23,6 +25,7 @@ use crate::inspect::drift::DriftRow;
 use crate::inspect::exceptions::{ExceptionCause, ExceptionRow};
 use crate::inspect::members::MemberRow;
 use crate::inspect::plan::{FilteredCase, ProductsFrom};
+use crate::inspect::report::ReportRow;
 use crate::inspect::versions::VersionRow;
 use crate::inspect::why::chain::Step;
 use crate::inspect::why::{Answer, Group};
@@ -297,6 +300,35 @@ struct UnreadableItem {
     problem: String,
 }
 
+/// The newest entries of the audit.
+#[derive(JsonSchema)]
+struct Audit {
+    /// Management experience of the hub.
+    experience: ExperienceId,
+    /// The newest entry; none before the first.
+    head: Option<AuditHead>,
+    /// The newest entries, the newest first.
+    entries: Vec<AuditEntry>,
+}
+
+/// The newest entry, which stands for all of them.
+#[derive(JsonSchema)]
+struct AuditHead {
+    /// Number of the newest entry.
+    number: u64,
+    /// The digest of the newest entry.
+    digest: Digest,
+}
+
+/// An entry with its digest: as a line of an exported file.
+#[derive(JsonSchema)]
+struct AuditEntry {
+    #[serde(flatten)]
+    entry: Entry,
+    /// The digest of the entry, as it is written without this field.
+    digest: Digest,
+}
+
 /// What others changed in the members' experiences.
 #[derive(JsonSchema)]
 struct DriftOfAll {
@@ -405,6 +437,13 @@ fn schema_of<T: JsonSchema>(command: &str) -> (String, Schema) {
     let mut schema =
         SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Versioned<T>>();
     schema.insert("title".into(), format!("pmp-hub {command} -o json").into());
+    (format!("hub-{}.schema.json", command.replace(' ', "-")), schema)
+}
+
+/// The schema of a command that prints one object a line.
+fn schema_of_a_line<T: JsonSchema>(command: &str) -> (String, Schema) {
+    let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    schema.insert("title".into(), format!("pmp-hub {command} -o ndjson, each line").into());
     (format!("hub-{command}.schema.json"), schema)
 }
 
@@ -419,6 +458,9 @@ fn all() -> Vec<(String, Schema)> {
         schema_of::<Exceptions>("exceptions"),
         schema_of::<Why>("why"),
         schema_of::<Log>("log"),
+        schema_of::<Audit>("audit"),
+        schema_of_a_line::<ReportRow>("report"),
+        schema_of::<VerifiedAudit>("audit verify"),
         schema_of::<DriftOfAll>("drift"),
         schema_of::<Plan>("plan"),
         schema_of::<Directions>("directions"),

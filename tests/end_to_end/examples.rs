@@ -92,6 +92,7 @@ fn replaced(later: &str) -> Vec<(&'static str, &str)> {
         (" 42", " 3"),
         ("2026-12-01T06:00:00Z", later),
         ("prod-…", "prod-a"),
+        ("sha256:…", "sha256:0000000000000000000000000000000000000000000000000000000000000000"),
         (" --timeout 10m", ""),
         ("pmp-hub wait", "pmp-hub wait --timeout 1s"),
         // An agent runs until it is stopped.
@@ -161,6 +162,8 @@ async fn of_the_hub() {
         ("pmp-hub public-key", 1, "--signing-key (PMP_SIGNING_KEY) is missing"),
         ("pmp-hub notify", 1, "--notify-topic-arn (PMP_NOTIFY_TOPIC_ARN) is missing"),
         ("pmp-hub why 'Port Scanner'", 1, "no product is known by that name alone"),
+        // The head that was noted is another one.
+        ("pmp-hub audit verify audit.ndjson --anchor", 4, "sha256:0000"),
         // The experience is a member's, and not the hub's account's.
         ("pmp-hub verify-aws --change", 1, "AccessDeniedException"),
     ];

@@ -69,7 +69,9 @@ async fn all_there_is(server: &Server) -> BTreeMap<String, Value> {
         let keyed = |item: &std::collections::HashMap<String, _>| -> Vec<String> {
             keys.iter().map(|key| format!("{:?}", item.get(key))).collect()
         };
-        let items: Vec<_> = items.iter().map(keyed).collect();
+        // Whoever asks twice stands in the audit twice.
+        let of_audit = |item: &Vec<String>| item.first().is_some_and(|partition| partition.contains("hub#audit"));
+        let items: Vec<_> = items.iter().map(keyed).filter(|item| !of_audit(item)).collect();
         let status = table.table_status().map(|status| status.as_str().to_owned());
         there.insert(format!("table {name}"), json!({"keys": keys, "status": status, "items": items}));
     }

@@ -3,8 +3,8 @@
 
 use pmp_ledger::testing::contract;
 use pmp_ledger::{
-    DynamoAnswers, DynamoLeases, DynamoOutbox, DynamoReceipts, DynamoRecords, DynamoReports, DynamoRollouts,
-    DynamoRoster, DynamoSnapshots,
+    DynamoAnswers, DynamoAudit, DynamoLeases, DynamoOutbox, DynamoReceipts, DynamoRecords, DynamoReports,
+    DynamoRollouts, DynamoRoster, DynamoSnapshots,
 };
 use pmp_tests::{Scene, world};
 
@@ -15,6 +15,7 @@ async fn the_adapters_do_what_every_ledger_must() {
     let (snapshots, timestamps) = (|| "Snapshots".parse().unwrap(), || "SyncTimestamps".parse().unwrap());
     contract::snapshots(&DynamoSnapshots::new(config, snapshots())).await;
     contract::answers(&DynamoAnswers::new(config, snapshots())).await;
+    contract::audit(&DynamoAudit::new(config, timestamps())).await;
     let receipts = DynamoReceipts::new(config, timestamps());
     contract::receipts(&receipts).await;
     contract::signs_of_life(&receipts).await;

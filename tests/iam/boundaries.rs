@@ -82,6 +82,7 @@ async fn the_hub_changes_no_experience_and_nothing_that_spokes_wrote() {
     denied("the roster", put(&dynamodb, &timestamps, "organization", "hub#roster").await);
     denied("a confirmation", put(&dynamodb, &timestamps, "organization", &format!("hub#{ALPHA}")).await);
     put(&dynamodb, &timestamps, "organization", "hub#heads").await.unwrap();
+    put(&dynamodb, &timestamps, "organization", "hub#audit").await.unwrap();
     denied("the tables", dynamodb.delete_table().table_name(timestamps).send().await);
 }
 
@@ -167,11 +168,11 @@ async fn a_member_reads_snapshots_and_writes_its_own_receipts_and_nobody_else_do
         get(partition).await.unwrap();
     }
     let other = format!("hub#{HUB_ORGANIZATION}");
-    for partition in [HUB_ORGANIZATION, &other, "hub#roster", "hub#", "hub"] {
+    for partition in [HUB_ORGANIZATION, &other, "hub#audit", "hub#roster", "hub#", "hub"] {
         denied(partition, read(partition).await);
         denied(partition, get(partition).await);
     }
-    for partition in [&own, &other, "hub#heads", "hub#roster", "hub#"] {
+    for partition in [&own, &other, "hub#audit", "hub#heads", "hub#roster", "hub#"] {
         denied(partition, put(&member, &timestamps, "organization", partition).await);
     }
     let delete = member.delete_item().table_name(&timestamps).key("organization", AttributeValue::S(ALPHA.into()));

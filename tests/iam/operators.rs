@@ -1,6 +1,7 @@
 //! People: those who act as the spoke's role, from a machine of their own, whom the template names
 //! and nobody else; and those of the hub, with its two managed policies.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use pmp_tests::{ALPHA, ALPHA_PROD, Finished, Lists, world};
 use serde_json::Value;
 
@@ -57,7 +58,7 @@ async fn an_observer_looks_and_changes_nothing() {
     let organizations = Organizations::deploy(world(&["prod-a"], &[]), &[], &[]).await;
     look(&organizations.hub_function().await).await;
     let observer = organizations.hub_of("observer");
-    for command in ["status", "members", "exceptions", "versions", "history", "directions", "show", "drift"] {
+    for command in ["status", "members", "exceptions", "versions", "history", "directions", "show", "drift", "audit"] {
         let finished = observer.run(&[command]).await;
         assert_eq!(finished.code, 0, "{command}: {}", finished.stderr);
     }
@@ -103,6 +104,24 @@ async fn an_operator_steers_and_confirms_and_neither_publishes_nor_admits() {
     look(&hub).await;
     let history = operator.json(&["history"]).await;
     assert_eq!(history["versions"][0]["pinned"]["reason"], "prod-b is wrong");
+    // All of it stands in the audit, by whom; nobody takes an entry away.
+    let audit = operator.json(&["audit"]).await;
+    let entries = audit["entries"].as_array().unwrap();
+    let by_operator = entries.iter().filter(|entry| entry["author"].as_str().unwrap().contains("operator"));
+    let actions: Vec<_> = by_operator.rev().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let asked = ["pause", "resume", "pause", "resume", "pin", "unpin", "pin", "unpin", "pin"];
+    assert_eq!(actions.iter().filter(|action| **action != "failed").copied().collect::<Vec<_>>(), asked);
+    let timestamps = organizations.member_output("TimestampsTableArn");
+    let own = aws_sdk_dynamodb::Client::new(organizations.as_account("AKIAOPERATOR0000").config());
+    let delete = async |partition: &str| {
+        let key = |value: &str| AttributeValue::S(value.to_owned());
+        let call = own.delete_item().table_name(&timestamps).key("organization", key(partition));
+        call.key("item", key("x")).send().await
+    };
+    delete(&format!("hub#{ALPHA}")).await.unwrap();
+    for partition in ["hub#audit", "hub#heads", "hub#directed", "hub#roster", ALPHA] {
+        assert!(delete(partition).await.is_err(), "{partition}");
+    }
     for command in [&["publish"][..], &["members", "admit", "o-gamma00000"], &["recover", "--yes"]] {
         let finished = operator.run(command).await;
         assert_eq!(finished.code, 1, "{command:?}: {}", finished.stdout);

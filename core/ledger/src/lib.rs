@@ -9,6 +9,7 @@
 //! | [`LeaseStore`] | [`DynamoLeases`] | the right of one spoke of an organization to act |
 //! | [`RolloutStore`] | [`DynamoRollouts`] | the state of waves |
 //! | [`Roster`] | [`DynamoRoster`] | the organizations that the hub admitted |
+//! | [`AuditStore`] | [`DynamoAudit`] | who did what with the hub, in a chain |
 //! | [`Reports`] | [`DynamoReports`] | the members' items, as the hub reads them: bounded |
 //! | [`Outbox`] | [`DynamoOutbox`] | what the hub told operations, and what it has to send |
 //!
@@ -21,6 +22,7 @@
 //! version, nor what a receipt says.
 
 mod answers;
+mod audit;
 mod chunks;
 mod client;
 mod error;
@@ -43,6 +45,7 @@ mod table;
 pub mod testing;
 
 pub use answers::DynamoAnswers;
+pub use audit::{AuditHead, AuditStore, DynamoAudit, NewAuditEntry, StoredEntry};
 pub use error::LedgerError;
 pub use lease::{Lease, LeaseTerm, Watched, may_take};
 pub use leases::DynamoLeases;

@@ -19,6 +19,7 @@
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
 //! | the same | operators | `direction#<management>`: what they direct for all |
 //! | `hub#roster` | operators | `admitted#<management>#<organization>` |
+//! | `hub#audit` | the hub, operators | see `audit.rs` |
 //! | `hub#directed` | operators | `directed#<management>#<organization>`: copies of directions |
 //! | the same | the hub | `rollout#<management>`: the state of waves, see `rollouts.rs` |
 //! | `hub#told` | the hub | `told#…` and `outbox#…`: see `outbox.rs` |

@@ -1,6 +1,7 @@
 //! `confirm`: lets a snapshot pass that a guard rail holds (rule 5).
 
 use clap::Args;
+use pmp_audit::{Event, Whom};
 use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, Head, ReceiptStore, Reports, SnapshotStore};
 use pmp_protocol::{Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion, turn};
 use pmp_terminal::{Exit, Failure, Output, progress};
@@ -92,10 +93,15 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         digest: head.digest,
         confirmed: Confirmed { by: caller(&sdk).await?, at: compose::clock().now() },
     };
+    let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
+    let OperatorConfirmation { organization: whose, member_experience, version, digest, .. } = &confirmation;
+    let whom = vec![Whom { organization: whose.clone(), member_experience: member_experience.clone() }];
     if args.undo {
-        return undo(&receipts, &confirmation, output).await;
+        let asked = auditor.asked(Event::Unconfirm { whom, version: *version }).await?;
+        return asked.done(undo(&receipts, &confirmation, output).await).await;
     }
-    receipts.put_confirmation(&confirmation).await.map_err(HubError::Ledger)?;
+    let asked = auditor.asked(Event::Confirm { whom, version: *version, content: *digest }).await?;
+    asked.done(receipts.put_confirmation(&confirmation).await.map_err(HubError::Ledger)).await?;
     if let Some(hint) = confirm::too_old(&organization, confirmation.version) {
         progress::note(&hint);
     }

@@ -4,6 +4,7 @@
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
 use jiff::SignedDuration;
+use pmp_audit::{Event, Whom};
 use pmp_ledger::{DynamoReceipts, Head, ReceiptStore};
 use pmp_protocol::{Confirmed, OperatorConfirmation, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, ask, count, progress};
@@ -26,6 +27,8 @@ use crate::{confirm, status};
 
 /// Confirmations that are written at the same time.
 const AT_ONCE: usize = 16;
+/// Confirmations that one entry of the audit names. Each takes some 150 bytes of at most 400 KB.
+const IN_ONE_ENTRY: usize = 1_000;
 
 /// What is let through, where it is more than one organization.
 #[derive(Debug, Args)]
@@ -136,11 +139,21 @@ pub(crate) async fn confirm_many(
         })
         .collect();
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
-    let puts = futures::stream::iter(confirmations.iter().map(|it| receipts.put_confirmation(it)));
-    puts.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map_err(|error| {
-        Failure::from(HubError::Ledger(error))
-            .hint("some of them are confirmed already; the same again confirms the others".to_owned())
-    })?;
+    let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
+    for confirmations in confirmations.chunks(IN_ONE_ENTRY) {
+        let whom = |it: &OperatorConfirmation| Whom {
+            organization: it.organization.clone(),
+            member_experience: it.member_experience.clone(),
+        };
+        let whom = confirmations.iter().map(whom).collect();
+        let asked = auditor.asked(Event::Confirm { whom, version, content: head.digest }).await?;
+        let puts = futures::stream::iter(confirmations.iter().map(|it| receipts.put_confirmation(it)));
+        let put = puts.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map_err(|error| {
+            Failure::from(HubError::Ledger(error))
+                .hint("some of them are confirmed already; the same again confirms the others".to_owned())
+        });
+        asked.done(put).await?;
+    }
     too_old(&view, &held, version);
     let announced = match topic.filter(|_| announces) {
         Some(topic) => Some(announce(&sdk, config, topic, head).await?),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use jiff::Timestamp;
+use pmp_audit::Event;
 use pmp_ledger::{Directed, DynamoReceipts, ReceiptStore};
 use pmp_protocol::{Direction, OrganizationId, Turn};
 use pmp_terminal::{Exit, Failure, Output, Table, age, ask, count, progress};
@@ -92,9 +93,20 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
             .exit(Exit::Refused));
     }
     let helm = Helm { receipts: &receipts, signing: Some(signing), experience: &config.experience };
-    for (directed, _) in &others {
-        helm.sign_again(directed, compose::clock().now()).await?;
-    }
+    let whose = || others.iter().map(|(directed, _)| directed.direction.organization.as_ref());
+    let event = Event::Sign {
+        organizations: whose().flatten().cloned().collect(),
+        fleet: whose().any(|organization| organization.is_none()),
+    };
+    let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
+    let asked = auditor.asked(event).await?;
+    let sign = async {
+        for (directed, _) in &others {
+            helm.sign_again(directed, compose::clock().now()).await?;
+        }
+        Ok::<(), HubError>(())
+    };
+    asked.done(sign.await).await?;
     progress::note(&format!("Signed {}.", count(others.len(), "direction")));
     Ok(Exit::Ok)
 }

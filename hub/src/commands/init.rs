@@ -3,6 +3,7 @@
 pub(crate) mod resources;
 
 use clap::Args;
+use pmp_audit::Event;
 use pmp_ledger::DynamoRoster;
 use pmp_protocol::{AccountId, OrganizationId};
 use pmp_terminal::{Exit, Failure, Output};
@@ -34,8 +35,10 @@ pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Out
     if let (Some(experience), [_, ..]) = (&config.experience, args.admit.as_slice()) {
         let by = caller(&sdk).await?;
         let roster = DynamoRoster::new(&sdk, config.timestamps.clone());
-        let admitted = init::admit(&roster, experience, &args.admit, args.large, &by, compose::clock().now()).await?;
-        made.changes.extend(admitted);
+        let auditor = compose::auditor(&sdk, &config.timestamps, experience);
+        let asked = auditor.asked(Event::Admit { organizations: args.admit.clone(), large: args.large }).await?;
+        let admitted = init::admit(&roster, experience, &args.admit, args.large, &by, compose::clock().now()).await;
+        made.changes.extend(asked.done(admitted).await?);
     }
     if !output.is_table() {
         let made = serde_json::to_value(&made).map_err(|error| Failure::tried("cannot write the answer", error))?;

@@ -1,6 +1,7 @@
 //! `members`: shows the admitted organizations; admits more, or ends one.
 
 use clap::{Args, Subcommand};
+use pmp_audit::Event;
 use pmp_ledger::{DynamoRoster, Roster};
 use pmp_protocol::OrganizationId;
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, count, progress};
@@ -113,10 +114,13 @@ async fn admit(config: &ConfigArgs, args: &AdmitArgs, output: Output) -> Result<
     let config = config.for_status()?;
     let sdk = sdk().await?;
     let by = caller(&sdk).await?;
+    let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
     let roster = DynamoRoster::new(&sdk, config.timestamps);
-    let admitted =
-        init::admit(&roster, &config.experience, &args.organizations, args.large, &by, compose::clock().now()).await;
-    let admitted = admitted?;
+    let event = Event::Admit { organizations: args.organizations.clone(), large: args.large };
+    let asked = auditor.asked(event).await?;
+    let now = compose::clock().now();
+    let admitted = init::admit(&roster, &config.experience, &args.organizations, args.large, &by, now).await;
+    let admitted = asked.done(admitted).await?;
     if !output.is_table() {
         output.document(&json!({"experience": config.experience, "changes": admitted}))?;
     } else if admitted.is_empty() {
@@ -138,8 +142,11 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
     }
     let config = config.for_status()?;
     let sdk = sdk().await?;
+    let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
     let roster = DynamoRoster::new(&sdk, config.timestamps);
-    let gone = roster.forget(organization, &config.experience).await.map_err(HubError::Ledger)?;
+    let asked = auditor.asked(Event::Forget { organization: organization.clone() }).await?;
+    let gone = roster.forget(organization, &config.experience).await.map_err(HubError::Ledger);
+    let gone = asked.done(gone).await?;
     if output.is_table() && gone == 0 {
         output.line(&format!("Nothing was deleted: the ledger knows nothing of {organization}."))?;
         progress::note("hint: `pmp-hub members` lists those that it knows");

@@ -3,11 +3,13 @@
 use aws_config::SdkConfig;
 use clap::Args;
 use futures::future::join_all;
+use pmp_ledger::{Said, TableName};
 use pmp_runtime::Stop;
 use pmp_terminal::{Exit, Failure, Output, count, progress, stop_on_signal};
 use serde_json::{Map, Value, json};
 
 use super::Keep;
+use crate::audit::{Ran, Sight, not_in_the_audit};
 use crate::commands::mistyped;
 use crate::compose;
 use crate::config::{ConfigArgs, PublishConfig};
@@ -45,6 +47,12 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
     for ((config, hub), outcome) in hubs.iter().zip(outcomes) {
         match outcome {
             Ok(published) => {
+                let timestamps = config.timestamps.as_ref().filter(|_| !args.dry_run);
+                if let Some(timestamps) = timestamps
+                    && let Err(failure) = audit(&sdk, timestamps, hub, Some(&published)).await
+                {
+                    failures.push((&hub.experience, failure));
+                }
                 if output.is_table() {
                     let sentence = sentence(&published, args.dry_run);
                     output.line(&if several { format!("{}: {sentence}", hub.experience) } else { sentence })?;
@@ -65,7 +73,14 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
     if !output.is_table() {
         output.document(&document(args.dry_run, &hubs, documents))?;
     }
-    if failures.is_empty() { Ok(Exit::Ok) } else { Err(failed(failures, hubs.len())) }
+    match failures.pop() {
+        None => Ok(Exit::Ok),
+        Some((_, only)) if !several => Err(only),
+        Some(last) => {
+            failures.push(last);
+            Err(failed(failures, hubs.len()))
+        }
+    }
 }
 
 /// The answer of the command: of one management experience alone, or of each by its id.
@@ -90,6 +105,46 @@ async fn publish_one(sdk: &SdkConfig, config: &PublishConfig, hub: &Hub, dry_run
     match published {
         Ok(published) => Ok(published),
         Err(error) => Err(mistyped::told(sdk, config.timestamps.as_ref(), error).await),
+    }
+}
+
+/// Writes down what a person published, and what came of it in the waves and in the settings.
+///
+/// # Errors
+/// If it cannot be written. It is done all the same, and the next run of the hub writes it.
+pub(super) async fn audit(
+    sdk: &SdkConfig,
+    timestamps: &TableName,
+    hub: &Hub,
+    published: Option<&Published>,
+) -> Result<(), Failure> {
+    let auditor = compose::auditor(sdk, timestamps, &hub.experience);
+    // What cannot be read is left to the next run of the hub.
+    let waves = match &hub.rollouts {
+        Some(rollouts) => rollouts.kept(&hub.experience).await.ok(),
+        None => None,
+    };
+    let waves = waves.map(|kept| kept.filter(|kept| !kept.state.ended));
+    let fleet = match &hub.marks {
+        Some(marks) => marks.direction(&hub.experience, None).await.ok(),
+        None => None,
+    };
+    let fleet = match &fleet {
+        Some(Said::Nothing) => Some(None),
+        Some(Said::Directed(directed)) => Some(Some(&directed.direction)),
+        Some(Said::Unreadable(_) | Said::NotPermitted) | None => None,
+    };
+    let sight = Sight { waves: waves.as_ref().map(Option::as_ref), fleet };
+    let published = published.map(|published| (published, Trigger::Operator));
+    match auditor.ran(Ran { published, sight, view: None, snapshots: hub.snapshots.as_ref() }).await {
+        Err(error) if error.is_access_denied() => {
+            not_in_the_audit(error);
+            Ok(())
+        }
+        Err(error) => Err(Failure::from(error)
+            .within("it is done, and the audit does not say so yet")
+            .hint("the next run of the hub writes it into the audit".to_owned())),
+        Ok(()) => Ok(()),
     }
 }
 

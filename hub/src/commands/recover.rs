@@ -1,12 +1,13 @@
 //! `recover`: lets the hub go on after the table of snapshots was restored.
 
 use clap::Args;
+use pmp_audit::Event;
 use pmp_protocol::ExperienceId;
 use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
 
 use super::Keep;
-use super::publish::sentence;
+use super::publish::{audit, sentence};
 use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::sdk;
@@ -50,7 +51,19 @@ pub(crate) async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Out
         progress::note("hint: `pmp-hub publish` announces it again");
         return Ok(Exit::Ok);
     }
-    let recovery = hub.recover().await?;
+    let recovery = match &config.timestamps {
+        Some(timestamps) => {
+            let lost = hub.restored().await?;
+            let latest = lost.as_ref().and_then(|lost| lost.latest);
+            let highest = lost.as_ref().map(|lost| lost.mark.version);
+            let auditor = compose::auditor(&sdk, timestamps, &config.experience);
+            let asked = auditor.asked(Event::Recover { latest, highest }).await?;
+            let recovery = asked.done(hub.recover().await).await?;
+            audit(&sdk, timestamps, &hub, Some(&recovery.published)).await?;
+            recovery
+        }
+        None => hub.recover().await?,
+    };
     let Recovery { restored, published } = &recovery;
     if output.is_table() {
         match restored {

@@ -94,7 +94,8 @@ impl Service<'_> {
         let fleet =
             config.timestamps.as_ref().map(|table| Fleet::new(sdk, &config.snapshots, table, config.members.clone()));
         let notifier = compose::notifier_of_runs(sdk, config, stale_after);
-        let follow_up = FollowUp { fleet, metrics: self.metrics.then_some(Metrics { stale_after }), notifier };
+        let audit = compose::run_audit(sdk, config, fleet.clone());
+        let follow_up = FollowUp { fleet, metrics: self.metrics.then_some(Metrics { stale_after }), notifier, audit };
         let hub = compose::hub_of(sdk, config, args.keep.keep_versions, self.catalog.clone());
         let (products, due) = (compose::products(sdk, config), Notify::new());
         let look_up = async {

@@ -4,6 +4,7 @@
 use aws_config::SdkConfig;
 use clap::Args;
 use jiff::Timestamp;
+use pmp_audit::Event;
 use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, LedgerError, Reports, SnapshotStore};
 use pmp_protocol::{
     Because, Direction, DirectionChange, LAYOUT_OF_DIRECTIONS, LONGEST_PAUSE, MAX_REASON, OrganizationId,
@@ -14,7 +15,7 @@ use pmp_waves::WaveName;
 use serde_json::json;
 
 use super::announce::announce;
-use super::publish::sentence;
+use super::publish::{audit, sentence};
 use super::{Keep, caller, would_not_unsign};
 use crate::compose;
 use crate::config::{ConfigArgs, SteerConfig};
@@ -24,6 +25,9 @@ use crate::rollout::state::OnTheWay;
 use crate::signing::Signing;
 use crate::status::fleet::Fleet;
 use crate::steer::Helm;
+
+/// Organizations that one entry of the audit names. Each takes some 40 bytes of at most 400 KB.
+const IN_ONE_ENTRY: usize = 1_000;
 
 /// Why, which stands in the ledger, in `status` and in `history`.
 #[derive(Debug, Args)]
@@ -108,8 +112,9 @@ pub(crate) struct ResumeArgs {
 enum Whom {
     /// For all organizations together, by the direction of the fleet.
     Fleet,
-    /// For these, each by its own direction. At least one.
-    These(Vec<OrganizationId>),
+    /// For these, each by its own direction. At least one. With the wave that they are in, where
+    /// they were named by it.
+    These(Vec<OrganizationId>, Option<WaveName>),
 }
 
 /// The moment at which a pause ends, to the second; why it is none that a pause may last to.
@@ -199,6 +204,22 @@ struct Desk {
     signing: Option<Signing>,
 }
 
+/// What a person asks for, as the audit tells it; none for what no command asks for.
+fn event(these: &[OrganizationId], wave: Option<&WaveName>, change: &DirectionChange, reason: &str) -> Option<Event> {
+    let (organizations, wave, reason) = (these.to_vec(), wave.map(ToString::to_string), reason.to_owned());
+    Some(match *change {
+        DirectionChange::Pin(version, content) => Event::Pin { organizations, wave, version, content, reason },
+        DirectionChange::Unpin => Event::Unpin { organizations, wave, reason },
+        DirectionChange::Pause(until) => Event::Pause { organizations, wave, until, reason },
+        DirectionChange::Resume => Event::Resume { organizations, wave, reason },
+        // The hub writes these by itself: an entry about its settings or about waves tells them.
+        DirectionChange::MaxHold(_)
+        | DirectionChange::Turn(..)
+        | DirectionChange::EndWaves
+        | DirectionChange::Windows(_) => return None,
+    })
+}
+
 /// A direction as it is now, and whether the command changed it.
 struct Changed {
     direction: Direction,
@@ -249,7 +270,7 @@ impl Desk {
                 let error = format!("no organization is in wave `{wave}`");
                 return Err(Failure::new(error).hint("`pmp-hub status --all` shows the wave of each".to_owned()));
             }
-            return Ok(Whom::These(found));
+            return Ok(Whom::These(found, Some(wave.clone())));
         }
         if organizations.is_empty() {
             return Ok(Whom::Fleet);
@@ -260,31 +281,51 @@ impl Desk {
             let error = format!("`{unknown}` is not on the roster");
             return Err(Failure::new(error).hint("`pmp-hub members` lists those that are admitted".to_owned()));
         }
-        Ok(Whom::These(organizations.to_vec()))
+        Ok(Whom::These(organizations.to_vec(), None))
     }
 
-    /// Changes what is directed.
+    /// Changes what is directed, and writes down before that what is asked for.
     async fn direct(&self, whom: &Whom, change: &DirectionChange, why: &ReasonArgs) -> Result<Vec<Changed>, Failure> {
         would_not_unsign(&self.snapshots, &self.config).await?;
+        let SteerConfig { experience, timestamps, .. } = &self.config;
         let by = caller(&self.sdk).await?;
         let because = Because { by, at: compose::clock().now(), reason: why.reason.clone() };
-        let experience = &self.config.experience;
-        let helm = Helm { receipts: &self.receipts, signing: self.signing.as_ref(), experience };
-        let whom: Vec<_> = match whom {
-            Whom::Fleet => vec![None],
-            Whom::These(organizations) => organizations.iter().map(Some).collect(),
+        let auditor = compose::auditor(&self.sdk, timestamps, experience);
+        let (parts, wave): (Vec<&[OrganizationId]>, _) = match whom {
+            Whom::Fleet => (vec![&[]], None),
+            Whom::These(organizations, wave) => (organizations.chunks(IN_ONE_ENTRY).collect(), wave.as_ref()),
         };
         let mut directed = Vec::new();
-        for (done, organization) in whom.into_iter().enumerate() {
-            let changed = helm.change(organization, change, &because).await.map_err(|error| {
-                let failure = Failure::from(error);
-                let before = "those named before this one are done; the same again goes on with the others";
-                if done == 0 { failure } else { failure.hint(before.to_owned()) }
-            })?;
-            let (direction, changed) = changed;
-            directed.push(Changed { direction, changed });
+        for part in parts {
+            let done = self.change(part, change, &because, &mut directed);
+            match event(part, wave, change, &why.reason) {
+                Some(event) => auditor.asked(event).await?.done(done.await).await?,
+                None => done.await?,
+            }
         }
         Ok(directed)
+    }
+
+    /// Changes what is directed for these organizations, or for the fleet where none is given.
+    async fn change(
+        &self,
+        organizations: &[OrganizationId],
+        change: &DirectionChange,
+        because: &Because,
+        directed: &mut Vec<Changed>,
+    ) -> Result<(), Failure> {
+        let helm =
+            Helm { receipts: &self.receipts, signing: self.signing.as_ref(), experience: &self.config.experience };
+        let whom: Vec<_> = if organizations.is_empty() { vec![None] } else { organizations.iter().map(Some).collect() };
+        for organization in whom {
+            let (direction, changed) = helm.change(organization, change, because).await.map_err(|error| {
+                let failure = Failure::from(error);
+                let before = "those named before this one are done; the same again goes on with the others";
+                if directed.is_empty() { failure } else { failure.hint(before.to_owned()) }
+            })?;
+            directed.push(Changed { direction, changed });
+        }
+        Ok(())
     }
 
     /// Lets the spokes know, and prints what was done.
@@ -339,7 +380,10 @@ impl Desk {
         let publish = self.config.publish().ok_or_else(|| Failure::new("there is no topic"))?;
         let hub = compose::hub(&self.sdk, &publish, keep.keep_versions);
         match hub.publish(Trigger::Operator).await {
-            Ok(published) => Ok(Some(published)),
+            Ok(published) => {
+                audit(&self.sdk, &self.config.timestamps, &hub, Some(&published)).await?;
+                Ok(Some(published))
+            }
             Err(error) if error.is_access_denied() => {
                 // Who may pin need not be one who may publish.
                 progress::note(&format!(

@@ -2,10 +2,12 @@
 
 use aws_config::SdkConfig;
 use clap::Args;
+use pmp_audit::Event;
 use pmp_protocol::{Because, Reason, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output};
 use serde_json::json;
 
+use super::publish::audit;
 use super::steer::reason;
 use super::{caller, would_not_unsign};
 use crate::compose;
@@ -39,7 +41,14 @@ pub(crate) async fn promote(config: &ConfigArgs, args: &PromoteArgs, output: Out
     // A turn that is not signed would be refused by every spoke that trusts keys.
     would_not_unsign(hub.snapshots.as_ref(), &config).await?;
     let because = because(&sdk, &args.reason).await?;
-    let decided = hub.promote(args.version, &because).await?;
+    let version = match args.version {
+        Some(version) => version,
+        None => hub.version_on_its_way().await?,
+    };
+    let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
+    let asked = auditor.asked(Event::Promote { version, reason: args.reason.clone() }).await?;
+    let decided = asked.done(hub.promote(args.version, &because).await).await?;
+    let audited = audit(&sdk, &config.timestamps, &hub, None).await;
     let announced = if decided.went.directed { announce(&hub).await? } else { false };
     let mut lines = vec![sentence(&decided)];
     lines.extend(
@@ -48,14 +57,18 @@ pub(crate) async fn promote(config: &ConfigArgs, args: &PromoteArgs, output: Out
     if decided.went.goes_back || (decided.changed && decided.kept.state.rollout.stopped.is_some()) {
         lines.push("The hub publishes it with its next run.".to_owned());
     }
-    print(&decided, lines, output)
+    let printed = print(&decided, lines, output)?;
+    audited.map(|()| printed)
 }
 
 pub(crate) async fn halt(config: &ConfigArgs, args: &HaltArgs, output: Output) -> Result<Exit, Failure> {
     let (config, sdk) = open(config).await?;
     let hub = hub(&config, &sdk)?;
     let because = because(&sdk, &args.reason).await?;
-    let decided = hub.halt(&because).await?;
+    let version = hub.version_on_its_way().await?;
+    let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
+    let asked = auditor.asked(Event::Halt { version, reason: args.reason.clone() }).await?;
+    let decided = asked.done(hub.halt(&because).await).await?;
     let mut lines = vec![sentence(&decided)];
     if decided.changed {
         lines.push(

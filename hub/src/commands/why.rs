@@ -57,7 +57,7 @@ pub(crate) struct WhyArgs {
 
 /// A snapshot, or a time.
 #[derive(Debug, Clone, Copy)]
-enum At {
+pub(super) enum At {
     Version(SnapshotVersion),
     Time(Since),
 }
@@ -74,11 +74,11 @@ impl FromStr for At {
 }
 
 /// The stores that the answer is read from.
-struct Place {
-    config: StatusConfig,
-    sdk: SdkConfig,
-    snapshots: DynamoSnapshots,
-    records: DynamoRecords,
+pub(super) struct Place {
+    pub(super) config: StatusConfig,
+    pub(super) sdk: SdkConfig,
+    pub(super) snapshots: DynamoSnapshots,
+    pub(super) records: DynamoRecords,
 }
 
 /// Everything that the answer is made of.
@@ -96,14 +96,7 @@ fn ledger(error: pmp_ledger::LedgerError) -> Failure {
 }
 
 pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> Result<Exit, Failure> {
-    let config = config.for_status()?;
-    let sdk = sdk().await?;
-    let place = Place {
-        snapshots: DynamoSnapshots::new(&sdk, config.snapshots.clone()),
-        records: DynamoRecords::new(&sdk, config.timestamps.clone()),
-        sdk,
-        config,
-    };
+    let place = Place::open(config).await?;
     let StatusConfig { experience, snapshots, timestamps, members } = &place.config;
     let fleet = Fleet::new(&place.sdk, snapshots, timestamps, members.clone());
     let look = async {
@@ -133,8 +126,17 @@ pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> 
 }
 
 impl Place {
+    /// The stores, as the settings name them.
+    pub(super) async fn open(config: &ConfigArgs) -> Result<Self, Failure> {
+        let config = config.for_status()?;
+        let sdk = sdk().await?;
+        let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
+        let records = DynamoRecords::new(&sdk, config.timestamps.clone());
+        Ok(Self { config, sdk, snapshots, records })
+    }
+
     /// The moment that the question is about, and the snapshot in force then.
-    async fn moment(
+    pub(super) async fn moment(
         &self,
         at: Option<At>,
         latest: SnapshotVersion,
@@ -221,35 +223,37 @@ impl Place {
         Ok(Found { product, moment, version, kept, answers: found, chains })
     }
 
+    /// Reads the records of one organization, of which the report is known.
+    pub(super) async fn known_of(&self, view: &View, looked: &Looked) -> Known {
+        let organization = looked.id.clone();
+        let admitted = view.roster.as_ref().and_then(|roster| roster.get(&organization));
+        let extent = admitted.map(|admitted| admitted.extent()).unwrap_or_default();
+        let (report, journals) = match &looked.report {
+            // Records of organizations that were not admitted are not read, because they would not
+            // count.
+            Ok(report) if view.is_admitted(&organization) => {
+                let journals = self.records.journals(&organization, &self.config.experience, extent).await;
+                match journals {
+                    Ok(journals) => (Ok(report.clone()), journals),
+                    Err(error) => (Err(error.to_string()), Journals::default()),
+                }
+            }
+            report => (report.clone(), Journals::default()),
+        };
+        Known { organization, report, journals }
+    }
+
     /// Reads the report and the records of each organization.
     async fn known(&self, view: &View) -> Vec<Known> {
-        let read = async |looked: &Looked| {
-            let organization = looked.id.clone();
-            let admitted = view.roster.as_ref().and_then(|roster| roster.get(&organization));
-            let extent = admitted.map(|admitted| admitted.extent()).unwrap_or_default();
-            let (report, journals) = match &looked.report {
-                // Records of organizations that were not admitted are not read, because they would
-                // not count.
-                Ok(report) if view.is_admitted(&organization) => {
-                    let journals = self.records.journals(&organization, &self.config.experience, extent).await;
-                    match journals {
-                        Ok(journals) => (Ok(report.clone()), journals),
-                        Err(error) => (Err(error.to_string()), Journals::default()),
-                    }
-                }
-                report => (report.clone(), Journals::default()),
-            };
-            Known { organization, report, journals }
-        };
-        let mut known: Vec<_> =
-            futures::stream::iter(view.looked.iter().map(read)).buffer_unordered(AT_ONCE).collect().await;
+        let read = view.looked.iter().map(|looked| self.known_of(view, looked));
+        let mut known: Vec<_> = futures::stream::iter(read).buffer_unordered(AT_ONCE).collect().await;
         known.sort_by(|a, b| a.organization.cmp(&b.organization));
         known
     }
 }
 
 /// The versions whose snapshots the answer needs.
-fn versions(
+pub(super) fn versions(
     view: &View,
     known: &[Known],
     moment: Moment,

@@ -35,7 +35,7 @@ type Places = Arc<Vec<u32>>;
 pub(crate) struct Kept {
     pub(crate) snapshots: BTreeMap<SnapshotVersion, KeptSnapshot>,
     /// The products that one version lacks of the other, remembered after the first comparison.
-    gone: Mutex<HashMap<Pair, Places>>,
+    gone: Arc<Mutex<HashMap<Pair, Places>>>,
 }
 
 impl KeptSnapshot {
@@ -54,7 +54,7 @@ impl KeptSnapshot {
 impl Kept {
     /// Takes snapshots that were read already, so that no read is needed for them.
     pub(crate) fn new(snapshots: BTreeMap<SnapshotVersion, KeptSnapshot>) -> Self {
-        Self { snapshots, gone: Mutex::default() }
+        Self { snapshots, gone: Arc::default() }
     }
 
     /// Reads `versions`. Versions that are not kept any more, or are damaged, are left out.
@@ -87,6 +87,85 @@ impl Kept {
     /// another content with the same number.
     pub(crate) fn of(&self, entry: &JournalEntry) -> Option<&KeptSnapshot> {
         self.snapshots.get(&entry.version).filter(|kept| entry.is_about(entry.version, kept.digest))
+    }
+}
+
+/// A snapshot without its notes, of which what matters for any product can be taken.
+#[derive(Debug)]
+struct WholeSnapshot {
+    digest: Digest,
+    taken_at: Timestamp,
+    listing: Arc<Listing>,
+    /// By the places in the listing: whether the product there is rejected.
+    rejected: Vec<bool>,
+}
+
+/// Snapshots that answers about all products need, by version. They share the ids of products.
+#[derive(Debug, Default)]
+pub(crate) struct KeptWhole {
+    snapshots: BTreeMap<SnapshotVersion, Option<WholeSnapshot>>,
+    pool: HashSet<ProductId>,
+    gone: Arc<Mutex<HashMap<Pair, Places>>>,
+}
+
+impl KeptWhole {
+    /// Reads those of `versions` that were not read yet. Versions that are not kept any more, or
+    /// are damaged, are left out.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub(crate) async fn read(
+        &mut self,
+        snapshots: &dyn SnapshotStore,
+        experience: &ExperienceId,
+        versions: &BTreeSet<SnapshotVersion>,
+    ) -> Result<(), LedgerError> {
+        for version in versions {
+            if self.snapshots.contains_key(version) {
+                continue;
+            }
+            let whole = match snapshots.fetch(experience, *version).await {
+                Ok(snapshot) => Some(self.whole(&snapshot)),
+                Err(LedgerError::NoSnapshot { .. } | LedgerError::Damaged { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            self.snapshots.insert(*version, whole);
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, snapshot: &Snapshot) -> WholeSnapshot {
+        let content = snapshot.content();
+        let listing = Listing::of(content).sharing(&mut self.pool);
+        let is_rejected = |product: &ProductId| content.rejected().contains(product);
+        let rejected = listing.products().map(is_rejected).collect();
+        WholeSnapshot { digest: snapshot.digest(), taken_at: snapshot.taken_at(), listing: Arc::new(listing), rejected }
+    }
+
+    /// Whether this version was read, and is kept.
+    pub(crate) fn has(&self, version: SnapshotVersion) -> bool {
+        self.snapshots.get(&version).is_some_and(Option::is_some)
+    }
+
+    /// The products of these versions, each once, in order.
+    pub(crate) fn products(&self, versions: impl IntoIterator<Item = SnapshotVersion>) -> BTreeSet<ProductId> {
+        let whole = versions.into_iter().filter_map(|version| self.snapshots.get(&version)?.as_ref());
+        whole.flat_map(|whole| whole.listing.products()).cloned().collect()
+    }
+
+    /// What these versions say of one product.
+    pub(crate) fn of(&self, versions: &BTreeSet<SnapshotVersion>, product: &ProductId) -> Kept {
+        let of = |version: &SnapshotVersion| {
+            let whole = self.snapshots.get(version)?.as_ref()?;
+            let place = whole.listing.place(product).and_then(|place| usize::try_from(place).ok());
+            let listed = place
+                .and_then(|place| whole.rejected.get(place))
+                .map(|rejected| if *rejected { Listed::Rejected } else { Listed::Approved });
+            let WholeSnapshot { digest, taken_at, listing, .. } = whole;
+            let listing = listing.clone();
+            Some((*version, KeptSnapshot { digest: *digest, taken_at: *taken_at, listed, note: None, listing }))
+        };
+        Kept { snapshots: versions.iter().filter_map(of).collect(), gone: self.gone.clone() }
     }
 }
 

@@ -107,7 +107,11 @@ pub(crate) async fn run(
                 }
                 Ok(Wake::Waves) => {
                     next_waves = Instant::now() + LOOK_AT_WAVES.min(interval);
-                    hub.go_on().await.map(|_| ())
+                    let went = hub.go_on().await;
+                    if let Ok(went) = &went {
+                        follow_up.went_on(went).await;
+                    }
+                    went.map(|_| ())
                 }
                 Err(error) => Err(error),
             }

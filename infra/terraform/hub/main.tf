@@ -225,7 +225,7 @@ module "function" {
       Action   = ["dynamodb:Query", "dynamodb:Scan"]
       Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
     },
-    # Its own notes: the highest version that was ever stored, and what operations was told. With waves, whose turn it is.
+    # Its own notes: the highest version, what operations was told, the audit. With waves, whose turn it is.
     {
       Sid      = "KeepTheHighWaterMark"
       Effect   = "Allow"
@@ -233,7 +233,7 @@ module "function" {
       Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
       Condition = {
         "ForAllValues:StringLike" = {
-          "dynamodb:LeadingKeys" = concat(["hub#heads", "hub#told"], local.has_waves ? ["hub#directed", "hub#o-*"] : [])
+          "dynamodb:LeadingKeys" = concat(["hub#audit", "hub#heads", "hub#told"], local.has_waves ? ["hub#directed", "hub#o-*"] : [])
         }
         # Without it, a request that names no key at all would pass.
         Null = { "dynamodb:LeadingKeys" = "false" }
@@ -378,10 +378,20 @@ resource "aws_iam_policy" "operator" {
       {
         Sid      = "SayWhatIsDirected"
         Effect   = "Allow"
-        Action   = ["dynamodb:DeleteItem", "dynamodb:PutItem"]
+        Action   = "dynamodb:PutItem"
         Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
         Condition = {
-          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["hub#o-*", "hub#directed", "hub#heads"] }
+          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["hub#o-*", "hub#audit", "hub#directed", "hub#heads"] }
+          Null                      = { "dynamodb:LeadingKeys" = "false" }
+        }
+      },
+      {
+        Sid      = "TakeConfirmationsBack"
+        Effect   = "Allow"
+        Action   = "dynamodb:DeleteItem"
+        Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+        Condition = {
+          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = "hub#o-*" }
           Null                      = { "dynamodb:LeadingKeys" = "false" }
         }
       },

@@ -18,9 +18,9 @@ use pmp_protocol::{
 };
 
 use crate::{
-    Admission, AnswerStore, Extent, Found, Head, Lease, LeaseStore, LeaseTerm, LedgerError, Member, NewJournal,
-    NewSnapshot, Organization, ReceiptStore, RecordStore, Reports, RolloutStore, Roster, SnapshotStore, Stored,
-    StoredRollout, Taken, Watched,
+    Admission, AnswerStore, AuditHead, AuditStore, Extent, Found, Head, Lease, LeaseStore, LeaseTerm, LedgerError,
+    Member, NewAuditEntry, NewJournal, NewSnapshot, Organization, ReceiptStore, RecordStore, Reports, RolloutStore,
+    Roster, SnapshotStore, Stored, StoredRollout, Taken, Watched,
 };
 
 pub use self::outbox::outbox;
@@ -356,6 +356,41 @@ pub async fn roster(roster: &dyn Roster, receipts: &dyn ReceiptStore) {
     assert_eq!(receipts.organization(&id, &elsewhere.experience).await.unwrap().receipts, [elsewhere]);
 }
 
+/// Of two who append to an audit one does, and entries are read page by page.
+pub async fn audit(store: &dyn AuditStore) {
+    let (of, other) = (experience("exp-contract-audit"), experience("exp-contract-audit-2"));
+    let head = |number: u64, told| {
+        let digest = Digest::of(format!("entry {number}").as_bytes());
+        AuditHead { number, digest, told, noted: None }
+    };
+    let append = async |before: Option<&AuditHead>, head: &AuditHead, seen: Option<&[u8]>| {
+        let text = format!("entry {}", head.number);
+        store.append(&NewAuditEntry { experience: &of, before, text: &text, head, seen }).await.unwrap()
+    };
+    assert_eq!((store.head(&of).await.unwrap(), store.seen(&of).await.unwrap()), (None, Vec::new()));
+    assert_eq!(store.page(&of, 1, 99).await.unwrap(), []);
+    let (one, two) = (head(1, None), AuditHead { noted: Some("waves".to_owned()), ..head(2, Some(version(7))) });
+    assert!(!append(Some(&one), &two, None).await, "there is no first one yet");
+    assert!(append(None, &one, None).await);
+    assert!(!append(None, &one, None).await, "somebody else was first");
+    assert!(append(Some(&one), &two, Some(b"prints")).await);
+    assert!(!append(Some(&one), &two, None).await, "it is there already");
+    assert!(!append(Some(&one), &head(3, None), None).await, "the head is another one");
+    let another = AuditHead { digest: Digest::of(b"another"), ..two.clone() };
+    assert!(!append(Some(&another), &head(3, None), None).await, "the head has another digest");
+    assert_eq!(store.head(&of).await.unwrap().as_ref(), Some(&two));
+    for number in 3..=11 {
+        let [before, next] = [number - 1, number].map(|number| head(number, Some(version(7))));
+        assert!(append(Some(&before), &next, None).await);
+    }
+    assert_eq!(store.head(&of).await.unwrap(), Some(head(11, Some(version(7)))));
+    assert_eq!(store.seen(&of).await.unwrap(), b"prints");
+    let page = store.page(&of, 2, 10).await.unwrap();
+    assert_eq!(page.iter().map(|entry| entry.number).collect::<Vec<_>>(), (2..=10).collect::<Vec<_>>());
+    assert_eq!((page[0].text.as_str(), page[0].digest.clone()), ("entry 2", two.digest.to_string()));
+    assert_eq!(store.head(&other).await.unwrap(), None);
+}
+
 /// The hub reads what an organization wrote, and what was confirmed where something is held.
 pub async fn reports(reports: &dyn Reports, receipts: &dyn ReceiptStore) {
     let (id, of) = (organization("o-contract0reports"), experience("exp-contract-reports"));
@@ -413,5 +448,6 @@ mod tests {
         super::reports(&ledger, &ledger).await;
         super::outbox(&ledger).await;
         super::rollouts(&ledger).await;
+        super::audit(&ledger).await;
     }
 }

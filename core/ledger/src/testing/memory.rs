@@ -4,6 +4,7 @@
 //! It leaves out what belongs to DynamoDB alone: items that cannot be read, pages, and the bounds
 //! of what is read of one organization.
 
+mod audit;
 mod leases;
 mod members;
 mod outbox;
@@ -60,6 +61,7 @@ struct Tables {
     journals: BTreeMap<OfMember, records::KeptJournal>,
     outcomes: BTreeMap<(OfMember, u64), Outcome>,
     leases: BTreeMap<OrganizationId, Lease>,
+    audits: BTreeMap<ExperienceId, audit::KeptAudit>,
     roster: BTreeMap<(ExperienceId, OrganizationId), Member>,
     told: BTreeMap<ExperienceId, ToldState>,
     outbox: BTreeMap<(ExperienceId, u64, usize), outbox::Kept>,
@@ -83,7 +85,9 @@ impl MemoryLedger {
     }
 
     /// The calls since this was asked last, by the names of the ports' methods. Those of answers
-    /// are `latest_answers`, `fetch_answers` and `store_answers`. The methods below are no calls.
+    /// are `latest_answers`, `fetch_answers` and `store_answers`, and those of the audit
+    /// `audit_head`, `append_audit`, `page_of_audit` and `seen_by_audit`. The methods below are no
+    /// calls.
     pub fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut *lock(&self.calls))
     }

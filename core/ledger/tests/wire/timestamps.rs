@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use pmp_ledger::{
-    Directed, DynamoLeases, DynamoReceipts, DynamoRecords, DynamoReports, DynamoRoster, Extent, Found, Lease,
-    LeaseStore, LeaseTerm, Member, NewJournal, Organization, ReceiptStore, RecordStore, Reports, Roster, Said, Watched,
+    AuditHead, AuditStore, Directed, DynamoAudit, DynamoLeases, DynamoReceipts, DynamoRecords, DynamoReports,
+    DynamoRoster, Extent, Found, Lease, LeaseStore, LeaseTerm, Member, NewAuditEntry, NewJournal, Organization,
+    ReceiptStore, RecordStore, Reports, Roster, Said, StoredEntry, Watched,
 };
-use pmp_protocol::{OrganizationSeen, Receipt, ReceiptStatus};
+use pmp_protocol::{Digest, OrganizationSeen, Receipt, ReceiptStatus, SnapshotVersion};
 use serde_json::json;
 
 use crate::server::Server;
@@ -230,6 +231,29 @@ async fn the_roster_is_written_and_read_as_it_was() {
     let server = Server::answering([]).await;
     DynamoRoster::new(&server.config, table("SyncTimestamps")).forget(&organization(), &management()).await.unwrap();
     hold("forget.json", &server);
+}
+
+#[tokio::test]
+async fn an_entry_of_the_audit_is_written_and_read_as_it_was() {
+    let head = |number, told| AuditHead { number, digest: Digest::of(b"an entry"), told, noted: None };
+    let first = head(1, None);
+    let next = AuditHead { noted: Some("{}".to_owned()), ..head(2, Some(SnapshotVersion::FIRST)) };
+    for (name, before, head, seen) in
+        [("audit-first.json", None, &first, None), ("audit-next.json", Some(&first), &next, Some(b"prints".as_slice()))]
+    {
+        let server = Server::answering([]).await;
+        let new = NewAuditEntry { experience: &management(), before, text: "{\"an\":\"entry\"}", head, seen };
+        assert!(DynamoAudit::new(&server.config, table("SyncTimestamps")).append(&new).await.unwrap());
+        hold(name, &server);
+    }
+    let [entry, newest, seen] = &items("audit-next.json")[..] else { panic!() };
+    let server = Server::answering([one(newest), one(seen), found(vec![entry.clone()])]).await;
+    let audit = DynamoAudit::new(&server.config, table("SyncTimestamps"));
+    assert_eq!(audit.head(&management()).await.unwrap().as_ref(), Some(&next));
+    assert_eq!(audit.seen(&management()).await.unwrap(), b"prints");
+    let (text, digest) = ("{\"an\":\"entry\"}".to_owned(), next.digest.to_string());
+    assert_eq!(audit.page(&management(), 2, 9).await.unwrap(), [StoredEntry { number: 2, text, digest }]);
+    hold("audit-read.json", &server);
 }
 
 #[tokio::test]

@@ -2,8 +2,8 @@
 
 /// The exit codes as the help texts list them.
 pub const EXIT_CODES_HELP: &str = "Exit codes: 0 ok or no changes; 1 error; 2 changes pending (only with \
-    --detailed-exitcode); 3 refused by a guard; 4 unhealthy (only `status --check`, `wait`, `doctor` and \
-    `verify-aws`). Unlike `kubectl diff`, 1 always means that something failed.";
+    --detailed-exitcode); 3 refused by a guard; 4 unhealthy (only `status --check`, `wait`, `doctor`, \
+    `verify-aws` and `audit`). Unlike `kubectl diff`, 1 always means that something failed.";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,8 @@ pub enum Exit {
     /// 3: a guard refused to go on.
     Refused,
     /// 4: `status --check` or `doctor` found something that does not work, `wait` waited in vain,
-    /// or `verify-aws` found that an assumption is refuted.
+    /// `verify-aws` found that an assumption is refuted, or `audit` that entries are not as they
+    /// were written.
     Unhealthy,
 }
 

@@ -55,6 +55,18 @@ pub(crate) fn out(harmless: &str) -> Result<(), PrintError> {
     PrintError::unless_closed(writeln!(out, "{harmless}").and_then(|()| out.flush()))
 }
 
+/// Writes harmless text to standard output, and a line break. Returns whether somebody still reads
+/// it: a closed pipe is no error.
+#[expect(clippy::disallowed_methods, reason = "the boundary itself")]
+pub(crate) fn out_open(harmless: &str) -> Result<bool, PrintError> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{harmless}").and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(PrintError(error)),
+    }
+}
+
 /// Writes to standard output what cannot act, and what our own code puts around it to move the
 /// cursor; nothing behind it.
 #[expect(clippy::disallowed_methods, reason = "the boundary itself")]

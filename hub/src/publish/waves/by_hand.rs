@@ -68,6 +68,12 @@ impl Hub {
         Ok(Decided { kept, changed: true, went })
     }
 
+    /// The version that is on its way.
+    pub(crate) async fn version_on_its_way(&self) -> Result<SnapshotVersion, HubError> {
+        let (_, kept) = self.on_its_way().await?;
+        Ok(kept.state.rollout.version)
+    }
+
     /// Whether the ledger's head is the version that is on its way, and this hub's key signed it,
     /// where this hub signs. The state carries no signature. So nobody who can only write into the
     /// table gets the hub's signature for a snapshot of their own.

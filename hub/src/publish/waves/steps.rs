@@ -29,6 +29,8 @@ pub(crate) struct Went {
     pub(crate) directed: bool,
     /// Whether the content of the last good version has to be published now.
     pub(crate) goes_back: bool,
+    /// Whether the state of waves is another one than before.
+    pub(crate) stepped: bool,
 }
 
 impl Hub {
@@ -66,7 +68,7 @@ impl Hub {
         if let Some(state) = arrived(&kept, newest) {
             let Some(written) = rollouts.put(&self.experience, &kept, state).await? else { return Ok(None) };
             tracing::info!("{written}");
-            kept = written;
+            (kept, went.stepped) = (written, true);
         }
         // A version that was stopped, and the one that follows it, are none of this snapshot's.
         let is_about_it = (kept.state.rollout.version, kept.state.digest) == (newest.version, newest.digest);
@@ -88,7 +90,7 @@ impl Hub {
                 return Ok(None);
             };
             tell(&written, &step);
-            kept = written;
+            (kept, went.stepped) = (written, true);
             let Some(written) = self.direct(rollouts, kept, went).await? else { return Ok(None) };
             kept = written;
         }

@@ -1,0 +1,69 @@
+//! What a person asks for: written into the audit before it is done.
+
+use pmp_audit::Event;
+use pmp_protocol::PlainText;
+use pmp_terminal::{Failure, progress};
+
+use super::{AuditError, Auditor};
+
+/// The longest error that an entry tells, in bytes.
+const MAX_ERROR: usize = 400;
+
+/// What was asked for, and stands in the audit as asked for.
+#[derive(Debug)]
+#[must_use = "what came of it has to be passed through it"]
+pub(crate) struct Asked<'a> {
+    auditor: &'a Auditor,
+    /// Number of the entry. `None` if this role may not write into the audit.
+    entry: Option<u64>,
+}
+
+impl Auditor {
+    /// Writes down what a person asks for.
+    ///
+    /// A role that may not write into the audit was made by a template of an earlier release. Then
+    /// the person is told so, and what is asked for is done all the same.
+    ///
+    /// # Errors
+    /// If the entry cannot be written. The caller does nothing then.
+    pub(crate) async fn asked(&self, event: Event) -> Result<Asked<'_>, Failure> {
+        match self.append(event).await {
+            Ok(entry) => Ok(Asked { auditor: self, entry: Some(entry) }),
+            Err(error) if error.is_access_denied() => {
+                not_in_the_audit(error);
+                Ok(Asked { auditor: self, entry: None })
+            }
+            Err(error) => {
+                Err(Failure::from(error).within("nothing was done, because it cannot be written into the audit"))
+            }
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// Passes the result through, and writes down that it failed if it did.
+    ///
+    /// # Errors
+    /// If `outcome` is an error, the same.
+    pub(crate) async fn done<T, E: Into<Failure>>(self, outcome: Result<T, E>) -> Result<T, Failure> {
+        let failure = match outcome {
+            Ok(done) => return Ok(done),
+            Err(error) => error.into(),
+        };
+        let Some(entry) = self.entry else { return Err(failure) };
+        let error = PlainText::bounded(&failure.one_line(), MAX_ERROR).into();
+        match self.auditor.append(Event::Failed { entry, error }).await {
+            Ok(_) => Err(failure),
+            Err(_) => {
+                Err(failure.hint(format!("the audit says in entry {entry} that it was asked for, not that it failed")))
+            }
+        }
+    }
+}
+
+/// Tells a person that something is not in the audit.
+pub(crate) fn not_in_the_audit(error: AuditError) {
+    let failure = Failure::from(error);
+    progress::note(&format!("warning: this is not in the audit: {}", failure.one_line()));
+    failure.hints().iter().for_each(|hint| progress::note(&format!("hint: {hint}")));
+}

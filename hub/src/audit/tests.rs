@@ -1,0 +1,188 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use pmp_audit::{Publishing, Told, Verifier, last_line, line};
+use pmp_ledger::testing::MemoryLedger;
+use pmp_ledger::{AuditStore, Report};
+use pmp_protocol::testing::{content_of, experience, now, receipt, snapshot, version};
+use pmp_protocol::{Counts, ExperienceId, OrganizationId, Receipt, ReceiptStatus, Recorded, SnapshotVersion};
+
+use super::outcomes::news;
+use super::*;
+use crate::error::HubError;
+use crate::publish::{Outcome, Published, Trigger};
+use crate::status::fleet::{Looked, View};
+
+#[derive(Debug)]
+struct Fixed;
+
+impl Clock for Fixed {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+}
+
+fn auditor(ledger: &Arc<MemoryLedger>) -> Auditor {
+    Auditor::of(ledger.clone(), experience("exp-management"), Arc::new(Fixed), "arn:aws:iam::111111111111:user/ada")
+}
+
+fn admit() -> Event {
+    Event::Admit { organizations: vec![OrganizationId::new("o-alpha00000").unwrap()], large: false }
+}
+
+/// The actions of all entries, which have to belong together.
+async fn actions(ledger: &MemoryLedger) -> Vec<String> {
+    let of = experience("exp-management");
+    let entries = AuditStore::page(ledger, &of, 1, 999).await.unwrap();
+    let Some(head) = AuditStore::head(ledger, &of).await.unwrap() else { return Vec::new() };
+    let mut verifier = Verifier::new(None);
+    for entry in &entries {
+        verifier.line(line(&entry.text, &entry.digest).as_bytes()).unwrap();
+    }
+    verifier.line(last_line(&of, 1, head.number, &head.digest).as_bytes()).unwrap();
+    assert_eq!(verifier.finish().unwrap().last, head.number);
+    entries.iter().map(|entry| Told::read(&entry.text).unwrap().action).collect()
+}
+
+#[tokio::test]
+async fn what_is_asked_for_stands_there_before_it_is_done() {
+    let ledger = Arc::new(MemoryLedger::default());
+    let auditor = auditor(&ledger);
+    let asked = auditor.asked(admit()).await.unwrap();
+    assert_eq!(actions(&ledger).await, ["admit"]);
+    asked.done(Ok::<(), HubError>(())).await.unwrap();
+    let asked = auditor.asked(admit()).await.unwrap();
+    let failed: Result<(), _> = Err(HubError::DirectionTaken { whose: "the fleet".to_owned() });
+    assert!(asked.done(failed).await.unwrap_err().one_line().contains("changed by someone else"));
+    assert_eq!(actions(&ledger).await, ["admit", "admit", "failed"]);
+}
+
+#[tokio::test]
+async fn without_an_entry_nothing_is_done() {
+    let ledger = Arc::new(MemoryLedger::default());
+    ledger.fail();
+    let failure = auditor(&ledger).asked(admit()).await.unwrap_err();
+    assert!(failure.one_line().starts_with("nothing was done, because it cannot be written into the audit"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_of_many_at_once_are_one_chain() {
+    let ledger = Arc::new(MemoryLedger::default());
+    let auditors: Vec<_> = (0..6).map(|_| auditor(&ledger)).collect();
+    let all = auditors.iter().map(|auditor| auditor.append(admit()));
+    assert!(futures::future::join_all(all).await.into_iter().all(|entry| entry.is_ok()));
+    assert_eq!(actions(&ledger).await.len(), 6);
+}
+
+fn published(number: u64, outcome: Outcome) -> Published {
+    Published {
+        experience: experience("exp-management"),
+        version: version(number),
+        digest: Digest::of(format!("{number}").as_bytes()),
+        counts: Counts { approved: 1, rejected: 0 },
+        outcome,
+        pinned: None,
+        sent: None,
+        stepped: false,
+    }
+}
+
+/// A ledger that keeps these versions.
+fn ledger_with(versions: std::ops::RangeInclusive<u64>) -> Arc<MemoryLedger> {
+    let ledger = MemoryLedger::default();
+    for number in versions {
+        let content = content_of(&experience("exp-management"), &["prod-a"], &[]);
+        ledger.keep(&snapshot(number, &content));
+    }
+    Arc::new(ledger)
+}
+
+#[tokio::test]
+async fn a_version_that_no_entry_tells_of_is_told_of_by_the_next_run() {
+    let ledger = ledger_with(1..=5);
+    let auditor = auditor(&ledger);
+    let publish = async |number, outcome, trigger| {
+        let published = published(number, outcome);
+        let published = Some((&published, trigger));
+        let ran = Ran { published, sight: Sight::default(), view: None, snapshots: ledger.as_ref() };
+        auditor.ran(ran).await.unwrap();
+    };
+    publish(2, Outcome::Stored, Trigger::Schedule).await;
+    assert_eq!(actions(&ledger).await, ["found", "publish"]);
+    publish(2, Outcome::Announced, Trigger::Schedule).await;
+    publish(2, Outcome::Unchanged, Trigger::ChangeEvent).await;
+    assert_eq!(actions(&ledger).await.len(), 2, "nothing is new");
+    publish(2, Outcome::Announced, Trigger::Operator).await;
+    assert_eq!(actions(&ledger).await[2..], ["publish"]);
+    // Two versions of which nobody wrote, and one that is announced.
+    publish(5, Outcome::Announced, Trigger::Schedule).await;
+    assert_eq!(actions(&ledger).await[3..], ["found", "found", "found"]);
+    let head = AuditStore::head(ledger.as_ref(), &experience("exp-management")).await.unwrap().unwrap();
+    assert_eq!((head.number, head.told), (6, SnapshotVersion::new(5).ok()));
+    let entries = AuditStore::page(ledger.as_ref(), &experience("exp-management"), 2, 2).await.unwrap();
+    let entry: Entry = serde_json::from_str(&entries[0].text).unwrap();
+    assert!(matches!(entry.event, Event::Publish { outcome: Publishing::Stored, .. }));
+}
+
+/// What the hub sees of this many experiences of alpha, each of which came to so many outcomes.
+fn view(experiences: std::ops::Range<usize>, outcomes: u64) -> View {
+    let id = OrganizationId::new("o-alpha00000").unwrap();
+    let receipts = experiences.map(|number| Receipt {
+        organization: id.clone(),
+        member_experience: ExperienceId::new(&format!("exp-{number:05}")).unwrap(),
+        recorded: Some(Recorded { outcomes, decisions: None, written_at: None }),
+        ..receipt(42, ReceiptStatus::InSync, None)
+    });
+    let organization =
+        pmp_ledger::Organization { receipts: receipts.collect(), ..pmp_ledger::Organization::unknown(id.clone()) };
+    let head = Some(pmp_ledger::testing::head(42));
+    let report = Ok(Report { organization, more: false });
+    View { head, looked: vec![Looked { id, report }], ..View::default() }
+}
+
+fn told(event: &Event) -> (usize, usize, usize) {
+    let Event::Receipts { receipts, changed, more, .. } = event else { panic!("{event:?}") };
+    (*receipts, changed.len(), *more)
+}
+
+#[test]
+fn each_outcome_is_told_of_once_and_many_of_them_in_parts() {
+    let mut remembered = Vec::new();
+    let mut parts = Vec::new();
+    while let Some(found) = news(&view(0..450, 1), now(), &remembered) {
+        parts.push(told(&found.event));
+        remembered = found.prints;
+    }
+    assert_eq!(parts, [(450, 200, 250), (450, 200, 50), (450, 50, 0)]);
+    assert_eq!(news(&view(0..450, 1), now(), &remembered), None);
+    // One more, and all that came later.
+    let one = news(&view(0..451, 1), now(), &remembered).unwrap();
+    assert_eq!((told(&one.event), one.left), ((451, 1, 0), 0));
+    let later = news(&view(0..451, 2), now(), &one.prints).unwrap();
+    assert_eq!(told(&later.event), (451, 200, 251));
+    // What is gone is told of by the numbers.
+    let gone = news(&view(0..400, 1), now(), &remembered).unwrap();
+    assert_eq!(told(&gone.event), (400, 0, 0));
+}
+
+#[test]
+fn what_cannot_be_read_is_not_gone() {
+    let first = news(&view(0..3, 1), now(), &[]).unwrap();
+    let mut unread = view(0..3, 1);
+    unread.looked[0].report = Err("throttled".to_owned());
+    assert_eq!(news(&unread, now(), &first.prints), None);
+    assert_eq!(news(&view(0..3, 1), now(), &first.prints), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_several_hubs_see_at_once_is_told_once() {
+    let ledger = ledger_with(1..=1);
+    let (view, auditors) = (view(0..3, 1), [auditor(&ledger), auditor(&ledger), auditor(&ledger)]);
+    let ran = |auditor: &Auditor| {
+        let ran = Ran { published: None, sight: Sight::of(&view), view: Some(&view), snapshots: ledger.as_ref() };
+        let auditor = auditor.clone();
+        async move { auditor.ran(ran).await }
+    };
+    assert!(futures::future::join_all(auditors.iter().map(ran)).await.into_iter().all(|ran| ran.is_ok()));
+    assert_eq!(actions(&ledger).await, ["receipts"]);
+}

@@ -1,0 +1,174 @@
+//! `audit`: lists the newest entries; exports all of them, and verifies a file of them.
+
+mod export;
+mod verify;
+
+#[cfg(test)]
+pub(crate) use verify::VerifiedAudit;
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use pmp_audit::{Entry, Told};
+use pmp_ledger::{AuditHead, AuditStore, DynamoAudit, StoredEntry};
+use pmp_protocol::PlainText;
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table};
+use serde_json::{Value, json};
+
+use crate::commands::audit::export::{ExportArgs, export};
+use crate::commands::audit::verify::{VerifyFileArgs, verify_file};
+use crate::compose;
+use crate::config::ConfigArgs;
+use crate::error::{HubError, sdk};
+use crate::render::status as shown;
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    command: Option<AuditCommand>,
+    /// How many of the newest entries
+    #[arg(long, value_name = "N", default_value_t = Table::SCREEN_ROWS as u64, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    last: u64,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Write the entries into a file, one a line, which `audit verify` verifies without AWS
+    #[command(after_help = "Examples:
+  pmp-hub audit export --out audit-of-today.ndjson
+  pmp-hub audit export --since 7d | gzip > audit.ndjson.gz")]
+    Export(ExportArgs),
+    /// Verify an exported file by itself, without AWS and without settings
+    #[command(after_help = "Examples:
+  pmp-hub audit verify audit.ndjson
+  pmp-hub audit verify audit.ndjson --anchor sha256:…   the head that was noted")]
+    Verify(VerifyFileArgs),
+}
+
+pub(crate) async fn audit(config: &ConfigArgs, args: &AuditArgs, output: Output) -> Result<Exit, Failure> {
+    match &args.command {
+        Some(AuditCommand::Export(args)) => export(config, args).await,
+        Some(AuditCommand::Verify(args)) => verify_file(args, output),
+        None => list(config, args, output).await,
+    }
+}
+
+/// Shows the newest entries, the newest first.
+async fn list(config: &ConfigArgs, args: &AuditArgs, output: Output) -> Result<Exit, Failure> {
+    let config = config.for_status()?;
+    let store: Arc<dyn AuditStore> = Arc::new(DynamoAudit::new(&sdk().await?, config.timestamps));
+    let experience = &config.experience;
+    let head = store.head(experience).await.map_err(HubError::Ledger)?;
+    let mut entries = match head {
+        Some(AuditHead { number, .. }) => read(&*store, experience, newest(number, args.last), number).await?,
+        None => Vec::new(),
+    };
+    entries.reverse();
+    if output.is_document() {
+        let head = head.map(|head| json!({"number": head.number, "digest": head.digest}));
+        let entries: Vec<_> = entries.iter().map(document).collect();
+        output.document(&json!({"experience": experience, "head": head, "entries": entries}))?;
+        return Ok(Exit::Ok);
+    }
+    let Some(head) = head else {
+        if output.is_table() {
+            output.line("Nothing stands in the audit yet.")?;
+        }
+        return Ok(Exit::Ok);
+    };
+    let rows: Vec<_> = entries.iter().map(document).collect();
+    let entries_in_all = if head.number == 1 { "1 entry".to_owned() } else { format!("{} entries", head.number) };
+    let summary = format!("{entries_in_all}; head: {}", head.digest);
+    let whole = output.format == OutputFormat::Wide;
+    let all = args.last > Table::SCREEN_ROWS as u64;
+    let table = table(&entries, whole, compose::clock().now());
+    output.list_on_a_screen("entries", &rows, table, &summary, all)?;
+    Ok(Exit::Ok)
+}
+
+/// The number of the first of the newest `last` entries.
+fn newest(number: u64, last: u64) -> u64 {
+    number.saturating_sub(last.saturating_sub(1)).max(1)
+}
+
+/// All entries from one number to another.
+async fn read(
+    store: &dyn AuditStore,
+    experience: &pmp_protocol::ExperienceId,
+    from: u64,
+    to: u64,
+) -> Result<Vec<StoredEntry>, Failure> {
+    let (mut entries, mut next) = (Vec::new(), from);
+    while next <= to {
+        let page = store.page(experience, next, to).await.map_err(HubError::Ledger)?;
+        let Some(last) = page.last() else { break };
+        next = last.number.saturating_add(1);
+        entries.extend(page);
+    }
+    Ok(entries)
+}
+
+/// An entry as it stands in the table, with its digest; what cannot be read as its text.
+fn document(entry: &StoredEntry) -> Value {
+    let mut document = serde_json::from_str(&entry.text)
+        .ok()
+        .filter(Value::is_object)
+        .unwrap_or_else(|| json!({"number": entry.number, "unreadable": entry.text}));
+    document["digest"] = json!(entry.digest);
+    document
+}
+
+fn table(entries: &[StoredEntry], whole: bool, now: Timestamp) -> Table {
+    let mut table = Table::new(&["ENTRY", "WHEN", "WHO", "ACTION", "WHAT"]);
+    for entry in entries {
+        let number = entry.number.to_string();
+        let Ok(told) = Told::read(&entry.text) else {
+            let dash = || "-".to_owned();
+            table.row([number, dash(), dash(), dash(), "this entry cannot be read".to_owned()]);
+            continue;
+        };
+        let what = match serde_json::from_str::<Entry>(&entry.text) {
+            Ok(entry) => entry.event.in_words(),
+            Err(_) => "an entry of a later release".to_owned(),
+        };
+        let (when, who) = if whole {
+            (shown::moment(told.at), told.author.clone())
+        } else {
+            (shown::short_moment(told.at, now), short(&told.author))
+        };
+        table.row([number, when, who, PlainText::bounded(&told.action, 20).into(), what]);
+    }
+    table
+}
+
+/// The name at the end of an ARN, of at most 16 bytes.
+fn short(arn: &str) -> String {
+    let name = arn.rsplit(['/', ':']).next().unwrap_or(arn);
+    PlainText::bounded(name, 16).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_entries_are_those_before_the_head() {
+        assert_eq!([newest(1, 20), newest(20, 20), newest(21, 20), newest(500, 1)], [1, 1, 2, 500]);
+    }
+
+    #[test]
+    fn a_name_stands_for_an_arn() {
+        assert_eq!(short("arn:aws:iam::111111111111:user/people/ada"), "ada");
+        assert_eq!(short("arn:aws:sts::111111111111:assumed-role/pmp-sync-hub/pmp-sync-hub"), "pmp-sync-hub");
+        assert_eq!(short("arn:aws:iam::111111111111:root"), "root");
+        assert_eq!(short("arn:aws:iam::111111111111:user/a-very-long-name-of-somebody").len(), 16);
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_is_shown_as_it_stands() {
+        let entry = |text: &str| StoredEntry { number: 7, text: text.to_owned(), digest: "sha256:0".to_owned() };
+        assert_eq!(document(&entry("x")), json!({"number": 7, "unreadable": "x", "digest": "sha256:0"}));
+        assert_eq!(document(&entry(r#"{"number":7}"#)), json!({"number": 7, "digest": "sha256:0"}));
+    }
+}

@@ -1,0 +1,112 @@
+//! `audit verify`: verifies an exported file by itself. It needs no AWS and no settings.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+
+use clap::Args;
+use pmp_audit::{Fault, MAX_LINE, Verified, Verifier};
+use pmp_protocol::Digest;
+use pmp_terminal::{Exit, Failure, Output, progress};
+use serde::Serialize;
+use serde_json::json;
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyFileArgs {
+    /// The file that `audit export` wrote; `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The digest of an entry that was noted elsewhere: that entry has to be in the file, or to be
+    /// the one before it
+    #[arg(long, value_name = "DIGEST")]
+    anchor: Option<Digest>,
+}
+
+/// What was verified, for programs.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct VerifiedAudit {
+    /// Management experience of the hub.
+    experience: pmp_protocol::ExperienceId,
+    /// Number of the first entry in the file.
+    first: u64,
+    /// Number of the last entry in the file.
+    last: u64,
+    /// The digest of the last entry.
+    head: Digest,
+    /// The digest of the entry before the first; none where the file has the first of all.
+    before: Option<Digest>,
+    /// Number of the entry that has the anchor's digest; none without an anchor.
+    anchored: Option<u64>,
+}
+
+pub(crate) fn verify_file(args: &VerifyFileArgs, output: Output) -> Result<Exit, Failure> {
+    let path = args.file.display();
+    let cannot = |error| Failure::tried(format!("cannot read `{path}`"), error);
+    let verified = if args.file.as_os_str() == "-" {
+        read(std::io::stdin().lock(), args.anchor)
+    } else {
+        let file = File::open(&args.file).map_err(cannot)?;
+        read(BufReader::new(file), args.anchor)
+    };
+    let verified = verified.map_err(cannot)?.map_err(|fault| {
+        Failure::from(fault).within(format!("`{path}` is not the audit that was exported")).exit(Exit::Unhealthy)
+    })?;
+    let Verified { experience, first, last, head, before, anchored } = verified;
+    if !output.is_table() {
+        let verified = VerifiedAudit { experience, first, last, head, before, anchored };
+        output.document(&json!(verified))?;
+        return Ok(Exit::Ok);
+    }
+    output.line(&format!("Entries {first} to {last} of {experience} belong together, and none was altered."))?;
+    output.line(&format!("Head: {head}"))?;
+    match anchored {
+        Some(anchored) => {
+            output.line(&format!("Entry {anchored} is the anchor: it and all before it are as they were then."))?
+        }
+        None => progress::note(
+            "hint: whoever may write the table could have written all of it again: `--anchor DIGEST` compares it with a head that \
+             was noted elsewhere",
+        ),
+    }
+    Ok(Exit::Ok)
+}
+
+/// Reads a file line by line, each of bounded length.
+fn read(mut file: impl BufRead, anchor: Option<Digest>) -> std::io::Result<Result<Verified, Fault>> {
+    let mut verifier = Verifier::new(anchor);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let most = u64::try_from(MAX_LINE + 1).unwrap_or(u64::MAX);
+        if file.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
+            return Ok(verifier.finish());
+        }
+        let checked = match line.strip_suffix(b"\n") {
+            Some(line) => verifier.line(line),
+            None => Err(verifier.cut_line()),
+        };
+        if let Err(fault) = checked {
+            return Ok(Err(fault));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_audit::FaultKind;
+    use pmp_audit::testing::{chain, file};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_line_by_line_and_no_line_is_longer_than_an_entry() {
+        let whole = file(&chain(30), 1);
+        let verified = read(whole.as_bytes(), None).unwrap().unwrap();
+        assert_eq!((verified.first, verified.last), (1, 30));
+        let cut = read(&whole.as_bytes()[..whole.len() - 1], None).unwrap().unwrap_err();
+        assert_eq!((cut.line, cut.kind), (31, FaultKind::NoLine));
+        let endless = vec![b'x'; 3 * MAX_LINE];
+        assert_eq!(read(endless.as_slice(), None).unwrap().unwrap_err().kind, FaultKind::NoLine);
+    }
+}

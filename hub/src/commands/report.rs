@@ -1,0 +1,83 @@
+//! `report`: every decision, product by product, organization by organization.
+//!
+//! It is printed while it is made: of one organization at a time, so its length costs no memory.
+
+use clap::Args;
+use futures::StreamExt;
+use pmp_protocol::OrganizationId;
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Records, progress};
+
+use super::look::no_snapshot;
+use super::why::{At, Place, versions};
+use crate::compose;
+use crate::config::{ConfigArgs, StatusConfig};
+use crate::error::HubError;
+use crate::inspect::kept::KeptWhole;
+use crate::inspect::report::Asked;
+use crate::status::fleet::Fleet;
+use crate::status::named::Names;
+
+/// Organizations whose records are read ahead.
+const AHEAD: usize = 4;
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// As CSV, for a spreadsheet: the same as `-o csv`
+    #[arg(long)]
+    csv: bool,
+    /// As it was decided then: by a snapshot (42), or at a time: ago (36h, 7d), a day (2026-11-24)
+    /// or a moment, in UTC
+    #[arg(long, value_name = "VERSION|TIME")]
+    at: Option<At>,
+    /// Only these member organizations: o-…, separated by commas
+    #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
+    organizations: Vec<OrganizationId>,
+}
+
+pub(crate) async fn report(config: &ConfigArgs, args: &ReportArgs, output: Output) -> Result<Exit, Failure> {
+    let format = if args.csv { OutputFormat::Csv } else { output.format };
+    if !matches!(format, OutputFormat::Csv | OutputFormat::Ndjson) {
+        let error = "a report has a row for each product in each member experience, which is nothing to look at";
+        return Err(Failure::new(error).hint("`--csv` for a spreadsheet, or `-o ndjson` for a program".to_owned()));
+    }
+    let place = Place::open(config).await?;
+    let StatusConfig { experience, snapshots, timestamps, members } = &place.config;
+    let fleet = Fleet::new(&place.sdk, snapshots, timestamps, members.clone());
+    let (view, names) = tokio::join!(fleet.look(experience), Names::read(&place.sdk, snapshots, experience));
+    let view = view.map_err(HubError::Ledger)?;
+    let Some(head) = &view.head else {
+        return Err(no_snapshot(experience, fleet.meant(experience).await.map_err(HubError::Ledger)?.as_ref()));
+    };
+    if let Some(unknown) = args.organizations.iter().find(|id| view.looked.iter().all(|looked| looked.id != **id)) {
+        let error = format!("nothing is known of `{unknown}`: it is not admitted, and has never reported");
+        return Err(Failure::new(error).hint("`pmp-hub members` lists the organizations".to_owned()));
+    }
+    let now = compose::clock().now();
+    let (moment, version) = place.moment(args.at, head.latest, now).await?;
+    let mut kept = KeptWhole::default();
+    let mut records = Records::new(Output { format, ..output });
+    let wanted = |id: &OrganizationId| args.organizations.is_empty() || args.organizations.contains(id);
+    let looked = view.looked.iter().filter(|looked| wanted(&looked.id));
+    let known = looked.map(|looked| place.known_of(&view, looked));
+    let mut known = futures::stream::iter(known).buffered(AHEAD);
+    while let Some(known) = known.next().await {
+        let versions = versions(&view, std::slice::from_ref(&known), moment, version, false);
+        kept.read(&place.snapshots, experience, &versions).await.map_err(HubError::Ledger)?;
+        if !kept.has(version) {
+            let error = format!("snapshot {version} is not in the ledger any more");
+            return Err(Failure::new(error)
+                .hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()));
+        }
+        let asked = Asked { view: &view, kept: &kept, versions: &versions, names: &names, version, moment, now };
+        for row in asked.rows(&known) {
+            if !records.add(&row)? {
+                return Ok(Exit::Ok);
+            }
+        }
+    }
+    records.finish()?;
+    if let Some(left_out) = &view.left_out {
+        progress::note(&format!("hint: {left_out}"));
+    }
+    Ok(Exit::Ok)
+}
