@@ -374,7 +374,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Config(args) => {
             let given = [cli.config.given(), args.run.given()].concat();
-            args.what.print("pmp-hub", &given, output)?;
+            args.what.print("pmp-hub", &given, &cli.context, output)?;
             Ok(Exit::Ok)
         }
         Command::Version => {

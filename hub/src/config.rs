@@ -351,6 +351,13 @@ impl ConfigArgs {
         }
         let members = self.members(settings);
         let windows = self.change_windows().optional(settings);
+        if !self.timestamps_table().is_set() {
+            let untold = |source| (source, format!("needs {TIMESTAMPS}: what members are told is written there"));
+            let own = experiences.iter().flatten().any(|own| own.windows.is_some()).then(|| untold(EXPERIENCES));
+            for (source, problem) in windows.is_some().then(|| untold(CHANGE_WINDOWS)).into_iter().chain(own) {
+                settings.problem(source, problem);
+            }
+        }
         let (experiences, snapshots, topic): (_, TableName, TopicArn) = (experiences?, snapshots?, topic?);
         let of = |own: Own| PublishConfig {
             experience: own.experience,

@@ -104,6 +104,15 @@ pub enum HubError {
         /// The fleet, or the organization.
         whose: String,
     },
+    /// The change windows could not be written. Nothing was stored or published.
+    #[error(
+        "the members cannot be told their change windows, and nothing is published that they could apply outside of them"
+    )]
+    Windows {
+        /// Why they could not be written.
+        #[source]
+        source: Box<HubError>,
+    },
     /// The state of waves cannot be understood. Nothing was stored or published.
     #[error("the state of waves cannot be read: {problem}")]
     RolloutUnreadable {
@@ -219,6 +228,7 @@ impl Hint for HubError {
             ),
             Self::RolloutTaken => Some("look at `pmp-hub status`, and ask again; the hub's next run goes on".to_owned()),
             Self::NoWaves => Some(format!("waves begin with the hub's next run after {WAVES} is set")),
+            Self::Windows { source } => source.hint(),
             Self::NoSuchWave { names, .. } => Some(format!("the waves are {}", names.join(", "))),
             Self::NoReceipts => Some(format!("set {TIMESTAMPS}")),
             Self::NotOnItsWay { .. } => Some("`pmp-hub status` says what is on its way".to_owned()),

@@ -31,7 +31,7 @@ use pmp_catalog::Catalog;
 use pmp_ledger::{Head, LedgerError, NewSnapshot, ReceiptStore, SnapshotStore, Stored};
 use pmp_protocol::{
     Because, Body, ChangeWindows, Counts, Digest, DirectionChange, ExperienceId, HeadMark, Pin, Reason, Sealed,
-    SnapshotMessage, SnapshotVersion,
+    SnapshotMessage, SnapshotVersion, render,
 };
 use pmp_runtime::Clock;
 use pmp_windows::{TZDB, Windows};
@@ -273,7 +273,7 @@ impl Hub {
     /// nothing is done.
     pub async fn publish(&self, trigger: Trigger) -> Result<Published, HubError> {
         if trigger != Trigger::ChangeEvent {
-            self.tell_bounds(self.clock.now()).await;
+            self.tell_bounds(self.clock.now()).await?;
         }
         for _ in 0..ATTEMPTS {
             match self.publish_once(trigger).await? {
@@ -382,8 +382,13 @@ impl Hub {
     }
 
     /// Sees to it that the members are told how long they may hold, and when they may change
-    /// something. That this fails keeps nothing from being published.
-    async fn tell_bounds(&self, now: Timestamp) {
+    /// something.
+    ///
+    /// # Errors
+    /// Where the change windows cannot be written: nothing is published that would then be applied
+    /// outside of them. That the bound of holds cannot be written keeps nothing from being
+    /// published.
+    async fn tell_bounds(&self, now: Timestamp) -> Result<(), HubError> {
         let hold = self.max_hold.map(|seconds| {
             (DirectionChange::MaxHold(seconds), format!("PMP_MAX_HOLD is {seconds} seconds"), "how long they may hold")
         });
@@ -396,14 +401,17 @@ impl Hub {
                 "in which windows to change something",
             )
         });
-        let Some(receipts) = &self.marks else { return };
+        let Some(receipts) = &self.marks else { return Ok(()) };
         let helm = Helm { receipts: receipts.as_ref(), signing: self.signing.as_ref(), experience: &self.experience };
         for (change, reason, what) in [hold, windows].into_iter().flatten() {
             let because = Because { by: "the hub".to_owned(), at: now, reason };
-            if let Err(error) = helm.change(None, &change, &because).await {
-                tracing::warn!(%error, "the members are not told {what}");
+            match (helm.change(None, &change, &because).await, &change) {
+                (Ok(_), _) => {}
+                (Err(error), DirectionChange::Windows(_)) => return Err(HubError::Windows { source: Box::new(error) }),
+                (Err(error), _) => tracing::warn!(error = render(&error), "the members are not told {what}"),
             }
         }
+        Ok(())
     }
 
     /// Goes on after the table of snapshots was restored to an earlier moment: stores what the

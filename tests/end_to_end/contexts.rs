@@ -65,7 +65,7 @@ async fn what_is_wrong_with_the_file_is_told_and_keeps_no_help_back() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     let folder = tempfile::tempdir().unwrap();
     for (text, told) in [
-        ("[contexts.a]\nPMP_EXPERIENCE = \"x\"\n", "did you mean PMP_EXPERIENCE_ID?"),
+        ("[contexts.a]\nPMP_SNAPSHOT_TABLE = \"x\"\n", "did you mean PMP_SNAPSHOTS_TABLE?"),
         ("[contexts.a]\nAWS_SECRET_ACCESS_KEY = \"x\"\n", "credentials do not belong into this file"),
         ("context = \"live\"\n[contexts.a]\n", "there is no context `live`"),
         ("[contexts.a", "cannot read the configuration file `"),
@@ -78,6 +78,25 @@ async fn what_is_wrong_with_the_file_is_told_and_keeps_no_help_back() {
             assert_eq!(hub.run(about_itself).await.code, 0, "{about_itself:?}");
         }
     }
+    // A pipe is waited for by nobody, and the list of contexts helps where the usual one is missing.
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let waits = scene.hub.with(&[("PMP_CONFIG", pipe.to_str().unwrap())]).run(&["status"]).await;
+    assert!(waits.code == 1 && waits.stderr.contains("it is no regular file"), "{}", waits.stderr);
+    let hub = hub_with(&scene, folder.path(), "context = \"live\"\n[contexts.a]\n").await;
+    assert_eq!(hub.json(&["config", "contexts"]).await["contexts"], json!(["a"]));
+    let other = folder.path().join("other.toml");
+    std::fs::write(&other, "[contexts.b]\nPMP_LOG = \"warn\"\n").unwrap();
+    let named = ["--config", other.to_str().unwrap()];
+    assert_eq!(hub.json(&[&named[..], &["config", "contexts"]].concat()).await["contexts"], json!(["b"]));
+    // What another process left behind does not stand in for the context that is asked for.
+    let left = hub.with(&[("PMP_CONTEXT_APPLIED", r#"{"context":"prod","file":"/x","variables":[]}"#)]);
+    let shown = left.json(&[&named[..], &["--context", "b", "config", "show"]].concat()).await;
+    assert_eq!((&shown["context"], &setting(&shown, "PMP_LOG")["value"]), (&json!("b"), &json!("warn")));
+    let proxied = hub.with(&[("PMP_CONTEXT", "a"), ("HTTPS_PROXY", "http://user:hunter2@localhost:1")]);
+    let shown = proxied.json(&["config", "show"]).await;
+    assert_eq!(setting(&shown, "HTTPS_PROXY")["value"], "http://…@localhost:1");
+
     let missing = scene.hub.with(&[("PMP_CONFIG", "/nowhere/config.toml")]).run(&["status"]).await;
     assert!(missing.stderr.contains("cannot read the configuration file `/nowhere/config.toml`"), "{}", missing.stderr);
     let home = [("HOME", folder.path().to_str().unwrap()), ("XDG_CONFIG_HOME", ""), ("PMP_CONTEXT", "prod")];

@@ -1,8 +1,8 @@
 //! Every example of every help text, run as a person would paste it.
 //!
-//! The ids, versions and dates of the examples are replaced by those of the scene. An example either
-//! succeeds, or fails for a reason that is listed here: what it needs is not in the scene. None is
-//! refused as something that the program does not understand.
+//! The ids, versions and dates of the examples are replaced by those of the scene. An example
+//! either succeeds, or fails for a reason that is listed here: what it needs is not in the scene.
+//! None is refused as something that the program does not understand.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -129,8 +129,8 @@ async fn scene() -> Scene {
     scene
 }
 
-/// Those of the tools for authors and for trying are run by tests of their own; here, that no line is
-/// broken.
+/// Those of the tools for authors and for trying are run by tests of their own; here, that no line
+/// is broken.
 #[tokio::test]
 async fn of_all_programs_are_whole() {
     for name in ["pmp-hub", "pmp-spoke", "pmp-filter", "pmp-local"] {

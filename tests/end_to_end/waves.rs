@@ -221,6 +221,33 @@ async fn operators_pin_the_fleet_past_all_waves() {
     assert_eq!(fleet.versions().await, [4, 3, 3]);
 }
 
+/// What was taken back is refused until somebody decides: a pin of the fleet, and its end, does.
+#[tokio::test]
+async fn after_a_pin_what_was_taken_back_goes_through_the_waves_again() {
+    let fleet = fleet(&format!("on_failure = \"roll-back\"\n{THREE}")).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-bad"]).await;
+    let poison = format!("{}/_local/poison", fleet.scene.endpoint());
+    tell(Method::POST, &poison, &json!({"add": ["prod-bad"]})).await;
+    fleet.hub.json(&["publish"]).await;
+    fleet.alpha.run(&["sync"]).await;
+    tell(Method::POST, &poison, &json!({"remove": ["prod-bad"]})).await;
+    fleet.hub.json(&["publish"]).await;
+    assert_eq!(fleet.waves().await["state"], "rolled-back");
+    assert_eq!(fleet.hub.json(&["publish"]).await["published"]["outcome"], "announced", "it is not published again");
+
+    let why = ["--reason", "an incident"];
+    fleet.hub.json(&[&["pin", "1"][..], &why].concat()).await;
+    fleet.hub.json(&[&["unpin"][..], &why].concat()).await;
+    let published = fleet.hub.json(&["publish"]).await;
+    let difference = fleet.hub.json(&["diff"]).await;
+    assert_eq!(difference["products"], json!([]), "{difference} {published}");
+    let waves = fleet.waves().await;
+    assert_eq!(waves["state"], "on-its-way", "{waves}");
+    fleet.sync_all().await;
+    let [alpha, beta, _] = fleet.versions().await;
+    assert!(alpha > beta, "it begins with the canary");
+}
+
 #[tokio::test]
 async fn operators_direct_those_who_are_in_a_wave() {
     let fleet = fleet(THREE).await;

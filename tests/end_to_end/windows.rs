@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use pmp_local_aws::world::{Fault, FaultRule};
 use pmp_tests::{ALPHA, ALPHA_PROD, Lists, MANAGEMENT, Scene, eventually, world};
 use serde_json::{Value, json};
 
@@ -165,4 +166,34 @@ async fn words_that_are_no_windows_are_refused_at_the_start() {
             wrong.stderr
         );
     }
+}
+
+/// A snapshot that went out while its windows did not would be applied outside of them.
+#[tokio::test]
+async fn nothing_is_published_while_the_fleets_windows_cannot_be_told() {
+    let scene = behind().await;
+    scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;
+    let hub = scene.hub.with(&[("PMP_CHANGE_WINDOWS", &later())]);
+    let refused = FaultRule {
+        service: Some("dynamodb".into()),
+        operation: Some("TransactWriteItems".into()),
+        next: Some(1),
+        ..FaultRule::new(Fault::AccessDenied { message: None })
+    };
+    scene.add_fault(&refused).await;
+    let kept = hub.run(&["publish"]).await;
+    assert_eq!(kept.code, 1, "{kept:?}");
+    assert!(kept.stderr.contains("cannot be told their change windows"), "{}", kept.stderr);
+    assert_eq!(hub.json(&["history"]).await["versions"][0]["version"], 2, "nothing was stored");
+    // And without the table there is nobody to tell.
+    let untold = hub.with(&[("PMP_TIMESTAMPS_TABLE", "")]).run(&["publish"]).await;
+    assert!(untold.code == 1 && untold.stderr.contains("needs --timestamps-table"), "{}", untold.stderr);
+    assert_eq!(hub.json(&["publish"]).await["published"]["version"], 3);
+
+    // What is kept back by windows is not kept back by a guard rail, and nobody forgot it.
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
+    let why = scene.hub.run(&["why", "prod-b"]).await.stdout;
+    assert!(why.contains("change windows closed until ") && !why.contains("guard rail"), "{why}");
+    let told = scene.hub.json(&["notify", "--dry-run"]).await;
+    assert!(!told.to_string().contains("paused-too-long"), "{told}");
 }

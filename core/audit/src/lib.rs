@@ -27,8 +27,6 @@
 
 mod entry;
 mod event;
-#[cfg(test)]
-mod every_byte;
 mod line;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -13,7 +13,7 @@ const DAYS: i64 = 17;
 const LONG: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How far ahead windows are looked for that are open together. Zones with different rules may
 /// agree in one season alone, so it is more than a year.
-const TOGETHER: SignedDuration = SignedDuration::from_hours(400 * 24);
+const TOGETHER: i64 = 400;
 
 /// What windows say at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +41,19 @@ impl Answer {
 }
 
 impl Windows {
+    /// When these windows are open, from some days before `now` to so many days after it. Those
+    /// that meet are one.
+    fn open(&self, now: Timestamp, days: i64) -> Vec<Span<'_>> {
+        joined(self.windows.iter().flat_map(|window| window.spans(now, DAYS, days)).collect())
+    }
+
     /// What these windows say at `now`.
     #[must_use]
     pub fn answer(&self, now: Timestamp) -> Answer {
         if self.is_always() {
             return Answer::Open { until: None };
         }
-        let spans = joined(self.windows.iter().flat_map(|window| window.spans(now, DAYS)).collect());
+        let spans = self.open(now, DAYS);
         let ended = |span: &&Span<'_>| span.end <= now;
         if let Some(open) = spans.iter().find(|span| span.begin <= now && now < span.end) {
             let soon = open.end.duration_since(now) <= LONG;
@@ -73,25 +79,28 @@ pub fn together(all: &[&Windows], now: Timestamp) -> (Answer, usize) {
         Answer::Open { .. } => None,
     });
     let Some((first, since)) = closed else { return closing_first(answers) };
-    let end = now.checked_add(TOGETHER).unwrap_or(Timestamp::MAX);
-    let mut opens: Option<(Moment, usize)> = None;
-    let mut at = now;
+    let spans: Vec<Vec<Span<'_>>> = all.iter().map(|windows| windows.open(now, TOGETHER)).collect();
+    // Which span of each windows was looked at last: time goes on, and never back.
+    let mut looked = vec![0; spans.len()];
+    let (mut opens, mut at): (Option<(&Span<'_>, usize)>, _) = (None, now);
     loop {
-        let waits = all.iter().enumerate().find_map(|(place, windows)| match windows.answer(at) {
-            Answer::Closed { until, .. } => Some((place, until)),
-            Answer::Open { .. } => None,
+        let waits = all.iter().enumerate().filter(|(_, windows)| !windows.is_always()).find_map(|(place, _)| {
+            let ended = spans[place][looked[place]..].iter().take_while(|span| span.end <= at).count();
+            looked[place] += ended;
+            match spans[place].get(looked[place]) {
+                Some(span) if span.begin <= at => None,
+                next => Some((place, next)),
+            }
         });
         match waits {
             // All are open: the windows that were waited for last open then.
             None => {
-                let (until, place) = opens.map_or((None, first), |(until, place)| (Some(until), place));
+                let until = opens.map(|(span, place)| (span.opened_in.moment(span.begin), place));
+                let (until, place) = until.map_or((None, first), |(until, place)| (Some(until), place));
                 return (Answer::Closed { since, until }, place);
             }
-            Some((place, Some(until))) if until.at <= end => {
-                at = until.at;
-                opens = Some((until, place));
-            }
-            Some(_) => return (Answer::Closed { since, until: None }, first),
+            Some((place, Some(next))) => (at, opens) = (next.begin, Some((next, place))),
+            Some((_, None)) => return (Answer::Closed { since, until: None }, first),
         }
     }
 }

@@ -82,9 +82,9 @@ impl Window {
     }
 
     /// The spans that begin within so many days before and after the day of `now` in the zone.
-    pub(crate) fn spans(&self, now: Timestamp, days: i64) -> impl Iterator<Item = Span<'_>> {
+    pub(crate) fn spans(&self, now: Timestamp, before: i64, after: i64) -> impl Iterator<Item = Span<'_>> {
         let today = self.zone.civil(now).date();
-        (-days..=days).filter_map(move |days| self.on(today.checked_add(days.days()).ok()?))
+        (-before..=after).filter_map(move |days| self.on(today.checked_add(days.days()).ok()?))
     }
 }
 

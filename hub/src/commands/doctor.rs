@@ -110,7 +110,7 @@ async fn of_one(session: &Session, config: &DoctorConfig, run: &RunSettings) -> 
         notifications(session, config),
     );
     let filters = filters(config).await;
-    let waves = waves(session, config).await;
+    let waves = waves(session, config, view.as_ref()).await;
     let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted).await;
     let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
     // Nothing can have been published of an experience that does not exist, and nobody can follow
@@ -156,11 +156,16 @@ async fn notifications(session: &Session, config: &DoctorConfig) -> Option<Findi
 
 /// Checks the state of waves, where there are any: whether it can be read, and whether a version
 /// was stopped. What `PMP_WAVES` says is checked with the configuration.
-async fn waves(session: &Session, config: &DoctorConfig) -> Option<Finding> {
+async fn waves(session: &Session, config: &DoctorConfig, view: Option<&View>) -> Option<Finding> {
     let (experience, table) = (config.experience.as_ref()?, config.timestamps.as_ref()?);
     session.caller.as_ref().ok()?;
     let finding = Finding::of("waves");
     let store = DynamoRollouts::new(&session.sdk, table.clone());
+    let strangers = view.map(View::strangers_in_waves).unwrap_or_default();
+    let finding = strangers.into_iter().fold(finding, |finding, (wave, organization)| {
+        let fix = format!("correct {WAVES}, or admit it: `pmp-hub members admit {organization}`");
+        finding.warn(format!("wave `{wave}` names {organization}, which is not on the roster"), fix)
+    });
     Some(match OnTheWay::look(&store, experience).await {
         // What is wrong with the table itself is told of the table.
         Err(_) => return None,

@@ -7,11 +7,14 @@ use pmp_protocol::ExperienceId;
 use pmp_terminal::{Failure, progress};
 
 use crate::compose;
-use crate::config::{ConfigArgs, MEMBERS};
+use crate::config::{ConfigArgs, MEMBERS, WAVES};
 use crate::error::{HubError, sdk};
 use crate::status;
 use crate::status::SpokeStatus;
 use crate::status::fleet::{Fleet, View};
+
+/// The most organizations of waves that are told, where they are not on the roster.
+const MOST_STRANGERS: usize = 3;
 
 /// The fleet as the hub sees it, and the rows of `status`.
 pub(crate) struct Seen {
@@ -44,6 +47,11 @@ pub(crate) fn hints(view: &View) {
     }
     if let Some(left_out) = &view.left_out {
         progress::note(&format!("hint: {left_out}"));
+    }
+    for (wave, organization) in view.strangers_in_waves().into_iter().take(MOST_STRANGERS) {
+        progress::note(&format!(
+            "hint: wave `{wave}` names {organization}, which is not on the roster: correct {WAVES}"
+        ));
     }
 }
 

@@ -55,10 +55,14 @@ impl SelectArgs {
 }
 
 /// Leaves the rows of the organizations that are in `wave`. A name that no wave has is an error,
-/// too.
+/// and so is a wave with none of them.
 pub(crate) fn in_wave(view: &View, wave: &WaveName, rows: &mut Vec<SpokeStatus>) -> Result<(), Failure> {
     view.waves.place_of(wave).map_err(HubError::from)?;
     rows.retain(|row| row.wave.as_ref().is_some_and(|of| of.name == wave.as_str()));
+    if rows.is_empty() {
+        // A check of an empty list would always pass.
+        return Err(unknown(&format!("no organization of those is in wave `{wave}`")));
+    }
     Ok(())
 }
 

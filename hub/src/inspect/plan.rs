@@ -376,7 +376,7 @@ mod tests {
     use pmp_protocol::{Applied, FilterIdentity, ReceiptStatus, Removal, WouldChange};
 
     use super::*;
-    use crate::render::plan::{lines, summary};
+    use crate::render::plan::{lines, summary, that_fit};
     use crate::status::tests::view;
 
     fn on(member: &str, version: u64) -> Receipt {
@@ -426,7 +426,15 @@ mod tests {
         assert_eq!(plan.rows[1].outlook, Outlook::Change { allow: 1, deny: 2 });
         assert!(plan.rows[3].outlook.reason().starts_with("it has a filter of its own: `no-genai`"));
         let names = Names::none(ExperienceId::new("exp-management").unwrap());
-        assert_eq!(lines(&plan, false, &names), ["From snapshot 42:", "  - deny   c", "  - deny   y", "  + allow  d"]);
+        let shown = lines(&plan, false, &names);
+        let products = ["From snapshot 42:", "  - deny   c", "  - deny   y", "  + allow  d"];
+        assert_eq!(shown[shown.len() - 4..], products);
+        assert!(shown[0].starts_with("  held from 42: it would remove "), "{shown:?}");
+        assert!(shown.iter().all(|line| line.chars().count() <= 80), "{shown:?}");
+        // Where there is no room for all of it, what is left out is counted.
+        let fitting = that_fit(shown.clone(), 18, false);
+        assert_eq!((fitting.len(), fitting.last().unwrap().starts_with("… and ")), (4, true), "{fitting:?}");
+        assert_eq!(that_fit(shown.clone(), 18, true), shown);
         assert_eq!(summary(&plan), "5 experiences: 1 would change, 1 would be held, 2 are not known.");
         // The same again is no change, whoever is asked.
         let same = kept.values().next().unwrap();

@@ -345,9 +345,16 @@ impl Asked<'_> {
         let before = in_force.map(|index| all[index].clone().unwrap_or_else(|| not_kept(&entries[index])));
         let was = |before: Option<&Said>| before.map_or("nothing is in force".to_owned(), Said::short);
         if !entry.is_applied() && before.as_ref() != Some(&decided) {
-            let (stance, what) = match entry.status {
-                ReceiptStatus::Held => (Stance::Held, "a guard rail holds"),
-                _ => (Stance::Error, "it failed to apply"),
+            let of_it = receipt.filter(|receipt| self.moment == Moment::Now && receipt.version == entry.version);
+            let paused = of_it.and_then(|receipt| receipt.paused.as_ref());
+            let (stance, what) = match (entry.status, paused, of_it) {
+                (ReceiptStatus::Held, Some(paused), _) => (Stance::NotYet, format!("{paused}: that keeps back")),
+                (ReceiptStatus::Held, None, Some(_)) => (Stance::Held, "a guard rail holds".to_owned()),
+                // The record does not say which.
+                (ReceiptStatus::Held, None, None) => {
+                    (Stance::Held, "a guard rail, a pause or change windows hold".to_owned())
+                }
+                _ => (Stance::Error, "it failed to apply".to_owned()),
             };
             let why = format!(
                 "{what} snapshot {}, which would make it {}; until then {}",
@@ -377,6 +384,10 @@ impl Asked<'_> {
         let latest = head.latest;
         let tried = receipt.filter(|receipt| receipt.version == latest && !receipt.is_unfinished());
         let why = match tried {
+            Some(Receipt { status: ReceiptStatus::Held, paused: Some(paused), .. }) => {
+                let why = format!("{paused}: that keeps back snapshot {latest}; until then {}", decided.short());
+                return Some(Said::new(Stance::NotYet, why));
+            }
             Some(Receipt { status: ReceiptStatus::Held, error, .. }) => {
                 return Some(Said::new(Stance::Held, held(error.as_deref(), latest, decided)));
             }

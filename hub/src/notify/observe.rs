@@ -35,6 +35,8 @@ pub(crate) struct Sight {
     pub(crate) since: Option<Timestamp>,
     /// Why, in words that can be shown anywhere.
     pub(crate) cause: String,
+    /// Why a version was stopped in the waves, whatever became of it since; none of all others.
+    pub(crate) stop: Option<String>,
 }
 
 /// How the fleet stands.
@@ -100,7 +102,7 @@ impl Observed {
             Some(_) => "it is not reported any more",
             None => "nothing is wrong there any more",
         };
-        let gone = Sight { state: Some(State::Well), version: None, since: None, cause: cause.to_owned() };
+        let gone = Sight { state: Some(State::Well), version: None, since: None, cause: cause.to_owned(), stop: None };
         known.then_some(Cow::Owned(gone))
     }
 }
@@ -113,18 +115,19 @@ fn of_waves(waves: &OnTheWay) -> Option<Sight> {
         OnTheWay::Unreadable(_) => return None,
     };
     let progress = progress(rollout);
-    let version = match &rollout.stopped {
+    let (version, reason) = match &rollout.stopped {
         None => return Some(waves_are_well(&progress)),
         // That it was taken back is not another version that was stopped.
-        Some(Stopped::RolledBack { from, .. }) => *from,
-        Some(Stopped::Halted { .. } | Stopped::RollingBack { .. }) => rollout.version,
+        Some(Stopped::RolledBack { from, reason, .. }) => (*from, reason),
+        Some(Stopped::Halted { reason } | Stopped::RollingBack { reason, .. }) => (rollout.version, reason),
     };
-    let cause = PlainText::bounded(&progress, MAX_CAUSE).into();
-    Some(Sight { state: Some(State::WaveHalted), version: Some(version), since: None, cause })
+    let bounded = |text: &str| PlainText::bounded(text, MAX_CAUSE).into();
+    let (cause, stop) = (bounded(&progress), Some(bounded(&reason.to_string())));
+    Some(Sight { state: Some(State::WaveHalted), version: Some(version), since: None, cause, stop })
 }
 
 fn waves_are_well(cause: &str) -> Sight {
-    Sight { state: Some(State::Well), version: None, since: None, cause: cause.to_owned() }
+    Sight { state: Some(State::Well), version: None, since: None, cause: cause.to_owned(), stop: None }
 }
 
 /// Of two sights of one subject the one that is more trouble counts. What counts neither way comes
@@ -161,6 +164,9 @@ fn sight(view: &View, row: &SpokeStatus, now: Timestamp, stale_after: SignedDura
         },
         SpokeState::Paused => {
             let since = paused_since(view, row);
+            // Closed change windows are no pause that somebody forgot: they open by themselves.
+            let by_windows = receipt.and_then(|it| it.paused.as_ref()).is_some_and(|paused| paused.windows.is_some());
+            let since = since.filter(|_| !by_windows);
             let is_long = since.is_some_and(|since| now.duration_since(since) > PAUSED_LONG);
             (is_long.then_some(State::PausedTooLong), since)
         }
@@ -175,7 +181,7 @@ fn sight(view: &View, row: &SpokeStatus, now: Timestamp, stale_after: SignedDura
         Some(State::SetAside) => set_aside(row),
         _ => row.cause().into_owned(),
     };
-    Sight { state, version: row.version, since, cause: PlainText::bounded(&cause, MAX_CAUSE).into() }
+    Sight { state, version: row.version, since, cause: PlainText::bounded(&cause, MAX_CAUSE).into(), stop: None }
 }
 
 /// Whether all is applied but products that are set aside.

@@ -20,6 +20,9 @@ pub(crate) struct Entry {
     /// The version that is held, or was stopped; none in all other states.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<SnapshotVersion>,
+    /// Why a version was stopped in the waves; none in all other states.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stop: Option<String>,
     /// Since when it has looked better than it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) better_since: Option<Timestamp>,
@@ -94,7 +97,7 @@ mod tests {
     fn what_was_told_comes_back_and_a_newer_release_loses_nothing() {
         let subject =
             Subject { organization: Some(organization("o-alpha00000")), member_experience: Some(experience("exp-a")) };
-        let entry = Entry { state: State::Held, version: Some(version(42)), better_since: Some(now()) };
+        let entry = Entry { state: State::Held, version: Some(version(42)), stop: None, better_since: Some(now()) };
         let told = Told { entries: [(subject, entry)].into(), others: Vec::new() };
         let bytes = told.to_bytes().unwrap();
         let expected = json!({"subjects": [{"organization": "o-alpha00000", "member_experience": "exp-a",
@@ -103,10 +106,15 @@ mod tests {
         assert_eq!(Told::from_bytes(&bytes).unwrap(), told);
         assert_eq!(Told::from_bytes(b"").unwrap(), Told::default());
 
-        let waves = Entry { state: State::WaveHalted, version: Some(version(43)), better_since: None };
+        let waves = Entry {
+            state: State::WaveHalted,
+            version: Some(version(43)),
+            stop: Some("a vendor called".into()),
+            better_since: None,
+        };
         let of_waves = Told { entries: [(Subject::WAVES, waves)].into(), others: Vec::new() };
         let bytes = of_waves.to_bytes().unwrap();
-        let written = json!({"subjects": [{"state": "wave-halted", "version": 43}]});
+        let written = json!({"subjects": [{"state": "wave-halted", "version": 43, "stop": "a vendor called"}]});
         assert_eq!(serde_json::from_slice::<Value>(&bytes).unwrap(), written);
         assert_eq!(Told::from_bytes(&bytes).unwrap(), of_waves);
 

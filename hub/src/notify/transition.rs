@@ -64,7 +64,7 @@ pub(crate) fn decide(
         let Some(sight) = observed.sight(&subject) else { continue };
         let Some(state) = sight.state else { continue };
         let before = told.entries.get(&subject);
-        match step(before, state, sight.version, now) {
+        match step(before, state, &sight, now) {
             Step::Nothing => {}
             Step::Note(entry) => {
                 next.entries.insert(subject, entry);
@@ -93,15 +93,18 @@ enum Step {
     Tell(Option<Entry>),
 }
 
-fn step(before: Option<&Entry>, state: State, version: Option<SnapshotVersion>, now: Timestamp) -> Step {
-    // Another version that is held needs another confirmation, and another one that was stopped
-    // another decision.
-    let held = version.filter(|_| matches!(state, State::Held | State::WaveHalted));
-    let entry = (state != State::Well).then_some(Entry { state, version: held, better_since: None });
+fn step(before: Option<&Entry>, state: State, sight: &Sight, now: Timestamp) -> Step {
+    // Another version that is held needs another confirmation, and another one that was stopped, or
+    // the same for another reason, another decision.
+    let held = sight.version.filter(|_| matches!(state, State::Held | State::WaveHalted));
+    let stop = sight.stop.clone();
+    let same = |before: &Entry| (before.version, &before.stop) == (held, &stop);
+    let entry = Entry { state, version: held, stop: stop.clone(), better_since: None };
+    let entry = (state != State::Well).then_some(entry);
     let Some(before) = before else {
         return if entry.is_some() { Step::Tell(entry) } else { Step::Nothing };
     };
-    if state > before.state || (state == before.state && held != before.version) {
+    if state > before.state || (state == before.state && !same(before)) {
         return Step::Tell(entry);
     }
     if state == before.state {

@@ -71,10 +71,11 @@ impl State {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Everybody may take `version`, and none is on its way.
+    /// Everybody may take `version`, and none is on its way. What was taken back before is not
+    /// refused any more: who pins, and unpins, has decided, and it begins with the first wave again.
     pub(crate) fn everywhere(&self, waves: &Waves, version: SnapshotVersion, digest: Digest) -> Self {
         let rollout = Rollout::everywhere(version, waves);
-        Self { rollout, digest, good: Some(digest), pending: BTreeSet::new(), ..self.clone() }
+        Self { rollout, digest, good: Some(digest), refused: None, pending: BTreeSet::new(), ..self.clone() }
     }
 
     /// A newer version begins with the first wave. None where something goes before it.
@@ -253,6 +254,8 @@ mod tests {
         let back = bad.restored(version(9), of("good")).unwrap();
         assert_eq!((back.refused, back.digest), (Some(of("bad")), of("good")));
         assert_eq!(back.pending, BTreeSet::from([organization]));
+        let pinned = back.everywhere(waves, version(10), of("pinned"));
+        assert_eq!((pinned.refused, pinned.good), (None, Some(of("pinned"))), "who pins has decided");
         let mended = back.superseded(waves, version(10), of("mended")).unwrap();
         assert_eq!((mended.refused, mended.good), (None, Some(of("good"))));
     }

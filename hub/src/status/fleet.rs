@@ -15,6 +15,7 @@ use pmp_ledger::{
 use pmp_protocol::{
     Digest, Direction, ExperienceId, HeadMark, OrganizationId, Pin, Receipt, SnapshotVersion, most_alike, turn,
 };
+use pmp_waves::Members;
 
 use crate::rollout::state::OnTheWay;
 use crate::rollout::told::{InWave, in_wave};
@@ -324,6 +325,17 @@ impl View {
     pub(crate) fn wave(&self, organization: &OrganizationId) -> Option<InWave> {
         let kept = self.waves.kept()?;
         in_wave(&kept.waves, &kept.state.rollout, organization)
+    }
+
+    /// The organizations that waves name and that are not on the roster, each with its wave: an id
+    /// may be mistyped. None where nobody was admitted by name.
+    pub(crate) fn strangers_in_waves(&self) -> Vec<(String, OrganizationId)> {
+        let (Some(kept), Some(roster)) = (self.waves.kept(), &self.roster) else { return Vec::new() };
+        let named = kept.waves.waves().iter().flat_map(|wave| match &wave.members {
+            Members::Organizations(named) => named.iter().map(|id| (wave.name.to_string(), id.clone())).collect(),
+            Members::Share(_) => Vec::new(),
+        });
+        named.filter(|(_, id)| !roster.contains_key(id)).collect()
     }
 
     /// How many versions `version` is behind what the organization is to be on; for one that is

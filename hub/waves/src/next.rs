@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use pmp_protocol::OrganizationId;
 
 use crate::config::{OnFailure, Waves};
+use crate::members::Members;
 use crate::observed::{Fleet, Standing};
 use crate::rollout::{Rollout, Stopped, WaveState, failing};
 use crate::step::{Reason, Step, Tally, Waiting};
@@ -53,8 +54,9 @@ pub fn next(waves: &Waves, rollout: &Rollout, fleet: &Fleet, now: Timestamp) -> 
 fn judge(waves: &Waves, rollout: &Rollout, fleet: &Fleet, current: usize, now: Timestamp) -> Step {
     let Some(wave) = waves.waves().get(current) else { return Step::Adopt };
     let tally = tally(waves, rollout, fleet, current, now);
-    // There is nobody to wait for.
-    if tally.members == 0 {
+    // There is nobody to wait for. Where organizations are named, and none of them is on the roster,
+    // an id may be mistyped: that waits for the deadline, so that a person can notice it.
+    if tally.members == 0 && matches!(wave.members, Members::Share(_)) {
         return pass(waves, current);
     }
     let is_in_step = tally.reaches(wave.in_step_percent);
@@ -67,6 +69,8 @@ fn judge(waves: &Waves, rollout: &Rollout, fleet: &Fleet, current: usize, now: T
         Some(WaveState::Entered { .. }) if is_in_step => Step::InStep { wave: current },
         Some(WaveState::Entered { at }) => match at.saturating_add(wave.deadline) {
             Ok(until) if now < until => wait(Some(until), Waiting::ForMembers { tally }),
+            // They could not, and will be able to: closed change windows stop no version.
+            _ if waits_for_windows(waves, rollout, fleet, current, now) => Step::Prolong { wave: current },
             // Nobody is heard of: whoever is silent never blocks the others.
             _ if tally.counted == 0 => pass(waves, current),
             _ => stop(waves, rollout, Reason::Deadline { wave: current, tally }),
@@ -117,6 +121,16 @@ fn tally(waves: &Waves, rollout: &Rollout, fleet: &Fleet, wave: usize, now: Time
         tally.in_step += usize::from(counts && observed.stands(rollout.version, Standing::InStep));
     }
     tally
+}
+
+/// Whether a member of the wave could not take the version yet, because its change windows are
+/// closed.
+fn waits_for_windows(waves: &Waves, rollout: &Rollout, fleet: &Fleet, wave: usize, now: Timestamp) -> bool {
+    fleet.iter().any(|(organization, observed)| {
+        waves.wave_of(organization) == Some(wave)
+            && observed.counts(waves.silent_after(), now)
+            && observed.stands(rollout.version, Standing::Waiting)
+    })
 }
 
 fn pass(waves: &Waves, current: usize) -> Step {

@@ -29,6 +29,8 @@ pub enum Standing {
     Working,
     /// A guard rail stopped it, and an operator has to confirm. No failure: the deadline counts.
     Held,
+    /// It cannot be applied yet: its change windows are closed, and will open.
+    Waiting,
     /// It could not be applied.
     Failed,
     /// The organization is paused, by the hub or by itself. It is counted like a silent one.

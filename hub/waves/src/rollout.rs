@@ -224,7 +224,7 @@ impl Rollout {
         match step {
             Step::Adopt => next.adopt(waves, now),
             Step::Remember { failed } => next.failed.extend(failed.iter().cloned()),
-            Step::Enter { wave } => next.set(*wave, WaveState::Entered { at: now }),
+            Step::Enter { wave } | Step::Prolong { wave } => next.set(*wave, WaveState::Entered { at: now }),
             Step::Admit { organizations } => {
                 next.directed.extend(organizations.iter().map(|organization| (organization.clone(), self.version)));
             }

@@ -39,6 +39,11 @@ pub enum Step {
         /// Its position in the configuration.
         wave: usize,
     },
+    /// The wave's deadline came while change windows are closed: it begins anew.
+    Prolong {
+        /// Its position in the configuration.
+        wave: usize,
+    },
     /// Nothing is to be done now.
     Wait {
         /// When to ask again at the latest, where a time is known; what is observed may change

@@ -151,7 +151,8 @@ enum Command {
   pmp-spoke config contexts"
     )]
     Config(ConfigCommand),
-    /// Print the version, what it was built from, which messages this spoke reads, and which filters it runs
+    /// Print the version, what it was built from, which messages this spoke reads, and which
+    /// filters it runs
     Version,
     /// Print a completion script for a shell
     Completions(Completions),
@@ -192,7 +193,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Env(args) => print_environment(args, &Cli::command(), output).await,
         Command::Config(what) => {
-            what.print("pmp-spoke", &cli.config.given(), output)?;
+            what.print("pmp-spoke", &cli.config.given(), &cli.context, output)?;
             Ok(Exit::Ok)
         }
         Command::Version => {

@@ -1,3 +1,5 @@
+mod every_byte;
+
 use super::*;
 use crate::testing::{chain, file};
 

@@ -4,15 +4,16 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::context::enter::{Applied, contexts, usual_path};
+use crate::context::enter::{Applied, ContextArgs, contexts, usual_path};
+use crate::context::variables;
 use crate::{Failure, Output, Source, Table};
 
 /// Variables whose values are not shown: parts of their names.
-const HIDDEN: [&str; 4] = ["SECRET", "TOKEN", "EXTERNAL_ID", "PASSWORD"];
+const HIDDEN: [&str; 6] = ["SECRET", "TOKEN", "EXTERNAL_ID", "PASSWORD", "PMP_FILTER_CONFIG", "PMP_FILTERS"];
 /// Variables of others that the programs go by, besides those of AWS.
 const OTHERS: [&str; 6] = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_DIR", "SSL_CERT_FILE"];
 
-/// What `config` shows.
+/// What the command `config` shows of the settings.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ConfigCommand {
     /// Show what is set, to what, and where it comes from
@@ -57,10 +58,16 @@ impl ConfigCommand {
     ///
     /// # Errors
     /// Where the configuration file cannot be read, and where nothing can be printed.
-    pub fn print(&self, program: &str, given: &[(Source, Option<&str>)], output: Output) -> Result<(), Failure> {
+    pub fn print(
+        &self,
+        program: &str,
+        given: &[(Source, Option<&str>)],
+        context: &ContextArgs,
+        output: Output,
+    ) -> Result<(), Failure> {
         match self {
             Self::Show(args) => show(given, args.all, output),
-            Self::Contexts => list_contexts(program, output),
+            Self::Contexts => list_contexts(program, context, output),
         }
     }
 }
@@ -71,7 +78,11 @@ fn show(given: &[(Source, Option<&str>)], all: bool, output: Output) -> Result<(
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let mut of_others: Vec<String> =
         names.filter(|name| name.starts_with("AWS_") || OTHERS.contains(&name.as_str())).collect();
+    // Variables of the programs that are no settings of their own: logs, bounds of calls, colours.
+    let is_given = |name: &str| given.iter().any(|(source, _)| source.variable == name);
+    of_others.extend(variables().filter(|name| !is_given(name) && set(name).is_some()).map(str::to_owned));
     of_others.sort();
+    of_others.dedup();
     let ours =
         given.iter().map(|(source, value)| shown(source.variable, Some(source.flag), *value, applied.as_ref(), set));
     let others = of_others.iter().map(|name| shown(name, None, set(name).as_deref(), applied.as_ref(), set));
@@ -118,20 +129,27 @@ fn shown(
         Some(_) => From::Environment,
     };
     let hidden = value.is_some() && HIDDEN.iter().any(|part| variable.contains(part));
-    let value = value.filter(|_| !hidden).map(str::to_owned);
+    let value = value.filter(|_| !hidden).map(without_user);
     Shown { variable: variable.to_owned(), flag, value, hidden, from }
 }
 
-fn list_contexts(program: &str, output: Output) -> Result<(), Failure> {
-    let named = std::env::var_os("PMP_CONFIG").filter(|path| !path.is_empty());
-    let applied = Applied::here();
-    let named = applied.as_ref().map(|applied| applied.file.clone()).or(named.map(Into::into));
-    let Some((path, contexts)) = contexts(program, named.as_deref())? else {
+/// A value without the user and password of a URL in it.
+fn without_user(value: &str) -> String {
+    let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
+    let (host, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
+    match host.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://…@{host}{path}"),
+        None => value.to_owned(),
+    }
+}
+
+fn list_contexts(program: &str, context: &ContextArgs, output: Output) -> Result<(), Failure> {
+    let Some((path, contexts)) = contexts(program, context.file())? else {
         let place = usual_path().map_or_else(String::new, |path| format!(" at `{}`", path.display()));
         return Err(Failure::new(format!("there is no configuration file{place}"))
             .hint("docs/configuration.md has an example; --config FILE (PMP_CONFIG) names another one".to_owned()));
     };
-    let current = applied.as_ref().map(|applied| applied.context.as_str());
+    let current = context.named().or(contexts.usual());
     let names: Vec<&str> = contexts.names().collect();
     if output.is_document() {
         return Ok(output.document(&json!({"file": path, "context": current, "contexts": names}))?);
@@ -166,5 +184,13 @@ mod tests {
             assert_eq!((one(variable).value, one(variable).hidden), (None, true), "{variable}");
         }
         assert_eq!(one("AWS_PROFILE").value.as_deref(), Some("s3cret"));
+        for (value, expected) in [
+            ("http://user:pass@proxy:3128/a@b", "http://…@proxy:3128/a@b"),
+            ("https://a:b@c@host", "https://…@host"),
+            ("http://proxy:3128/@", "http://proxy:3128/@"),
+            ("arn:aws:sns:us-east-1:111111111111:t", "arn:aws:sns:us-east-1:111111111111:t"),
+        ] {
+            assert_eq!(without_user(value), expected);
+        }
     }
 }

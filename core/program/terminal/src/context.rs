@@ -41,14 +41,47 @@ const OTHERS: [&str; 8] = [
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
 ];
+/// The beginning of the variables that name the endpoint of one service.
+const ENDPOINT_OF_SERVICE: &str = "AWS_ENDPOINT_URL_";
+/// The variables of the AWS SDK for Rust that may stand in a file, as its reference of settings
+/// lists them: <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
+const OF_AWS: [&str; 26] = [
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE",
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    "AWS_EC2_METADATA_V1_DISABLED",
+    "AWS_ENDPOINT_URL",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_MAX_ATTEMPTS",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_REQUEST_CHECKSUM_CALCULATION",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION",
+    "AWS_RETRY_MODE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_SDK_UA_APP_ID",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+];
 /// The variables of the programs, as `docs/configuration.md` lists them.
-const OURS: [&str; 51] = [
+const OURS: [&str; 52] = [
     "PMP_ATTEMPT_TIMEOUT",
     "PMP_CATALOG_RATES",
     "PMP_CHANGE_WINDOWS",
     "PMP_CONNECT_TIMEOUT",
     "PMP_DRIFT",
     "PMP_EVENTS_QUEUE_URL",
+    "PMP_EXPERIENCES",
     "PMP_EXPERIENCE_ID",
     "PMP_FILTER",
     "PMP_FILTERS",
@@ -107,7 +140,7 @@ struct Written {
     contexts: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
-/// The configuration file.
+/// The configuration file, as one program reads it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contexts {
     usual: Option<String>,
@@ -117,7 +150,7 @@ pub struct Contexts {
 /// A context: a name, and variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
-    /// Its name in the file.
+    /// Its name, as it stands in the file.
     pub name: String,
     /// Its variables, with what they are set to.
     pub variables: BTreeMap<String, String>,
@@ -132,7 +165,7 @@ pub enum ContextError {
     /// A context holds a variable that no program reads.
     #[error("the context `{context}` sets `{variable}`, which no program reads")]
     Unknown {
-        /// The context's name.
+        /// The context that holds it, by its name.
         context: String,
         /// The variable, as it is written.
         variable: String,
@@ -140,7 +173,7 @@ pub enum ContextError {
     /// A context has a table of a program that there is not.
     #[error("the context `{context}` has a table `{table}`, and no program is called so")]
     Program {
-        /// The context's name.
+        /// The context that holds it, by its name.
         context: String,
         /// The table, as it is written.
         table: String,
@@ -148,9 +181,9 @@ pub enum ContextError {
     /// A context holds credentials.
     #[error("the context `{context}` sets {variable}: credentials do not belong into this file")]
     Secret {
-        /// The context's name.
+        /// The context that holds it, by its name.
         context: String,
-        /// The variable's name.
+        /// The variable that is set there, by its name.
         variable: String,
     },
     /// A variable is set to something that is no text.
@@ -158,17 +191,17 @@ pub enum ContextError {
         "the context `{context}` sets {variable} to what is neither text, a number, a truth value nor a list of them"
     )]
     Value {
-        /// The context's name.
+        /// The context that holds it, by its name.
         context: String,
-        /// The variable's name.
+        /// The variable that is set there, by its name.
         variable: String,
     },
     /// There is no such context.
     #[error("there is no context `{name}`")]
     NoContext {
-        /// As it was named.
+        /// The name, as it was given.
         name: String,
-        /// Those that there are.
+        /// The names of those that there are.
         known: Vec<String>,
     },
 }
@@ -190,13 +223,18 @@ impl Hint for ContextError {
     }
 }
 
-fn known() -> impl Iterator<Item = &'static str> {
+/// Every variable that the programs read, besides those of AWS.
+pub(crate) fn variables() -> impl Iterator<Item = &'static str> {
     OURS.into_iter().chain(OTHERS)
+}
+
+fn known() -> impl Iterator<Item = &'static str> {
+    variables().chain(OF_AWS)
 }
 
 /// Whether a program, or the AWS SDK in it, reads this variable.
 fn is_known(variable: &str) -> bool {
-    variable.starts_with("AWS_") || known().any(|known| known == variable)
+    variable.starts_with(ENDPOINT_OF_SERVICE) || known().any(|known| known == variable)
 }
 
 impl Contexts {
@@ -342,9 +380,12 @@ mod tests {
         let beside = context.beside(|name| name == "AWS_PROFILE");
         assert!(!beside.contains("AWS_PROFILE") && beside.contains("PMP_KEEP_VERSIONS"));
         let problem = |text: &str| Contexts::parse(text, "pmp-hub").unwrap_err();
-        let unknown = problem("[contexts.a]\nPMP_EXPERIENCE = \"exp-1\"\n");
-        assert_eq!(unknown.to_string(), "the context `a` sets `PMP_EXPERIENCE`, which no program reads");
-        assert!(unknown.hint().unwrap().starts_with("did you mean PMP_EXPERIENCE_ID?"), "{unknown:?}");
+        let unknown = problem("[contexts.a]\nPMP_SNAPSHOT_TABLE = \"Snapshots\"\n");
+        assert_eq!(unknown.to_string(), "the context `a` sets `PMP_SNAPSHOT_TABLE`, which no program reads");
+        assert!(unknown.hint().unwrap().starts_with("did you mean PMP_SNAPSHOTS_TABLE?"), "{unknown:?}");
+        let mistyped = problem("[contexts.a]\nAWS_PROFIEL = \"x\"\n");
+        assert!(mistyped.hint().unwrap().starts_with("did you mean AWS_PROFILE?"), "{mistyped:?}");
+        assert!(Contexts::parse("[contexts.a]\nAWS_ENDPOINT_URL_DYNAMODB = \"http://x\"\n", "pmp-hub").is_ok());
         let of_another = problem("[contexts.a.pmp-spoke]\nPMP_MODES = \"observe\"\n");
         assert!(of_another.to_string().contains("`PMP_MODES`"), "a table of another program is checked, too");
         let secret = problem("[contexts.a]\nAWS_SECRET_ACCESS_KEY = \"x\"\n");

@@ -21,7 +21,7 @@ impl Manual {
     /// # Errors
     /// Where standard output, the folder or a file in it cannot be written to.
     pub fn write<P: CommandFactory>(&self) -> Result<(), Failure> {
-        let mut command = P::command();
+        let mut command = P::command().disable_help_subcommand(true);
         // Commands get their full names, and the shared settings, only when they are built.
         command.build();
         match &self.folder {
@@ -51,6 +51,6 @@ fn page(command: &clap::Command) -> Result<String, Failure> {
 fn write_all(command: &clap::Command, name: &str, folder: &Path) -> Result<(), Failure> {
     let path = folder.join(format!("{name}.1"));
     std::fs::write(&path, page(command)? + "\n").map_err(|error| failed(&path, error))?;
-    let own = command.get_subcommands().filter(|own| !own.is_hide_set() && own.get_name() != "help");
+    let own = command.get_subcommands().filter(|own| !own.is_hide_set());
     own.into_iter().try_for_each(|own| write_all(own, &format!("{name}-{}", own.get_name()), folder))
 }

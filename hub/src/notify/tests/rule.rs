@@ -160,6 +160,11 @@ fn a_version_that_is_stopped_in_the_waves_is_told_once_and_another_one_again() {
     let (from, to, cause) = only(&next.transitions);
     assert_eq!((from, to), (State::WaveHalted, State::WaveHalted));
     assert!(cause.starts_with("snapshot 44 is halted"), "{cause}");
+    // A person let it go on, and it is stopped by itself within the same half hour.
+    let by_hand = Reason::ByHand { by: "arn:mim".into(), why: "a vendor called".into() };
+    let by_hand = decided(&Told::default(), &looks(42, Some(Stopped::Halted { reason: by_hand })), now());
+    let anew = decided(&by_hand.told, &halted, now() + minutes(5));
+    assert_eq!((only(&anew.transitions).0, only(&anew.transitions).1), (State::WaveHalted, State::WaveHalted));
     // What cannot be read says nothing, and without waves nothing is stopped.
     let unreadable = View { waves: OnTheWay::Unreadable("no".into()), ..looks(42, None) };
     assert_eq!(decided(&first.told, &unreadable, now() + minutes(60)).told, first.told);

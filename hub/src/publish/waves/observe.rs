@@ -30,6 +30,9 @@ pub(crate) fn observed(
     if is_left_alone(view, organization, &signs, &receipts, version, now) {
         return of_it(Standing::Paused);
     }
+    if receipts.iter().any(|receipt| is_it(receipt) && waits_for_windows(receipt)) {
+        return of_it(Standing::Waiting);
+    }
     if receipts.iter().any(|receipt| is_it(receipt) && receipt.status == ReceiptStatus::Held) {
         return of_it(Standing::Held);
     }
@@ -44,6 +47,13 @@ fn has_failed(receipt: &Receipt) -> bool {
         ReceiptStatus::Partial => !receipt.is_unfinished() && !is_left_as_set(receipt),
         ReceiptStatus::InSync | ReceiptStatus::Applying | ReceiptStatus::Held | ReceiptStatus::Skipped => false,
     }
+}
+
+/// Whether it cannot be applied before change windows open. Those that never open together are a
+/// fault of the settings, and the deadline counts.
+fn waits_for_windows(receipt: &Receipt) -> bool {
+    let paused = receipt.paused.as_ref().filter(|_| receipt.status == ReceiptStatus::Held);
+    paused.is_some_and(|paused| paused.windows.is_some() && paused.ends())
 }
 
 /// Whether all is applied. What somebody else set there, and its spoke leaves as it was told to, is

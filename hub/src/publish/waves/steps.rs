@@ -188,6 +188,7 @@ fn tell(kept: &Kept, step: &Step) {
         | Step::Enter { .. }
         | Step::InStep { .. }
         | Step::OutOfStep { .. }
+        | Step::Prolong { .. }
         | Step::Wait { .. }
         | Step::Done => tracing::info!("{kept}"),
     }

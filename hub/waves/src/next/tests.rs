@@ -215,14 +215,38 @@ fn silent_and_paused_organizations_are_not_waited_for() {
 }
 
 #[test]
-fn silence_passes_at_the_deadline_and_an_empty_wave_at_once() {
+fn silence_passes_at_the_deadline_and_an_empty_share_at_once() {
     let mut told = Told::new(TWO, &FLEET);
     assert!(matches!(told.steps("12:00")[..], [Step::Enter { wave: 0 }, Step::Admit { .. }, Step::Wait { .. }]));
     assert!(matches!(told.steps("35:59")[..], [Step::Wait { .. }]));
     assert_eq!(told.steps("36:00")[0], Step::Enter { wave: 1 });
 
+    // An id that is named may be mistyped, and then nobody is in the wave: that is silence.
     let mut told = Told::new(TWO, &FLEET[1..]);
+    assert!(
+        matches!(told.steps("12:00")[..], [Step::Enter { wave: 0 }, Step::Wait { until: Some(until), .. }] if until == at("36:00"))
+    );
+    assert_eq!(told.steps("36:00")[0], Step::Enter { wave: 1 });
+    let shares = "waves = [{ name = \"few\", share = 1 }, { name = \"all\", share = 100 }]";
+    let mut told = Told::new(shares, &FLEET[1..]);
     assert_eq!(told.steps("12:00")[..2], [Step::Enter { wave: 0 }, Step::Enter { wave: 1 }]);
+}
+
+#[test]
+fn a_deadline_that_comes_while_change_windows_are_closed_begins_anew() {
+    let mut told = Told::new(TWO, &FLEET);
+    told.heard("12:00").says(FLEET[0], 8, Standing::Waiting).steps("12:00");
+    assert_eq!(told.heard("36:00").steps("36:00")[0], Step::Prolong { wave: 0 });
+    assert_eq!(told.rollout.waves[0].state, WaveState::Entered { at: at("36:00") });
+    // The windows open, and it is applied within the new deadline.
+    told.heard("40:00").says(FLEET[0], 8, Standing::InStep);
+    assert_eq!(told.steps("40:00")[0], Step::InStep { wave: 0 });
+    // One whose windows have opened, and that is not in step by then, is late.
+    let mut late = Told::new(TWO, &FLEET);
+    late.heard("12:00").says(FLEET[0], 8, Standing::Waiting).steps("12:00");
+    late.heard("36:00").steps("36:00");
+    late.heard("60:00").says(FLEET[0], 8, Standing::Working);
+    assert!(matches!(late.steps("60:00")[0], Step::Halt { reason: Reason::Deadline { .. } }));
 }
 
 #[test]

@@ -47,12 +47,25 @@ pub struct ContextArgs {
 /// The context that a program began with, and which of its variables it took from there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Applied {
-    /// The context's name.
+    /// The context, by its name in the file.
     pub context: String,
     /// Path of the file that it stands in.
     pub file: PathBuf,
     /// Variables that were not set before.
     pub variables: BTreeSet<String>,
+}
+
+impl ContextArgs {
+    /// The configuration file that was named; none for the usual one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.config_file.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// The context that was named, by its name in the file.
+    pub(crate) fn named(&self) -> Option<&str> {
+        self.context.as_deref().filter(|name| !name.trim().is_empty())
+    }
 }
 
 impl Applied {
@@ -68,6 +81,11 @@ impl Applied {
 pub(crate) fn contexts(program: &str, named: Option<&Path>) -> Result<Option<(PathBuf, Contexts)>, Failure> {
     let Some(path) = named.map(Path::to_path_buf).or_else(usual_path) else { return Ok(None) };
     let what = || format!("cannot read the configuration file `{}`", path.display());
+    // A pipe would be waited for without end.
+    match std::fs::metadata(&path) {
+        Ok(found) if !found.is_file() => return Err(Failure::new("it is no regular file").within(what())),
+        Ok(_) | Err(_) => {}
+    }
     let file = match std::fs::File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(None),
@@ -98,11 +116,19 @@ pub(crate) fn usual_path() -> Option<PathBuf> {
 /// Where the file cannot be read or is none, and where there is no such context.
 pub(crate) fn enter(program: &str, matches: &ArgMatches) -> Result<(), Failure> {
     let about_itself = matches.subcommand_name().is_some_and(|name| BESIDE.contains(&name));
-    if about_itself || Applied::here().is_some() {
+    // A list of contexts helps where the usual one is not among them.
+    let lists = matches.subcommand().is_some_and(|(_, own)| own.subcommand_name() == Some("contexts"));
+    if about_itself || lists {
         return Ok(());
     }
-    // A program without these arguments has no contexts.
+    // A program without these arguments has no contexts. A blank one is not set, as everywhere.
     let Ok(named) = matches.try_get_one::<String>("context") else { return Ok(()) };
+    let named = named.filter(|name| !name.trim().is_empty());
+    // It began with this context already. What another process left in the environment does not
+    // count against the one that is asked for.
+    if Applied::here().is_some_and(|applied| named.is_none_or(|named| *named == applied.context)) {
+        return Ok(());
+    }
     let file = matches.try_get_one::<PathBuf>("config_file").ok().flatten();
     let Some((path, contexts)) = contexts(program, file.map(PathBuf::as_path))? else {
         return match named.filter(|name| *name != super::NONE) {
@@ -113,7 +139,7 @@ pub(crate) fn enter(program: &str, matches: &ArgMatches) -> Result<(), Failure> 
     let what = || format!("cannot use the configuration file `{}`", path.display());
     let chosen = contexts.choose(named.map(String::as_str)).map_err(|error| Failure::from(error).within(what()))?;
     match chosen {
-        Some(context) => begin_anew(&context, path),
+        Some(context) => begin_anew(&context, path.clone()).map_err(|failure| failure.within(what())),
         None => Ok(()),
     }
 }
