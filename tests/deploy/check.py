@@ -350,7 +350,9 @@ class Deployment(Checks):
         text = run(Path("/bin/bash"), script, {"PATH": os.environ["PATH"], "PMP_LEASE_TERM": "5s"})
         found = dict(one.split("=", 1) for one in text.split("\0") if "=" in one)
         ours = {name: value for name, value in found.items() if name.startswith("PMP_") or name.startswith("MEMBER_")}
-        expect(ours, self.spoke_function["Environment"]["Variables"], "the settings in a person's shell")
+        # What the function does not have does not come from a person's configuration file either.
+        settings = self.spoke_function["Environment"]["Variables"] | {"PMP_CONTEXT": "none"}
+        expect(ours, settings, "the settings in a person's shell")
         trust = self.client("iam", MEMBER_ACCOUNT).get_role(RoleName="pmp-sync-spoke")["Role"]["AssumeRolePolicyDocument"]
         (people,) = [one for one in statements(trust) if one.get("Sid") == "Operators"]
         expect(people["Condition"], {"ArnLike": {"aws:PrincipalArn": [OPERATOR]}}, "who may act as the spoke's role")

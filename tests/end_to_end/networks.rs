@@ -478,7 +478,9 @@ async fn fips_dual_stack_regions_and_account_hosts_are_those_that_were_asked_for
     let (ran, saw) = asked(&tables).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(has(&saw, "catalog.marketplace.us-east-1.amazonaws.com"), "{saw:?}");
-    assert!(!saw.iter().any(|host| host.contains("eu-central-1")), "{saw:?}");
+    // Who this is, which the audit has to say, is asked where the platform is.
+    let elsewhere = |host: &String| host.contains("eu-central-1") && !host.starts_with("sts.");
+    assert!(!saw.iter().any(elsewhere), "{saw:?}");
     for (name, value, problem) in [
         ("AWS_USE_FIPS_ENDPOINT", "yes", "AWS_USE_FIPS_ENDPOINT is not true or false: \"yes\""),
         (
