@@ -78,7 +78,8 @@ async fn what_is_wrong_with_the_file_is_told_and_keeps_no_help_back() {
             assert_eq!(hub.run(about_itself).await.code, 0, "{about_itself:?}");
         }
     }
-    // A pipe is waited for by nobody, and the list of contexts helps where the usual one is missing.
+    // A pipe is waited for by nobody, and the list of contexts helps where the usual one is
+    // missing.
     let pipe = folder.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let waits = scene.hub.with(&[("PMP_CONFIG", pipe.to_str().unwrap())]).run(&["status"]).await;

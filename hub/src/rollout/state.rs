@@ -72,7 +72,8 @@ impl State {
     }
 
     /// Everybody may take `version`, and none is on its way. What was taken back before is not
-    /// refused any more: who pins, and unpins, has decided, and it begins with the first wave again.
+    /// refused any more: who pins, and unpins, has decided, and it begins with the first wave
+    /// again.
     pub(crate) fn everywhere(&self, waves: &Waves, version: SnapshotVersion, digest: Digest) -> Self {
         let rollout = Rollout::everywhere(version, waves);
         Self { rollout, digest, good: Some(digest), refused: None, pending: BTreeSet::new(), ..self.clone() }

@@ -54,8 +54,8 @@ pub fn next(waves: &Waves, rollout: &Rollout, fleet: &Fleet, now: Timestamp) -> 
 fn judge(waves: &Waves, rollout: &Rollout, fleet: &Fleet, current: usize, now: Timestamp) -> Step {
     let Some(wave) = waves.waves().get(current) else { return Step::Adopt };
     let tally = tally(waves, rollout, fleet, current, now);
-    // There is nobody to wait for. Where organizations are named, and none of them is on the roster,
-    // an id may be mistyped: that waits for the deadline, so that a person can notice it.
+    // There is nobody to wait for. Where organizations are named, and none of them is on the
+    // roster, an id may be mistyped: that waits for the deadline, so that a person can notice it.
     if tally.members == 0 && matches!(wave.members, Members::Share(_)) {
         return pass(waves, current);
     }
