@@ -424,6 +424,21 @@ struct Notify {
     waiting: usize,
 }
 
+/// Whether a snapshot is everywhere.
+#[derive(JsonSchema)]
+struct Wait {
+    /// Management experience that the hub reads.
+    experience: ExperienceId,
+    /// The snapshot that was waited for.
+    version: SnapshotVersion,
+    /// Whether it is applied everywhere.
+    everywhere: bool,
+    /// How long the command waited, in whole seconds.
+    waited_seconds: u64,
+    /// What is still without it, as `status` shows it.
+    missing: Vec<SpokeStatus>,
+}
+
 /// The schema of what is sent to the topic of operations.
 fn schema_of_notification() -> (String, Schema) {
     let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
@@ -465,6 +480,7 @@ fn all() -> Vec<(String, Schema)> {
         schema_of::<Plan>("plan"),
         schema_of::<Directions>("directions"),
         schema_of::<Notify>("notify"),
+        schema_of::<Wait>("wait"),
         schema_of_notification(),
     ]
 }

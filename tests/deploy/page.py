@@ -34,6 +34,7 @@ RUN = [
     ("3. The spoke", 2, MEMBER),
     ("4. See it work", 1, HUB),
     ("A second member organization", 1, HUB),
+    ("A second management experience", 1, HUB),
     ("A filter", 1, MEMBER),
     ("Signed snapshots", 1, HUB),
     ("Signed snapshots", 2, MEMBER),
@@ -285,6 +286,10 @@ class Walk(Deployment):
         elif where == ("A second member organization", 1):
             for organization in ("o-second0000", "o-third00000"):
                 expect(f"admitted {organization}" in printed, True, f"who was admitted:\n{printed}")
+        elif where == ("A second management experience", 1):
+            alarms = self.client("cloudwatch", HUB).describe_alarms(AlarmNamePrefix="pmp-sync-hub-exp-bbbb-")["MetricAlarms"]
+            of = {tuple((one["Name"], one["Value"]) for one in alarm["Dimensions"]) for alarm in alarms}
+            expect((len(alarms), of), (5, {(("Experience", "exp-bbbb"),)}), "the alarms of the second")
         elif where == ("Signed snapshots", 1):
             expect("-----BEGIN PUBLIC KEY-----" in printed, True, f"the public key:\n{printed}")
         elif where == ("Signed snapshots", 2):

@@ -398,6 +398,10 @@ async fn every_document_is_as_its_published_schema_says() {
         forged["surprise"] = json!(true);
         assert_eq!(schema.faults(&forged).len(), 2, "{:?}", schema.faults(&forged));
     }
+    let waited = scene.hub.run(&["wait", "--timeout", "1s", "-o", "json"]).await;
+    let document: Value = serde_json::from_str(&waited.stdout).unwrap();
+    assert_eq!(PublishedSchema::of_hub("wait").faults(&document), Vec::<String>::new());
+    assert!(waited.code == 4 && !document["missing"].as_array().unwrap().is_empty(), "{document}");
     // What spokes recorded and others edited, in every form.
     let synced = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &["prod-x"])).await;
     synced.hub.json(&["publish"]).await;

@@ -304,6 +304,23 @@ deadline = "36h"
     }
 
     #[test]
+    fn a_label_stands_for_the_organizations_that_have_it() {
+        let labelled = EXAMPLE
+            .replace("organizations = [\"o-canary0001\", \"o-canary0002\"]", "labels = [\"eu\", \"us\"]")
+            + "\n[labels]\neu = [\"o-canary0001\"]\nus = [\"o-canary0002\"]\nap = [\"o-other00000\"]\n";
+        assert_eq!(Waves::parse(&labelled, Format::Toml).unwrap(), Waves::parse(EXAMPLE, Format::Toml).unwrap());
+        let unknown = told(&labelled.replace("\"us\"]", "\"uk\"]"));
+        assert!(unknown.contains("no label `uk` in `labels`, which has `ap`, `eu`, `us`"), "{unknown}");
+        assert!(unknown.ends_with("at `waves[0].labels`, line 7"), "{unknown}");
+        let none = told(&EXAMPLE.replace("organizations = [\"o-canary0001\", \"o-canary0002\"]", "labels = [\"eu\"]"));
+        assert!(none.contains("no label `eu`: `labels` defines none"), "{none}");
+        let nobody = told(&labelled.replace("labels = [\"eu\", \"us\"]", "labels = []"));
+        assert!(nobody.contains("the wave names nobody"), "{nobody}");
+        let twice = told(&labelled.replace("share = 25", "labels = [\"eu\"]"));
+        assert!(twice.contains("an earlier wave names `o-canary0001` too"), "{twice}");
+    }
+
+    #[test]
     fn a_mistake_is_told_with_its_line_and_its_field() {
         let cases = [
             ("share = 25", "share = 0", "`waves[1].share`, line 13", "1 to 100"),
@@ -319,12 +336,12 @@ deadline = "36h"
             ("max_failures = 1", "max_failures = -1", "`max_failures`, line 1", "invalid"),
             ("share = 100", "share = 25", "`waves[2].share`, line 18", "shares count earlier waves"),
             ("share = 100", "share = 99", "`waves[2]`, line 16", "`share = 100`"),
-            ("share = 25\n", "", "`waves[1]`, line 11", "either `organizations` or `share`"),
+            ("share = 25\n", "", "`waves[1]`, line 11", "one of `organizations`, `labels` and `share`"),
             (
                 "share = 25",
                 "share = 25\norganizations = [\"o-canary0003\"]",
                 "`waves[1]`, line 11",
-                "either `organizations` or `share`",
+                "one of `organizations`, `labels` and `share`",
             ),
             ("share = 25", "organizations = []", "`waves[1].organizations`, line 13", "nobody"),
             ("share = 25", "organizations = [\"o-canary0001\"]", "`waves[1].organizations`, line 13", "names `o-c"),

@@ -1,6 +1,6 @@
 //! The configuration as it is written, field by field.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use jiff::SignedDuration;
@@ -20,6 +20,9 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
     waves: Vec<WrittenWave>,
+    /// Organizations under one name, for the waves.
+    #[serde(default)]
+    labels: BTreeMap<String, BTreeSet<OrganizationId>>,
     #[serde(default)]
     max_failures: usize,
     #[serde(default)]
@@ -33,6 +36,7 @@ pub(super) struct Written {
 struct WrittenWave {
     name: WaveName,
     organizations: Option<BTreeSet<OrganizationId>>,
+    labels: Option<BTreeSet<String>>,
     share: Option<WrittenShare>,
     #[serde(default = "everybody")]
     in_step: Percent,
@@ -120,23 +124,40 @@ pub(super) fn read(text: &str, format: Format) -> Result<Written, WavesError> {
 impl Written {
     /// Checks how the fields fit together.
     pub(super) fn into_waves(self) -> Result<Waves, Problem> {
-        let waves = self.waves.into_iter().enumerate().map(|(position, wave)| wave.into_wave(position));
+        let labels = &self.labels;
+        let waves = self.waves.into_iter().enumerate().map(|(position, wave)| wave.into_wave(position, labels));
         Waves::new(waves.collect::<Result<_, _>>()?, self.max_failures, self.on_failure, self.silent_after.0)
     }
 }
 
 impl WrittenWave {
-    fn into_wave(self, position: usize) -> Result<Wave, Problem> {
+    fn into_wave(self, position: usize, labels: &BTreeMap<String, BTreeSet<OrganizationId>>) -> Result<Wave, Problem> {
         let at = || vec![Field("waves"), Index(position)];
-        let members = match (self.organizations, self.share) {
-            (Some(organizations), None) if organizations.is_empty() => {
-                let path = vec![Field("waves"), Index(position), Field("organizations")];
-                return Err(("the wave names nobody".to_owned(), path));
+        let nobody = |field| ("the wave names nobody".to_owned(), [at(), vec![Field(field)]].concat());
+        let members = match (self.organizations, self.labels, self.share) {
+            (Some(organizations), None, None) if organizations.is_empty() => return Err(nobody("organizations")),
+            (Some(organizations), None, None) => Members::Organizations(organizations),
+            (None, Some(named), None) => {
+                let mut organizations = BTreeSet::new();
+                for label in &named {
+                    let Some(labelled) = labels.get(label) else {
+                        let known: Vec<_> = labels.keys().map(|label| format!("`{label}`")).collect();
+                        let problem =
+                            format!("there is no label `{label}` in `labels`, which has {}", known.join(", "));
+                        let none = format!("there is no label `{label}`: `labels` defines none");
+                        let problem = if known.is_empty() { none } else { problem };
+                        return Err((problem, [at(), vec![Field("labels")]].concat()));
+                    };
+                    organizations.extend(labelled.iter().cloned());
+                }
+                if organizations.is_empty() {
+                    return Err(nobody("labels"));
+                }
+                Members::Organizations(organizations)
             }
-            (Some(organizations), None) => Members::Organizations(organizations),
-            (None, Some(WrittenShare(share))) => Members::Share(share),
-            (Some(_), Some(_)) | (None, None) => {
-                return Err(("a wave has either `organizations` or `share`".to_owned(), at()));
+            (None, None, Some(WrittenShare(share))) => Members::Share(share),
+            _ => {
+                return Err(("a wave has one of `organizations`, `labels` and `share`".to_owned(), at()));
             }
         };
         Ok(Wave {
