@@ -3,9 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::time::sleep;
+
 use crate::faults::{ERRORS, Fault};
 use crate::run::{Shared, live, queue_is_empty, settle, verdict};
 use crate::world::{World, product, products};
+
+/// The place of a refusal for want of a permission among [`ERRORS`].
+const NOT_AUTHORIZED: usize = 6;
 
 /// Two experiences, the first a little and the second far from what snapshot 1 asks for: one and
 /// two change sets.
@@ -74,6 +79,39 @@ async fn every_error_of_the_table_at_every_call_is_borne() {
         for n in 0..ERRORS.len() {
             with_fault(call, Fault::Refused(n)).await;
         }
+    }
+}
+
+/// Between the failed sync and the next one, the change set runs on.
+#[tokio::test(start_paused = true)]
+async fn a_change_set_that_may_not_be_looked_at_is_waited_for_by_the_next_sync() {
+    let shared = small_world(0);
+    let outcome = live(&shared, queue_is_empty).await;
+    verdict("no fault", &shared, outcome);
+    let looks: Vec<u64> = {
+        let world = shared.lock().unwrap();
+        let looks = world.log.iter().filter(|line| line.contains("DescribeChangeSet"));
+        let numbers = looks.map(|line| line.split_whitespace().skip_while(|word| *word != "call").nth(1).unwrap().parse());
+        numbers.collect::<Result<_, _>>().unwrap()
+    };
+    for look in looks.iter().take(20) {
+        let shared = small_world(0);
+        shared.lock().unwrap().faults.planned.insert(*look, Fault::Refused(NOT_AUTHORIZED));
+        // With another snapshot the next sync plans another change set.
+        let lived = live(&shared, async |shared| {
+            while !shared.lock().unwrap().log.iter().any(|line| line.contains(" failed 1")) {
+                sleep(Duration::from_millis(20)).await;
+            }
+            {
+                let mut world = shared.lock().unwrap();
+                let version = world.store(products(20..100), products(200..205));
+                world.announce(version, Duration::ZERO, true);
+            }
+            queue_is_empty(shared).await;
+        });
+        let lived = lived.await;
+        let outcome = if lived.is_ok() { settle(&shared, 1).await } else { lived };
+        verdict(&format!("not permitted at call {look}"), &shared, outcome);
     }
 }
 

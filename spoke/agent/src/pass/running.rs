@@ -326,9 +326,11 @@ impl Pass<'_> {
         self.standing.before.receipts.iter().find(|receipt| receipt.member_experience == *member)
     }
 
-    /// The change set that an earlier run started, and whose end it did not see.
+    /// The change set that an earlier run started, and whose end it may not have seen. A sync that
+    /// failed is one of those: it may have lost the permission to look.
     fn unfinished(&self, member: &ExperienceId) -> Option<&String> {
-        self.before(member).filter(|receipt| receipt.is_unfinished())?.change_sets.last()
+        let may_go_on = |it: &&Receipt| it.is_unfinished() || it.status == ReceiptStatus::Failed;
+        self.before(member).filter(may_go_on)?.change_sets.last()
     }
 
     /// The filter of the experience. `None` where rules go by names, and its name could not be

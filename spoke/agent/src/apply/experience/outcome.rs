@@ -23,8 +23,11 @@ impl ExperienceRun<'_> {
         let ChangeSetStatus { state, started, .. } = match ended {
             Ok(status) => status,
             // The change set may still be running, and lock the experience. The next pass waits for
-            // it.
-            Err(error) => return Break(End::gave_up(&error)),
+            // it. Until then nobody knows how the lists are left.
+            Err(error) => {
+                self.lists = Lists::CarriedOn;
+                return Break(End::gave_up(&error));
+            }
         };
         // The change set has ended. If it succeeded, its removals are counted below.
         self.progress.removing = 0;
