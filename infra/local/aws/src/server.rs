@@ -30,6 +30,9 @@ use crate::world::{World, WorldError};
 /// including long polls.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How often a server that stops looks whether the last request has let go of its cloud.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
 /// Where the server listens, where it keeps its state, and who receives the decisions of IAM.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -193,7 +196,7 @@ impl Server {
     }
 
     /// Stops the server: answers the requests that are running, drops those that take longer than
-    /// two seconds, and saves the state.
+    /// two seconds, saves the state, and removes what is not to stay.
     pub async fn shutdown(mut self) {
         self.stopping.cancel();
         if tokio::time::timeout(GRACE, &mut self.front).await.is_err() {
@@ -208,6 +211,16 @@ impl Server {
             && let Ok(keeper) = keeper.await
         {
             keeper.finish().await;
+        }
+        // The task of a connection holds the cloud a moment longer than it serves. What is left of
+        // it, such as the folder of its tables, goes away here, and not when the process is ending.
+        let alone = async {
+            while Arc::get_mut(&mut self.cloud).is_none() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        if tokio::time::timeout(GRACE, alone).await.is_err() {
+            tracing::warn!("a request is still running: its files stay until it ends");
         }
     }
 }
