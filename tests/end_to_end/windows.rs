@@ -75,6 +75,12 @@ async fn a_member_changes_nothing_outside_of_its_windows() {
     assert!(own.stdout.contains("change windows closed until "), "{}", own.stdout);
     Checkup::of(&spoke).await.expect_ok("change-windows", &database());
 
+    // A plan is shown all the same, and says that it waits.
+    let plan = spoke.run(&["plan"]).await;
+    assert_eq!(plan.code, 0);
+    assert!(plan.stderr.contains("hint: change windows closed until "), "{}", plan.stderr);
+    assert!(spoke.json(&["plan"]).await["paused"]["windows"]["open"] == json!(false));
+
     // What cannot wait has a reason, which the receipt tells.
     let without = spoke.run(&["sync", "--outside-windows"]).await;
     assert_eq!(without.code, 1, "{}", without.stderr);
@@ -85,6 +91,33 @@ async fn a_member_changes_nothing_outside_of_its_windows() {
     let outside = &told["receipt"]["windows"]["outside"];
     assert_eq!(outside["reason"], "an incident");
     assert!(outside["by"].as_str().unwrap().starts_with("arn:aws:"), "{outside}");
+    // It is still told when later receipts have replaced that one.
+    let log = scene.hub.run(&["log", ALPHA, "--all"]).await.stdout;
+    assert!(log.contains("outside its change windows by arn:aws:") && log.contains(": an incident"), "{log}");
+}
+
+#[tokio::test]
+async fn a_member_can_hold_whatever_else_is_mistyped() {
+    let scene = behind().await;
+    let mistyped = scene.spoke.with(&[("PMP_CHANGE_WINDOWS", "at night"), ("PMP_MAX_REMOVED_PERCENT", "half")]);
+    assert_eq!(mistyped.run(&["sync"]).await.code, 1);
+    let held = mistyped.run(&["hold", "--until", "2h", "--reason", "an incident"]).await;
+    assert_eq!(held.code, 0, "{}", held.stderr);
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
+    assert_eq!(mistyped.run(&["unhold"]).await.code, 0);
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+}
+
+#[tokio::test]
+async fn windows_that_never_meet_are_an_exception_that_needs_a_person() {
+    let scene = behind().await;
+    scene.hub.with(&[("PMP_CHANGE_WINDOWS", "daily 00:00-12:00 UTC")]).json(&["publish"]).await;
+    let member = scene.spoke.with(&[("PMP_CHANGE_WINDOWS", "daily 12:00-24:00 UTC")]);
+    assert_eq!(member.run(&["sync"]).await.code, 3);
+    let exceptions = scene.hub.json(&["exceptions"]).await;
+    let found = &exceptions["exceptions"][0];
+    assert_eq!((&found["kind"], &found["organization"]), (&json!("paused"), &json!(ALPHA)), "{exceptions}");
+    assert!(found["reason"].as_str().unwrap().contains("never open together"), "{found}");
 }
 
 #[tokio::test]
@@ -107,6 +140,8 @@ async fn the_fleets_windows_hold_until_the_hub_opens_them() {
     let directions = scene.hub.run(&["directions"]).await;
     assert!(directions.stdout.contains(&format!("change windows: {windows}")), "{}", directions.stdout);
     Checkup::of(&scene.hub).await.expect_ok("change-windows", &database());
+    let plan = scene.hub.run(&["plan"]).await;
+    assert!(plan.stderr.contains("hint: the fleet's change windows closed until "), "{}", plan.stderr);
     // A run without the setting leaves them, and `doctor` tells of one that says something else.
     scene.hub.json(&["publish"]).await;
     let other = scene.hub.with(&[("PMP_CHANGE_WINDOWS", "daily 00:00-24:00 UTC")]);

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Confirmed, Digest, ExperienceId, FilterIdentity, OrganizationId, PlainText, Receipt, ReceiptStatus, SnapshotVersion,
+    Confirmed, Digest, ExperienceId, FilterIdentity, OrganizationId, Outside, PlainText, Receipt, ReceiptStatus,
+    SnapshotVersion,
 };
 
 /// How many outcomes are kept for each member experience.
@@ -60,6 +61,9 @@ pub struct Outcome {
     /// Who let it through past the guard rails; absent where nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Confirmed>,
+    /// Who let the member's own change windows be disregarded; absent where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<Outside>,
     /// Which of the organization's spokes it was; absent of older ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -93,6 +97,7 @@ impl Outcome {
             change_set_ids: ids[ids.len().saturating_sub(MAX_CHANGE_SETS)..].to_vec(),
             filter: receipt.filter.clone(),
             confirmed: receipt.confirmed.clone(),
+            outside: receipt.windows.as_ref().and_then(|said| said.outside.clone()),
             owner: receipt.owner.clone(),
             spoke_version: receipt.spoke_version.clone(),
             error: receipt.error.as_deref().map(|error| PlainText::bounded(error, MAX_ERROR).into()),

@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use pmp_protocol::Hint;
-
 use crate::span::{DAY, Days, WEEK, Window, short};
 use crate::zone::{Zone, meant};
 use crate::{MAX_TEXT, MAX_WINDOWS, Windows};
@@ -12,7 +10,7 @@ use crate::{MAX_TEXT, MAX_WINDOWS, Windows};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WindowsError {
     /// There is no window at all.
-    #[error("it is empty")]
+    #[error("it is empty; `always` stands for no windows")]
     Empty,
     /// There is more than anybody writes by hand.
     #[error("it has more than {MAX_TEXT} bytes, or more than {MAX_WINDOWS} windows")]
@@ -21,10 +19,10 @@ pub enum WindowsError {
     #[error("`always` stands alone: no window can be beside it")]
     AlwaysAndMore,
     /// One window has not the form of one.
-    #[error("`{0}` is no window")]
+    #[error("`{0}` is no window; one is days, times and a time zone, such as `Mon-Fri 22:00-04:00 Europe/Berlin`")]
     Form(String),
     /// The window names no time zone.
-    #[error("`{0}` names no time zone")]
+    #[error("`{0}` names no time zone; end it with one, such as `Europe/Berlin` or `UTC`")]
     NoZone(String),
     /// The database has no time zone of this name.
     #[error("`{window}`: there is no time zone `{zone}`{}", did_you_mean(.meant))]
@@ -58,21 +56,13 @@ pub enum WindowsError {
 }
 
 fn did_you_mean(meant: &Option<&'static str>) -> String {
-    meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"))
-}
-
-impl Hint for WindowsError {
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Zone { meant: None, .. } | Self::NoZone(_) => {
-                "end each window with a time zone of the IANA database, such as `Europe/Berlin` or `UTC`".to_owned()
-            }
-            _ => "write days, times and a time zone: `Mon-Fri 22:00-04:00 Europe/Berlin`; several with `;` between them; \
-                  or `always`"
-                .to_owned(),
-        })
+    match meant {
+        Some(meant) => format!("; did you mean `{meant}`?"),
+        None => "; names are those of the IANA database, such as `Europe/Berlin` or `UTC`".to_owned(),
     }
 }
+
+pmp_protocol::without_hint!(WindowsError);
 
 impl FromStr for Windows {
     type Err = WindowsError;

@@ -95,15 +95,21 @@ fn words_that_are_no_windows_say_what_is_wrong() {
     assert!(wrong("Mon 22:00-04:00 Berlin").ends_with("did you mean `Europe/Berlin`?"));
     assert!(wrong("Mon 22:00-04:00 Factory").contains("there is no time zone `Factory`"));
     assert!(wrong("Mon 22:00-04:00 +01:00").contains("there is no time zone `+01:00`"));
-    assert_eq!(wrong("Mon-Fri 22:00-04:00"), "`Mon-Fri 22:00-04:00` names no time zone");
+    assert_eq!(
+        wrong("Mon-Fri 22:00-04:00"),
+        "`Mon-Fri 22:00-04:00` names no time zone; end it with one, such as `Europe/Berlin` or `UTC`"
+    );
     assert!(wrong("Mon-Fry 22:00-04:00 UTC").contains("`Fry` is no day; days are Mon"));
     assert!(wrong("Mon 24:00-25:00 UTC").contains("`24:00` is no time of the day"));
     assert!(wrong("Mon 22:00-25:00 UTC").contains("`25:00` is no time of the day"));
     assert!(wrong("Mon 9:00-17:00 UTC").contains("`9:00` is no time of the day"));
     assert!(wrong("Mon 22:00-22:00 UTC").ends_with("ends when it begins; a whole day is 00:00-24:00"));
-    assert_eq!(wrong("0 22 * * 1 UTC"), "`0 22 * * 1 UTC` is no window");
+    assert_eq!(
+        wrong("0 22 * * 1 UTC"),
+        "`0 22 * * 1 UTC` is no window; one is days, times and a time zone, such as `Mon-Fri 22:00-04:00 Europe/Berlin`"
+    );
     assert!(wrong("always; Mon 22:00-23:00 UTC").contains("`always` stands alone"));
-    assert_eq!(wrong(" ; "), "it is empty");
+    assert_eq!(wrong(" ; "), "it is empty; `always` stands for no windows");
     assert!(wrong(&"Mon 22:00-23:00 UTC;".repeat(21)).contains("more than 20 windows"));
     assert!(wrong(&"x".repeat(1_001)).contains("more than 1000 bytes"));
 }

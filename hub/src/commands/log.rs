@@ -156,7 +156,7 @@ fn status(row: &Row) -> &'static str {
 }
 
 fn message(row: &Row) -> String {
-    let Outcome { allowed, denied, pending, filtered, deferred, change_sets, error, confirmed, filter, .. } =
+    let Outcome { allowed, denied, pending, filtered, deferred, change_sets, error, confirmed, outside, filter, .. } =
         &row.outcome;
     let number = |number: usize, what: &str| (number > 0).then(|| format!("{number} {what}"));
     let filtered = filter
@@ -172,6 +172,7 @@ fn message(row: &Row) -> String {
         filtered,
         number(*change_sets, if *change_sets == 1 { "change set" } else { "change sets" }),
         confirmed.as_ref().map(|confirmed| format!("confirmed by {}", confirmed.by)),
+        outside.as_ref().map(|outside| format!("outside its change windows by {}: {}", outside.by, outside.reason)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::LedgerError;
 use pmp_plan::GuardRails;
-use pmp_protocol::{Content, SnapshotVersion};
+use pmp_protocol::{Content, Direction, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
 
@@ -22,8 +22,10 @@ use crate::inspect::plan as fleet_plan;
 use crate::inspect::plan::inquiry::{Outlooks, Supply, worth_finding};
 use crate::publish::read;
 use crate::render::plan as render;
+use crate::render::status::moment;
 use crate::status::fleet::{Fleet, View};
 use crate::status::named::Names;
+use crate::status::windows;
 
 /// The most files of the folder of filters that cannot be read, and are named.
 const MAX_UNREADABLE: usize = 5;
@@ -81,17 +83,29 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
         }
     }
     hints(&view);
-    if let Some(pin) = view.fleet.direction().and_then(|direction| direction.pin.as_ref()) {
-        progress::note(&format!(
-            "hint: the fleet is pinned to {}: nothing of this is published until `pmp-hub unpin`",
-            pin.version
-        ));
+    if let Some(direction) = view.fleet.direction() {
+        keeps_back(direction, now).iter().for_each(|hint| progress::note(hint));
     }
     Ok(match args.detailed_exitcode {
         true if plan.holds() => Exit::Refused,
         true if plan.changes() => Exit::ChangesPending,
         _ => Exit::Ok,
     })
+}
+
+/// What is directed for the fleet that keeps the plan from coming now.
+fn keeps_back(direction: &Direction, now: Timestamp) -> Vec<String> {
+    let pin = direction.pin.as_ref();
+    let pin = pin.map(|pin| {
+        format!("hint: the fleet is pinned to {}: nothing of this is published until `pmp-hub unpin`", pin.version)
+    });
+    let pause = direction.paused(now).map(|pause| {
+        let until = moment(pause.ends());
+        format!("hint: the fleet is paused until {until}: nothing of this is changed until then, or until `pmp-hub resume`")
+    });
+    let windows = windows::of_the_fleet(Some(direction), now).and_then(Result::ok).filter(|said| !said.open);
+    let windows = windows.map(|said| format!("hint: the fleet's {}: nothing of this is changed until then", said.told(now)));
+    pin.into_iter().chain(pause).chain(windows).collect()
 }
 
 /// Where the members' filters are, and what runs them.

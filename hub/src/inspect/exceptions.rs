@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use pmp_ledger::Head;
-use pmp_protocol::{Digest, ExperienceId, OrganizationId, ProductId, Receipt, SnapshotVersion, Verdict, count};
+use pmp_protocol::{Digest, ExperienceId, OrganizationId, Paused, ProductId, Receipt, SnapshotVersion, Verdict, count};
 use serde::Serialize;
 
 use crate::status::group::{Caused, Group, group};
@@ -151,6 +151,12 @@ fn exceptions_of(row: &SpokeStatus, head: Option<&Head>) -> Vec<ExceptionRow> {
         (SpokeState::Paused, Some(receipt)) => {
             let since = receipt.paused.as_ref().map(|paused| paused.since);
             found.push(ExceptionRow { since, ..of_it(ExceptionKind::Paused, row.message.clone()) });
+        }
+        // Nothing opens by itself where the fleet's windows and the member's never meet.
+        (SpokeState::Error, Some(Receipt { paused: Some(Paused { windows: Some(said), since, .. }), .. }))
+            if said.never_open() =>
+        {
+            found.push(ExceptionRow { since: Some(*since), ..of_it(ExceptionKind::Paused, row.message.clone()) });
         }
         (SpokeState::Pinned, _) => {
             let since = row.pinned.as_ref().map(|pin| pin.at);

@@ -153,6 +153,42 @@ impl ConfigArgs {
         })
     }
 
+    /// The configuration of `hold` and `unhold`, which only need to reach the ledger. A member must be
+    /// able to stop changes whatever else is mistyped; `doctor` and `sync` say what that is.
+    pub(crate) fn for_hold(&self) -> Result<SpokeConfig, Failure> {
+        let mut settings = Settings::default();
+        let experience = self.experience_id().required(&mut settings);
+        let snapshots = self.snapshots_table().required(&mut settings);
+        let timestamps = self.timestamps_table().required(&mut settings);
+        let hub_role = self.hub_role(&mut settings);
+        let organization = self.org_id().optional(&mut settings);
+        let trusted = self.trusted(&mut settings);
+        settings.finish(|| {
+            Some(SpokeConfig {
+                experience: experience?,
+                snapshots: snapshots?,
+                timestamps: timestamps?,
+                hub_role,
+                organization,
+                trusted,
+                selection: Selection::All,
+                filters: FilterRules::without_rules(None),
+                sharing: FilterSharing::default(),
+                guard: GuardRails::default(),
+                guard_window: erosion::WINDOW,
+                rates: RateLimits::default(),
+                engine: EngineSettings::default(),
+                sync_settings: false,
+                mode: Mode::default(),
+                drift: FilterRules::without_rules(DriftHandling::default()),
+                windows: None,
+                lease_term: LeaseTerm::DEFAULT,
+                stop_after: None,
+                retention: Retention::DEFAULT,
+            })
+        })
+    }
+
     pub(crate) fn for_init(&self) -> Result<InitConfig, Failure> {
         let mut settings = Settings::default();
         let experience = self.experience_id().required(&mut settings);

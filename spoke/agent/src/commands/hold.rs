@@ -8,9 +8,8 @@ use pmp_terminal::{Exit, Failure, Output, Until, parse_reason, progress, to_the_
 use serde_json::json;
 
 use crate::compose::{Purpose, sdk_and_spoke};
-use crate::config::{ConfigArgs, SpokeConfig};
+use crate::config::ConfigArgs;
 use crate::error::SpokeError;
-use crate::filters::rules::FilterRules;
 use crate::pass::Spoke;
 use crate::pass::steer::Steering;
 
@@ -29,8 +28,7 @@ fn reason(text: &str) -> Result<String, String> {
 }
 
 async fn spoke(config: &ConfigArgs) -> Result<(Spoke, Steering), Failure> {
-    // Nothing is decided here, so nothing of a filter is needed.
-    let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass()? };
+    let config = config.for_hold()?;
     let (_, spoke) = sdk_and_spoke(&config, "hold", Purpose::Look).await?;
     let steering = spoke.standing().await?.steering;
     Ok((spoke, steering))

@@ -39,6 +39,8 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
     let snapshot = Arc::new(snapshot(&spoke, &standing, args.version).await?);
     let previews = spoke.preview(&standing, &snapshot).await?;
     let names = names(&spoke).await;
+    let now = spoke.clock.now();
+    let paused = standing.steering.paused(now);
     if output.is_table() {
         output.lines(render::previews(&previews, &snapshot, &names, output.format == OutputFormat::Wide))?;
     } else {
@@ -50,11 +52,17 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
         if !warnings.is_empty() {
             document["warnings"] = json!(warnings);
         }
+        if let Some(paused) = &paused {
+            document["paused"] = json!(paused);
+        }
         output.document(&document)?;
     }
     if let Some(path) = &args.out {
-        PlanFile::new(&spoke.identity, &config, &snapshot, &previews, spoke.clock.now()).write(path)?;
+        PlanFile::new(&spoke.identity, &config, &snapshot, &previews, now).write(path)?;
         progress::note(&format!("hint: `pmp-spoke sync --plan {}` does exactly this, or nothing", path.display()));
+    }
+    if let Some(paused) = &paused {
+        progress::note(&format!("hint: {paused}: `pmp-spoke sync` changes nothing of this for now"));
     }
     let any = |test: fn(&Planned) -> bool| previews.experiences.iter().any(|preview| test(&preview.outcome));
     if any(|outcome| matches!(outcome, Planned::Failed { .. })) {
