@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use pmp_ledger::{Journals, Report};
 use pmp_protocol::{
-    DecisionJournal, ExperienceId, FilterIdentity, Ground, GroundKind, JournalEntry, OrganizationId, ProductId,
-    Receipt, ReceiptStatus, SnapshotVersion,
+    DecisionJournal, Decisions, ExperienceId, FilterIdentity, Ground, GroundKind, JournalEntry, OrganizationId,
+    ProductId, Receipt, ReceiptStatus, SnapshotVersion,
 };
 use serde::Serialize;
 
@@ -143,6 +143,24 @@ pub(crate) struct Known {
     /// The report, or the reason why it could not be read.
     pub(crate) report: Result<Report, String>,
     pub(crate) journals: Journals,
+}
+
+/// The journals that an organization's receipts already tell; `None` where one of them has to be
+/// read. A receipt that is in step, without a filter, decided each product as the snapshot lists it.
+pub(crate) fn told_by_receipts(report: &Report) -> Option<Journals> {
+    let managed = report.organization.receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
+    let found = managed.map(|receipt| Some((receipt.member_experience.clone(), Ok(told_by(receipt)?))));
+    Some(Journals { found: found.collect::<Option<_>>()?, ..Journals::default() })
+}
+
+fn told_by(receipt: &Receipt) -> Option<DecisionJournal> {
+    let applied = receipt.applied().filter(|it| (it.version, it.digest) == (receipt.version, receipt.digest))?;
+    let as_listed = receipt.filter.is_none() && receipt.filtered == 0 && receipt.deferred.is_empty();
+    if !as_listed || receipt.status != ReceiptStatus::InSync {
+        return None;
+    }
+    let entry = JournalEntry::new(applied.version, applied.digest, applied.at, receipt.status, None);
+    Some(DecisionJournal::new(entry, Decisions::default()))
 }
 
 /// The stance that follows from an entry, and the reason.
