@@ -91,7 +91,8 @@ async fn a_change_set_that_may_not_be_looked_at_is_waited_for_by_the_next_sync()
     let looks: Vec<u64> = {
         let world = shared.lock().unwrap();
         let looks = world.log.iter().filter(|line| line.contains("DescribeChangeSet"));
-        let numbers = looks.map(|line| line.split_whitespace().skip_while(|word| *word != "call").nth(1).unwrap().parse());
+        let numbers =
+            looks.map(|line| line.split_whitespace().skip_while(|word| *word != "call").nth(1).unwrap().parse());
         numbers.collect::<Result<_, _>>().unwrap()
     };
     for look in looks.iter().take(20) {

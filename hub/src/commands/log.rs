@@ -156,8 +156,9 @@ fn status(row: &Row) -> &'static str {
 }
 
 fn message(row: &Row) -> String {
-    let Outcome { allowed, denied, pending, filtered, deferred, change_sets, error, confirmed, outside, filter, .. } =
-        &row.outcome;
+    let Outcome {
+        allowed, denied, pending, filtered, deferred, change_sets, error, confirmed, outside, filter, ..
+    } = &row.outcome;
     let number = |number: usize, what: &str| (number > 0).then(|| format!("{number} {what}"));
     let filtered = filter
         .as_ref()

@@ -101,10 +101,13 @@ fn keeps_back(direction: &Direction, now: Timestamp) -> Vec<String> {
     });
     let pause = direction.paused(now).map(|pause| {
         let until = moment(pause.ends());
-        format!("hint: the fleet is paused until {until}: nothing of this is changed until then, or until `pmp-hub resume`")
+        format!(
+            "hint: the fleet is paused until {until}: nothing of this is changed until then, or until `pmp-hub resume`"
+        )
     });
     let windows = windows::of_the_fleet(Some(direction), now).and_then(Result::ok).filter(|said| !said.open);
-    let windows = windows.map(|said| format!("hint: the fleet's {}: nothing of this is changed until then", said.told(now)));
+    let windows =
+        windows.map(|said| format!("hint: the fleet's {}: nothing of this is changed until then", said.told(now)));
     pin.into_iter().chain(pause).chain(windows).collect()
 }
 

@@ -250,9 +250,7 @@ impl Place {
         let read = view.looked.iter().map(|looked| async move {
             let report = looked.report.as_ref().ok().filter(|_| only_now && view.is_admitted(&looked.id));
             match report.and_then(told_by_receipts) {
-                Some(journals) => {
-                    Known { organization: looked.id.clone(), report: looked.report.clone(), journals }
-                }
+                Some(journals) => Known { organization: looked.id.clone(), report: looked.report.clone(), journals },
                 None => self.known_of(view, looked).await,
             }
         });

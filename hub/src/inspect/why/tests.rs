@@ -202,7 +202,8 @@ fn a_receipt_tells_what_its_record_would_where_all_is_as_listed() {
     let journal = told.found[&in_step.member_experience].as_ref().unwrap();
     for (before, after) in [(None, Some(Listed::Approved)), (Some(Listed::Approved), Some(Listed::Rejected))] {
         let kept = kept(before, after);
-        let by_record = asked(&kept, in_step.clone(), Some(Ok(self::journal(&kept, None, ReceiptStatus::InSync))), Moment::Now);
+        let by_record =
+            asked(&kept, in_step.clone(), Some(Ok(self::journal(&kept, None, ReceiptStatus::InSync))), Moment::Now);
         assert_eq!(asked(&kept, in_step.clone(), Some(Ok(journal.clone())), Moment::Now), by_record);
     }
     // A version behind, it is told as not there yet.
