@@ -1,7 +1,7 @@
 //! The use case: read, store, publish.
 //!
-//! [`Hub::publish`] reads the management experience whole (rule 0 of the design), lets `decide` say
-//! what its digest asks for, and does that. Storing and publishing are two steps. A run that stops
+//! [`Hub::publish`] reads the management experience whole (rule 0 of the design), lets [`decide`]
+//! say what its digest asks for, and does that. Storing and publishing are two steps. A run that stops
 //! between them leaves a head whose newest version is not marked as published, and the next run
 //! publishes it: an outbox.
 //!
@@ -18,9 +18,13 @@
 //! Where there are waves, a version is stored first, then its next steps are taken (`waves`), and
 //! then it is announced: so a spoke that hears of it finds whether its turn has come.
 
+mod bounds;
 pub(crate) mod content;
+mod decision;
 pub(crate) mod products;
+mod published;
 pub(crate) mod read;
+mod recover;
 pub(crate) mod topic;
 pub(crate) mod waves;
 
@@ -29,14 +33,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use pmp_catalog::Catalog;
 use pmp_ledger::{Head, LedgerError, NewSnapshot, ReceiptStore, SnapshotStore, Stored};
-use pmp_protocol::{
-    Because, Body, ChangeWindows, Counts, Digest, DirectionChange, ExperienceId, HeadMark, Pin, Reason, Sealed,
-    SnapshotMessage, SnapshotVersion, render,
-};
+use pmp_protocol::{Body, Digest, ExperienceId, HeadMark, Pin, Reason, Sealed, SnapshotMessage, SnapshotVersion};
 use pmp_runtime::Clock;
-use pmp_windows::{TZDB, Windows};
-use serde::{Serialize, Serializer};
+use pmp_windows::Windows;
 
+pub use self::decision::{Decision, Outcome, Trigger, decide};
+pub(crate) use self::published::WentOn;
+pub use self::published::{Published, Sent};
+pub(crate) use self::recover::Recovery;
 use crate::error::HubError;
 use crate::publish::content::Chosen;
 use crate::publish::topic::Topic;
@@ -45,7 +49,6 @@ use crate::publish::waves::steps::Went;
 use crate::rollout::state::{Kept, Newest};
 use crate::signing::Signing;
 use crate::status::fleet::Restored;
-use crate::steer::Helm;
 
 /// How often a hub tries again after another hub took the next version.
 const ATTEMPTS: u32 = 5;
@@ -83,138 +86,6 @@ pub struct Hub {
     pub clock: Arc<dyn Clock>,
 }
 
-/// What made the hub look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    /// The schedule: an unchanged snapshot is announced again, so that spokes find and heal local
-    /// drift.
-    Schedule,
-    /// A change set of the catalog succeeded, perhaps on the management experience.
-    ChangeEvent,
-    /// An operator asked: an unchanged snapshot is announced again.
-    Operator,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Published {
-    /// Management experience that was published.
-    pub experience: ExperienceId,
-    /// The version of the newest snapshot, or of the one that a dry run would store.
-    pub version: SnapshotVersion,
-    /// The digest of its content.
-    pub digest: Digest,
-    /// How many products it holds.
-    pub counts: Counts,
-    /// What was done, or would be done in a dry run.
-    pub outcome: Outcome,
-    /// The version whose content this is, because the fleet is pinned to it or a newer one was
-    /// taken back; none where it is what the management experience says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pinned: Option<SnapshotVersion>,
-    /// The message that was sent; none where none was. In JSON its three fields stand among the
-    /// others, and are `null` then.
-    #[serde(flatten, serialize_with = "fields_or_nulls")]
-    pub sent: Option<Sent>,
-    /// Whether a version came further through the waves by it, or was stopped there.
-    #[serde(skip)]
-    pub stepped: bool,
-}
-
-/// What came of a look at the version that is on its way through the waves.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WentOn {
-    /// What was announced; none where nothing was.
-    pub published: Option<Published>,
-    /// Whether the version came further, or was stopped.
-    pub stepped: bool,
-}
-
-impl From<Published> for WentOn {
-    fn from(published: Published) -> Self {
-        Self { stepped: published.stepped, published: Some(published) }
-    }
-}
-
-/// A message that SNS accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
-    /// Whether the content travels in the message; otherwise spokes fetch it from the ledger.
-    pub inline: bool,
-    /// The size of the message, in bytes.
-    pub message_bytes: usize,
-    /// The id that SNS gave the message.
-    pub message_id: String,
-}
-
-/// Writes the three fields of a message in any case, so that programs find the same keys whether or
-/// not one was sent.
-fn fields_or_nulls<S: Serializer>(sent: &Option<Sent>, serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Fields<'a> {
-        inline: Option<bool>,
-        message_bytes: Option<usize>,
-        message_id: Option<&'a str>,
-    }
-    let sent = sent.as_ref();
-    let fields = Fields {
-        inline: sent.map(|sent| sent.inline),
-        message_bytes: sent.map(|sent| sent.message_bytes),
-        message_id: sent.map(|sent| sent.message_id.as_str()),
-    };
-    fields.serialize(serializer)
-}
-
-/// What a hub did, or would do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// The content changed: stored as a new version and published.
-    Stored,
-    /// An earlier run stored it and stopped before it published; it is published now.
-    Recovered,
-    /// The content is unchanged, and was announced again.
-    Announced,
-    /// The content is unchanged, and nothing was announced.
-    Unchanged,
-}
-
-/// What to do about a content, given where history stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// The content is another one: store it as the version after `previous`.
-    Store {
-        /// The version that has to be the newest still when it is stored; none before the first.
-        previous: Option<SnapshotVersion>,
-    },
-    /// The content is unchanged: announce it.
-    Announce {
-        /// The newest version, as the ledger's head has it.
-        version: SnapshotVersion,
-        /// When it was read, as the ledger's head has it.
-        taken_at: Timestamp,
-        /// How many items it takes in the ledger.
-        chunks: usize,
-        /// What the message gives as its reason.
-        reason: Reason,
-        /// What the run is told to have done.
-        outcome: Outcome,
-    },
-    /// The content is unchanged, and nobody asked for it.
-    Nothing {
-        /// The newest version, as the ledger's head has it.
-        version: SnapshotVersion,
-    },
-}
-
-/// What came of a recovery after the table was restored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Recovery {
-    /// What was lost; none where nothing was, or an earlier recovery came as far as storing.
-    pub(crate) restored: Option<Restored>,
-    pub(crate) published: Published,
-}
-
 /// What came of one attempt to publish.
 enum Attempt {
     Published(Published),
@@ -226,35 +97,6 @@ enum Attempt {
 
 fn goes_back(stepped: &Result<Went, HubError>) -> bool {
     matches!(stepped, Ok(Went { goes_back: true, .. }))
-}
-
-/// What to do about the content with this digest, where the ledger's head is `head`. Pure: the
-/// decision of this module. It is public for the model that checks it together with what the spokes
-/// decide (`tests/model`).
-#[must_use]
-pub fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
-    let Some(head) = head else { return Decision::Store { previous: None } };
-    // The digest alone decides: a version is taken only where the content is another one.
-    if head.digest != digest {
-        return Decision::Store { previous: Some(head.latest) };
-    }
-    let announce = |reason, outcome| Decision::Announce {
-        version: head.latest,
-        taken_at: head.taken_at,
-        chunks: head.chunks,
-        reason,
-        outcome,
-    };
-    // An earlier run stored it and stopped: whatever made this run look, it is published first.
-    if head.published != Some(head.latest) {
-        return announce(Reason::Changed, Outcome::Recovered);
-    }
-    match trigger {
-        Trigger::Schedule => announce(Reason::Scheduled, Outcome::Announced),
-        Trigger::Operator => announce(Reason::Operator, Outcome::Announced),
-        // Change events name no entity: most are about something else.
-        Trigger::ChangeEvent => Decision::Nothing { version: head.latest },
-    }
 }
 
 /// Refuses to publish over a table that was restored: it would give numbers a second time, to
@@ -379,77 +221,6 @@ impl Hub {
         }
         let published = if went.directed { Some(self.announce_again(&head, Reason::Scheduled).await?) } else { None };
         Ok(WentOn { published, stepped: went.stepped })
-    }
-
-    /// Sees to it that the members are told how long they may hold, and when they may change
-    /// something.
-    ///
-    /// # Errors
-    /// Where the change windows cannot be written: nothing is published that would then be applied
-    /// outside of them. That the bound of holds cannot be written keeps nothing from being
-    /// published.
-    async fn tell_bounds(&self, now: Timestamp) -> Result<(), HubError> {
-        let hold = self.max_hold.map(|seconds| {
-            (DirectionChange::MaxHold(seconds), format!("PMP_MAX_HOLD is {seconds} seconds"), "how long they may hold")
-        });
-        let windows = self.windows.as_ref().map(|windows| {
-            let told = ChangeWindows { text: windows.to_string(), tzdb: TZDB.to_owned(), at: now };
-            let told = Some(told).filter(|_| !windows.is_always());
-            (
-                DirectionChange::Windows(told),
-                format!("PMP_CHANGE_WINDOWS is {windows}"),
-                "in which windows to change something",
-            )
-        });
-        let Some(receipts) = &self.marks else { return Ok(()) };
-        let helm = Helm { receipts: receipts.as_ref(), signing: self.signing.as_ref(), experience: &self.experience };
-        for (change, reason, what) in [hold, windows].into_iter().flatten() {
-            let because = Because { by: "the hub".to_owned(), at: now, reason };
-            match (helm.change(None, &change, &because).await, &change) {
-                (Ok(_), _) => {}
-                (Err(error), DirectionChange::Windows(_)) => return Err(HubError::Windows { source: Box::new(error) }),
-                (Err(error), _) => tracing::warn!(error = render(&error), "the members are not told {what}"),
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes on after the table of snapshots was restored to an earlier moment: stores what the
-    /// management experience says now as the version after the highest that was ever stored, and
-    /// publishes it. Where nothing was lost, or an earlier recovery has stored already, it
-    /// publishes as an operator would. Safe to stop at any point, and to run in several places at
-    /// once.
-    pub(crate) async fn recover(&self) -> Result<Recovery, HubError> {
-        for _ in 0..ATTEMPTS {
-            let taken_at = self.clock.now();
-            let (mark, head) = self.stand().await?;
-            let Some(restored) = Restored::find(mark.as_ref(), head.as_ref()) else {
-                let published = self.publish(Trigger::Operator).await?;
-                return Ok(Recovery { restored: None, published });
-            };
-            self.would_not_unsign(head.as_ref())?;
-            let kept = self.kept(head.as_ref()).await?;
-            let chosen = self.content(kept.as_ref()).await?;
-            let version = restored.next();
-            let pin = chosen.pin.as_ref();
-            let new = self.new_snapshot(restored.latest, version, taken_at, &chosen.sealed, pin);
-            if let Some(chunks) = self.store(&new).await? {
-                let stepped = self.stepped(chosen.newest(version)).await;
-                let message = self.message(version, taken_at, Reason::Changed, &chosen.sealed, chunks);
-                let published = self.announce(message, Outcome::Stored, true).await?;
-                self.prune(version).await;
-                let Went { stepped, .. } = stepped?;
-                let published = Published { pinned: pin.map(|pin| pin.version), stepped, ..published };
-                return Ok(Recovery { restored: Some(restored), published });
-            }
-        }
-        Err(HubError::Outrun { experience: self.experience.clone(), attempts: ATTEMPTS })
-    }
-
-    /// Whether the table of snapshots was restored to an earlier moment.
-    pub(crate) async fn restored(&self) -> Result<Option<Restored>, HubError> {
-        let (mark, head) = self.stand().await?;
-        Ok(Restored::find(mark.as_ref(), head.as_ref()))
     }
 
     /// The snapshot after `previous`, as this version, not signed yet.
@@ -637,84 +408,6 @@ impl Hub {
             Ok(0) => {}
             Ok(items) => tracing::info!(items, keep = self.keep_versions, "old snapshots deleted"),
             Err(error) => tracing::warn!(%error, "old snapshots stay for now"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use pmp_protocol::testing::version;
-
-    use super::*;
-
-    fn head(content: &[u8], latest: u64, published: Option<u64>) -> Head {
-        Head { digest: Digest::of(content), published: published.map(version), ..pmp_ledger::testing::head(latest) }
-    }
-
-    fn outcome(decision: Decision) -> (Option<Outcome>, Option<Reason>) {
-        match decision {
-            Decision::Store { .. } => (Some(Outcome::Stored), Some(Reason::Changed)),
-            Decision::Announce { reason, outcome, .. } => (Some(outcome), Some(reason)),
-            Decision::Nothing { .. } => (None, None),
-        }
-    }
-
-    #[test]
-    fn programs_find_the_same_keys_whether_or_not_a_message_was_sent() {
-        let published = |sent| Published {
-            experience: ExperienceId::new("exp-1").unwrap(),
-            version: SnapshotVersion::FIRST,
-            digest: Digest::of(b"now"),
-            counts: Counts { approved: 2, rejected: 1 },
-            outcome: Outcome::Stored,
-            pinned: None,
-            sent,
-            stepped: true,
-        };
-        let message = Sent { inline: true, message_bytes: 321, message_id: "m-1".to_owned() };
-        let (sent, silent) = (published(Some(message)), published(None));
-        let digest = Digest::of(b"now");
-        let start = format!(
-            r#"{{"experience":"exp-1","version":1,"digest":"{digest}","counts":{{"approved":2,"rejected":1}},"outcome":"stored","#
-        );
-        assert_eq!(
-            serde_json::to_string(&sent).unwrap(),
-            format!(r#"{start}"inline":true,"message_bytes":321,"message_id":"m-1"}}"#)
-        );
-        assert_eq!(
-            serde_json::to_string(&silent).unwrap(),
-            format!(r#"{start}"inline":null,"message_bytes":null,"message_id":null}}"#)
-        );
-    }
-
-    #[test]
-    fn the_digest_decides_whether_there_is_a_new_version() {
-        let now = Digest::of(b"now");
-        assert_eq!(decide(None, now, Trigger::Schedule), Decision::Store { previous: None });
-        for trigger in [Trigger::Schedule, Trigger::ChangeEvent, Trigger::Operator] {
-            let before = head(b"before", 7, Some(7));
-            let previous = Some(before.latest);
-            assert_eq!(decide(Some(&before), now, trigger), Decision::Store { previous });
-        }
-    }
-
-    #[test]
-    fn an_unchanged_snapshot_is_announced_by_schedule_and_operator_alone() {
-        let same = head(b"now", 7, Some(7));
-        let decided = |trigger| outcome(decide(Some(&same), Digest::of(b"now"), trigger));
-        assert_eq!(decided(Trigger::Schedule), (Some(Outcome::Announced), Some(Reason::Scheduled)));
-        assert_eq!(decided(Trigger::Operator), (Some(Outcome::Announced), Some(Reason::Operator)));
-        assert_eq!(decided(Trigger::ChangeEvent), (None, None));
-    }
-
-    #[test]
-    fn what_was_stored_but_not_published_is_published_whatever_the_trigger() {
-        for published in [None, Some(6)] {
-            let unpublished = head(b"now", 7, published);
-            for trigger in [Trigger::Schedule, Trigger::ChangeEvent, Trigger::Operator] {
-                let decided = outcome(decide(Some(&unpublished), Digest::of(b"now"), trigger));
-                assert_eq!(decided, (Some(Outcome::Recovered), Some(Reason::Changed)));
-            }
         }
     }
 }

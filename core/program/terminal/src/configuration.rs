@@ -10,8 +10,6 @@ use crate::{Failure, Output, Source, Table};
 
 /// Variables whose values are not shown: parts of their names.
 const HIDDEN: [&str; 6] = ["SECRET", "TOKEN", "EXTERNAL_ID", "PASSWORD", "PMP_FILTER_CONFIG", "PMP_FILTERS"];
-/// Variables of others that the programs go by, besides those of AWS.
-const OTHERS: [&str; 6] = ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_DIR", "SSL_CERT_FILE"];
 
 /// What the command `config` shows of the settings.
 #[derive(Debug, Clone, Subcommand)]
@@ -76,9 +74,8 @@ fn show(given: &[(Source, Option<&str>)], all: bool, output: Output) -> Result<(
     let applied = Applied::here();
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let mut of_others: Vec<String> =
-        names.filter(|name| name.starts_with("AWS_") || OTHERS.contains(&name.as_str())).collect();
-    // Variables of the programs that are no settings of their own: logs, bounds of calls, colours.
+    let mut of_others: Vec<String> = names.filter(|name| name.starts_with("AWS_")).collect();
+    // Variables that are no settings of the programs: logs, bounds of calls, colours, proxies.
     let is_given = |name: &str| given.iter().any(|(source, _)| source.variable == name);
     of_others.extend(variables().filter(|name| !is_given(name) && set(name).is_some()).map(str::to_owned));
     of_others.sort();
