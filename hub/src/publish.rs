@@ -1,9 +1,9 @@
 //! The use case: read, store, publish.
 //!
 //! [`Hub::publish`] reads the management experience whole (rule 0 of the design), lets [`decide`]
-//! say what its digest asks for, and does that. Storing and publishing are two steps. A run that stops
-//! between them leaves a head whose newest version is not marked as published, and the next run
-//! publishes it: an outbox.
+//! say what its digest asks for, and does that. Storing and publishing are two steps. A run that
+//! stops between them leaves a head whose newest version is not marked as published, and the next
+//! run publishes it: an outbox.
 //!
 //! An example. Snapshot 41 is published, and a product is approved. The schedule makes the hub
 //! look: the digest differs, so the content is stored as version 42. The version is taken by a

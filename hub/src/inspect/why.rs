@@ -146,7 +146,8 @@ pub(crate) struct Known {
 }
 
 /// The journals that an organization's receipts already tell; `None` where one of them has to be
-/// read. A receipt that is in step, without a filter, decided each product as the snapshot lists it.
+/// read. A receipt that is in step, without a filter, decided each product as the snapshot lists
+/// it.
 pub(crate) fn told_by_receipts(report: &Report) -> Option<Journals> {
     let managed = report.organization.receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
     let found = managed.map(|receipt| Some((receipt.member_experience.clone(), Ok(told_by(receipt)?))));

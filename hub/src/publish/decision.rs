@@ -59,8 +59,8 @@ pub enum Decision {
     },
 }
 
-/// What to do about the content with this digest, where the ledger's head is `head`. It is public for the model that checks it together with what the spokes
-/// decide (`tests/model`).
+/// What to do about the content with this digest, where the ledger's head is `head`. It is public
+/// for the model that checks it together with what the spokes decide (`tests/model`).
 #[must_use]
 pub fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
     let Some(head) = head else { return Decision::Store { previous: None } };

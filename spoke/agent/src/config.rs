@@ -153,8 +153,8 @@ impl ConfigArgs {
         })
     }
 
-    /// The configuration of `hold` and `unhold`, which only need to reach the ledger. A member must be
-    /// able to stop changes whatever else is mistyped; `doctor` and `sync` say what that is.
+    /// The configuration of `hold` and `unhold`, which only need to reach the ledger. A member must
+    /// be able to stop changes whatever else is mistyped; `doctor` and `sync` say what that is.
     pub(crate) fn for_hold(&self) -> Result<SpokeConfig, Failure> {
         let mut settings = Settings::default();
         let experience = self.experience_id().required(&mut settings);
