@@ -57,7 +57,7 @@ impl Hint for Refusal {
             Self::UnknownOrganization(_) | Self::UnknownExperience { .. } => {
                 "`pmp-hub status` lists the organizations and their experiences".to_owned()
             }
-            Self::NothingHeld { .. } => "`--force` confirms it all the same, in advance".to_owned(),
+            Self::NothingHeld { .. } => "to confirm it in advance, add `--force`".to_owned(),
         })
     }
 }

@@ -190,7 +190,7 @@ async fn a_mistake_in_the_rules_is_told_at_the_start_with_the_rules_number_and_t
         for part in [
             "--filters (PMP_FILTERS): rule 1, `settings`: the filter `exclude-ids` refuses its configuration: idz: unknown",
             "--filters (PMP_FILTERS): rule 2, `experiences`: `exp-management` is the management experience",
-            "--filters (PMP_FILTERS): rule 2, `filter`: `exclude-id` is none of the built-in filters",
+            "--filters (PMP_FILTERS): rule 2, `filter`: unknown filter `exclude-id`",
         ] {
             assert!(refused.stderr.contains(part), "{part}\n{}", refused.stderr);
         }

@@ -65,7 +65,7 @@ async fn a_built_in_rule_needs_its_name_and_settings_only() {
     let refused = scene.spoke_with_filter(Path::new("exclude-ids"), r#"{"idz":[]}"#).run(&["sync"]).await;
     assert!(refused.stderr.contains("the filter `exclude-ids` refuses its configuration: idz: unknown field `idz`"));
     let misspelt = scene.spoke_with_filter(Path::new("exclude-id"), "{}").run(&["sync"]).await;
-    assert!(misspelt.stderr.contains("--filter (PMP_FILTER): `exclude-id` is none of the built-in filters"));
+    assert!(misspelt.stderr.contains("--filter (PMP_FILTER): unknown filter `exclude-id`"));
 }
 
 /// What AWS Marketplace tells of `prod-acme` and `prod-other`.

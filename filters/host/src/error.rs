@@ -55,8 +55,8 @@ pub enum LoadError {
     },
     /// The file is machine code, and no digest is pinned for it.
     #[error(
-        "the file is a compiled filter, which runs outside the sandbox if it is not what it seems: it is loaded only with \
-         its digest pinned"
+        "the file is a compiled filter, which is native code. A manipulated one would escape the sandbox, so it is loaded \
+         only with its digest pinned"
     )]
     Unpinned,
     /// The file is machine code of another version, for other settings or for another processor.

@@ -36,9 +36,9 @@ pub struct S3Object {
 pub enum SourceError {
     /// A word that is neither a file nor a built-in filter.
     #[error(
-        "`{name}` is none of the built-in filters ({}){}; a file is written with a `/` or a `.`, as in `./{name}`",
-        Filter::built_in_names().collect::<Vec<_>>().join(", "),
-        meant(name).map_or_else(String::new, |meant| format!("; did you mean `{meant}`"))
+        "unknown filter `{name}`{} Built-in filters are {}. For a file, write `./{name}`",
+        meant(name).map_or_else(|| ".".to_owned(), |meant| format!("; did you mean `{meant}`?")),
+        Filter::built_in_names().collect::<Vec<_>>().join(", ")
     )]
     NoSuchBuiltIn {
         /// The text that is neither a path nor the name of a built-in filter.
@@ -136,8 +136,8 @@ mod tests {
         let error = "exclude-vendor".parse::<FilterSource>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`exclude-vendor` is none of the built-in filters (exclude-ids, exclude-vendors, only-categories, rules); did you \
-             mean `exclude-vendors`; a file is written with a `/` or a `.`, as in `./exclude-vendor`"
+            "unknown filter `exclude-vendor`; did you mean `exclude-vendors`? Built-in filters are exclude-ids, \
+             exclude-vendors, only-categories, rules. For a file, write `./exclude-vendor`"
         );
         assert!(!"nothing-alike".parse::<FilterSource>().unwrap_err().to_string().contains("did you mean"));
     }

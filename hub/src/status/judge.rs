@@ -248,7 +248,7 @@ fn judge(
         // Only observed: what would change is its message.
         ReceiptStatus::Skipped => return (SpokeState::WouldChange, error()),
         ReceiptStatus::Applying | ReceiptStatus::Partial => {
-            return (SpokeState::Applying, format!("{} of its products pending", receipt.pending));
+            return (SpokeState::Applying, format!("{} still to apply", count(receipt.pending, "product")));
         }
         ReceiptStatus::InSync | ReceiptStatus::Failed | ReceiptStatus::Held => {}
     }
@@ -260,7 +260,7 @@ fn judge(
     let waiting = age(expected.since, now);
     match expected.pin {
         Some(pin) if (receipt.version, receipt.digest) != (expected.version, expected.digest) => {
-            behind(format!("the pin to snapshot {} of {waiting} ago is not acknowledged yet", pin.version))
+            behind(format!("has not applied the pin to snapshot {} yet (set {waiting} ago)", pin.version))
         }
         Some(pin) => {
             let others = Some(synced_message(receipt)).filter(|others| !others.is_empty());
@@ -269,7 +269,7 @@ fn judge(
             (SpokeState::Pinned, message)
         }
         None if receipt.version < expected.version => {
-            behind(format!("snapshot {} of {waiting} ago is not acknowledged yet", expected.version))
+            behind(format!("has not applied snapshot {} yet (published {waiting} ago)", expected.version))
         }
         None => {
             let told =

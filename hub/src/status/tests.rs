@@ -346,7 +346,7 @@ fn a_pinned_organization_is_expected_on_its_pin() {
     assert_eq!(judged(1, 40, Some(3)), (SpokeState::Pinned, Some(0), message));
     let (state, lag, message) = judged(0, 42, Some(3));
     assert_eq!((state, lag), (SpokeState::Applying, Some(2)), "{message}");
-    assert_eq!(message, "the pin to snapshot 40 of 10m ago is not acknowledged yet");
+    assert_eq!(message, "has not applied the pin to snapshot 40 yet (set 10m ago)");
     // One that is too old is never in step with a pin, wherever it is.
     for (version, ledger) in [(42, Some(2)), (42, None), (40, Some(2))] {
         let (state, _, message) = judged(0, version, ledger);

@@ -191,7 +191,7 @@ variable "keep_decisions_for" {
 variable "sync_settings" {
   type        = bool
   default     = false
-  description = "Whether the settings follow the management experience's, too, which is whether users may request products."
+  description = "Also copy the policy's settings, which is whether users may request products."
 }
 
 variable "mode" {

@@ -118,7 +118,7 @@ impl CatalogLimits {
     }
 }
 
-/// What AWS's limit of 50 product ids applies to.
+/// Whether AWS's limit of 50 product ids applies per change or per request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum IdLimit {

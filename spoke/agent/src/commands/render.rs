@@ -187,7 +187,7 @@ fn why(why: &Why) -> String {
         Why::NotApprovedByHub => "not approved by the hub".to_owned(),
         Why::RejectedByHub => "rejected by the hub".to_owned(),
         Why::Deferred { error } => format!("set aside, tried again later: {error}"),
-        Why::RejectedOnlyHere => "rejected here alone; it stays so".to_owned(),
+        Why::RejectedOnlyHere => "rejected only here; it stays so".to_owned(),
         Why::Filtered(Decision { verdict, reason }) => {
             let verb = if *verdict == Verdict::Reject { "rejected" } else { "excluded" };
             match reason {

@@ -275,8 +275,7 @@ declare_settings! {
             flag: "sync-settings",
             variable: "PMP_SYNC_SETTINGS",
             value: "BOOL",
-            help: "Let the policy's settings follow the management experience's, too: whether users \
-                may request products",
+            help: "Also copy the policy's settings (currently: whether users may request products)",
             needed_by: "optional",
             meaning: "Also copy the policy's settings (currently: whether users may request products). \
                 Default: false",

@@ -318,10 +318,7 @@ mod tests {
                 r#"[{"names": ["*"], "filter": "none"}, {"experiences": ["exp-a"], "filter": "none"}]"#,
                 "rule 2: is never reached: rule 1 has every experience",
             ),
-            (
-                r#"[{"names": ["a"], "filter": "exclude"}]"#,
-                "rule 1, `filter`: `exclude` is none of the built-in filters",
-            ),
+            (r#"[{"names": ["a"], "filter": "exclude"}]"#, "rule 1, `filter`: unknown filter `exclude`"),
             (
                 r#"[{"names": ["a"], "filter": "exclude-ids", "settings": {"idz": []}}]"#,
                 "rule 1, `settings`: the filter `exclude-ids` refuses its configuration: idz: unknown field `idz`",
