@@ -13,6 +13,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use pmp_aws::{QueueUrl, TopicArn};
 use pmp_ledger::TableName;
+use pmp_metrics::MetricSet;
 use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::{Failure, Given, Settings, Span, parse_duration};
 use pmp_windows::Windows;
@@ -20,7 +21,7 @@ use pmp_windows::Windows;
 use self::declared::LIFETIME;
 pub(crate) use self::declared::{
     CHANGE_WINDOWS, ConfigArgs, EVENTS, EXPERIENCE, EXPERIENCES, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP,
-    MEMBERS, NOTIFY_TOPIC, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC, WAVES,
+    MEMBERS, METRICS, NOTIFY_TOPIC, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC, WAVES,
 };
 use self::experiences::{Experiences, Own};
 use self::notify::Format;
@@ -73,6 +74,7 @@ impl RunSettings {
 
     /// How many versions are kept, and how long a spoke may be silent to a program that runs.
     fn read(&self, settings: &mut Settings) -> (u64, Duration) {
+        let _ = self.metrics().optional(settings);
         let keep = self.keep_versions().optional(settings).map_or(KEEP_VERSIONS, |keep| keep.get());
         let interval = self.interval().optional(settings).map_or(Duration::ZERO, |span| span.0);
         let given = self.stale_after().optional(settings).map(|span| span.0);
@@ -87,6 +89,7 @@ pub(crate) struct FunctionConfig {
     pub(crate) publish: Vec<PublishConfig>,
     pub(crate) keep_versions: u64,
     pub(crate) stale_after: Duration,
+    pub(crate) metrics: MetricSet,
 }
 
 impl FunctionArgs {
@@ -94,7 +97,8 @@ impl FunctionArgs {
         let mut settings = Settings::default();
         let publish = self.config.publish(&mut settings, ConfigArgs::served);
         let (keep_versions, stale_after) = self.run.read(&mut settings);
-        settings.finish(|| Some(FunctionConfig { publish: publish?, keep_versions, stale_after }))
+        let metrics = self.run.metrics().if_right().unwrap_or_default();
+        settings.finish(|| Some(FunctionConfig { publish: publish?, keep_versions, stale_after, metrics }))
     }
 }
 

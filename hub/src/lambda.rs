@@ -62,7 +62,7 @@ impl Function for HubFunction {
             let notifier = notifier_of_runs(&sdk, publish, config.stale_after);
             let hub = hub_of(&sdk, publish, config.keep_versions, catalog.clone());
             tracing::info!(experience = %hub.experience, "hub ready");
-            let metrics = Some(Metrics { stale_after: config.stale_after });
+            let metrics = Some(Metrics { stale_after: config.stale_after, set: config.metrics });
             let audit = run_audit(&sdk, publish, fleet.clone());
             Served {
                 hub,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report};
-use pmp_metrics::{Component, Datum, Metric};
+use pmp_metrics::{Component, Datum, Metric, MetricSet};
 use pmp_protocol::{ExperienceId, OrganizationSeen, Paused, Receipt, ReceiptStatus};
 use pmp_terminal::print_json;
 
@@ -19,6 +19,8 @@ use crate::status::judge::in_force;
 pub(crate) struct Metrics {
     /// A spoke that is silent for longer counts as stale.
     pub(crate) stale_after: Duration,
+    /// Which figures become metrics.
+    pub(crate) set: MetricSet,
 }
 
 /// One run of the hub.
@@ -56,7 +58,7 @@ impl Metrics {
         let now = hub.clock.now();
         let stale_after = SignedDuration::try_from(self.stale_after).unwrap_or(SignedDuration::MAX);
         let spokes = view.map(|view| Spokes::of(view, now, stale_after));
-        write(&datum(&hub.experience, run, spokes.as_ref()), now);
+        self.write(&datum(&hub.experience, run, spokes.as_ref()), now);
     }
 
     /// Writes what became of the notifications of a run.
@@ -64,14 +66,14 @@ impl Metrics {
         let datum = Datum::new(Component::Hub, &hub.experience)
             .count(Metric::NotificationsSent, notified.sent)
             .count(Metric::NotificationsFailed, notified.failed);
-        write(&datum, hub.clock.now());
+        self.write(&datum, hub.clock.now());
     }
-}
 
-fn write(datum: &Datum, now: Timestamp) {
-    for line in datum.lines(now) {
-        if let Err(error) = print_json(&line) {
-            tracing::warn!(%error, "metrics could not be written");
+    fn write(&self, datum: &Datum, now: Timestamp) {
+        for line in datum.lines(now, self.set) {
+            if let Err(error) = print_json(&line) {
+                tracing::warn!(%error, "metrics could not be written");
+            }
         }
     }
 }
@@ -215,7 +217,8 @@ mod tests {
     fn told(outcome: &Result<Published, HubError>, spokes: Option<&Spokes>) -> Value {
         let (trigger, took) = (Trigger::Schedule, Duration::from_millis(250));
         let run = Run { trigger, outcome, took, throttles: 2, request_id: Some("r-1") };
-        let lines = datum(&ExperienceId::new("exp-management").unwrap(), &run, spokes).lines(at("12:00:00"));
+        let lines =
+            datum(&ExperienceId::new("exp-management").unwrap(), &run, spokes).lines(at("12:00:00"), MetricSet::All);
         let mut told: Value = serde_json::from_str(&lines[0]).unwrap();
         told.as_object_mut().unwrap().remove("_aws");
         told

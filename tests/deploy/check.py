@@ -35,6 +35,7 @@ EXTERNAL_ID = "0d9a4a52-7f3c-4f0e-9a55-6f2f0a4c1f11"
 MANAGEMENT, MEMBER, OTHER = "exp-management001", "exp-member0000001", "exp-member0000002"
 A, B, C = (f"prod-{letter * 13}" for letter in "abc")
 OLD, REJECTED, UNWANTED = (f"prod-{letter * 13}" for letter in "oru")
+EVERY_METRIC = {"Metrics": "all", "MakeDashboard": "true"}
 OF_BOTH = {"Errors", "Throttles"}  # told apart by a second dimension
 CHANGES = {
     "source": ["aws.marketplacecatalog", "aws.private-marketplace"],
@@ -112,6 +113,7 @@ class Deployment(Checks):
             CodeBucket=f"code-{HUB}",
             CodeKey="0.1.0/pmp-hub-arm64.zip",
             AlarmTopicArn=f"arn:aws:sns:{REGION}:{HUB}:alarms",
+            **EVERY_METRIC,
         )
         # The policies are for people, and the event bus for another account.
         others = {"HubEventBusArn", "ObserverPolicyArn", "OperatorPolicyArn"}
@@ -146,6 +148,7 @@ class Deployment(Checks):
             OperatorPrincipalArns=OPERATOR,
             FilterName="exclude-ids",
             FilterConfig=json.dumps({"ids": [UNWANTED]}),
+            **EVERY_METRIC,
         )
 
     def deploy_the_rest(self):
@@ -300,6 +303,21 @@ class Deployment(Checks):
     def documented_metrics(self):
         text = (DOCS / "metrics.md").read_text(encoding="utf-8")
         return set(re.findall(r"^\| `(\w+)` \| (?:Count|Milliseconds|Seconds) \|", text, re.M))
+
+    def defaults(self):
+        """The second hub and spoke have the defaults, the first ones everything."""
+        for account, name, billed in ((HUB, "hub", ["Published"]), (MEMBER_ACCOUNT, "spoke", [])):
+            cloudwatch = self.client("cloudwatch", account)
+            alarms = lambda prefix: cloudwatch.describe_alarms(AlarmNamePrefix=f"{prefix}-{name}-")["MetricAlarms"]  # noqa: B023, E731
+            by_default = alarms("second")
+            ours = [one["MetricName"] for one in by_default if one["Namespace"] == "pmp-sync"]
+            expect(ours, billed, f"the {name}'s metrics that are billed by default")
+            expect(len(by_default) < len(alarms("pmp-sync")), True, f"fewer alarms of the {name} by default")
+            dashboards = [one["DashboardName"] for one in cloudwatch.list_dashboards()["DashboardEntries"]]
+            expect(dashboards, [f"pmp-sync-{name}"], f"dashboards of the {name}")
+            for prefix, metrics in (("second", "none"), ("pmp-sync", "all")):
+                variables = self.configuration(account, f"{prefix}-{name}")["Environment"]["Variables"]
+                expect(variables["PMP_METRICS"], metrics, f"the metrics of {prefix}-{name}")
 
     def metrics(self):
         documented = self.documented_metrics()
@@ -553,6 +571,7 @@ class Deployment(Checks):
             ("queue and subscription are as pmp-spoke init makes them", self.queue),
             ("the event source mappings, one of them paused", self.mappings),
             ("pmp-spoke env gives a person the function's settings", self.settings_of_a_person),
+            ("few alarms and no dashboard by default, all of them for the asking", self.defaults),
             ("alarms and dashboards use metrics that there are", self.metrics),
         )
         if not fits:

@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use clap::Args;
 use futures::future::join_all;
 use pmp_catalog::Catalog;
+use pmp_metrics::{MetricSet, NoMetricSet};
 use pmp_runtime::Stop;
 use pmp_terminal::{Exit, Failure, parse_duration, stop_on_signal};
 use tokio::sync::Notify;
@@ -15,7 +16,7 @@ use tracing::Instrument as _;
 
 use super::Keep;
 use crate::compose;
-use crate::config::{ConfigArgs, INTERVAL, PublishConfig, STALE, silence_of_run};
+use crate::config::{ConfigArgs, INTERVAL, METRICS, PublishConfig, STALE, silence_of_run};
 use crate::error::sdk;
 use crate::follow_up::FollowUp;
 use crate::metrics::Metrics;
@@ -38,8 +39,17 @@ pub(crate) struct RunArgs {
     /// Stop after this time, as on SIGTERM: 90s, 15m, 8h
     #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     stop_after: Option<Duration>,
+    /// Which figures become metrics, which CloudWatch bills: none, alarms, or all. They are written
+    /// where the log is JSON
+    #[arg(long, env = METRICS.variable, default_value = "all", value_parser = metric_set, value_name = "WHICH")]
+    metrics: MetricSet,
     #[command(flatten)]
     keep: Keep,
+}
+
+/// A blank is how templates spell "not set".
+fn metric_set(text: &str) -> Result<MetricSet, NoMetricSet> {
+    if text.trim().is_empty() { Ok(MetricSet::default()) } else { text.parse() }
 }
 
 pub(crate) async fn run_agent(config: &ConfigArgs, args: &RunArgs, metrics: bool) -> Result<Exit, Failure> {
@@ -95,7 +105,12 @@ impl Service<'_> {
             config.timestamps.as_ref().map(|table| Fleet::new(sdk, &config.snapshots, table, config.members.clone()));
         let notifier = compose::notifier_of_runs(sdk, config, stale_after);
         let audit = compose::run_audit(sdk, config, fleet.clone());
-        let follow_up = FollowUp { fleet, metrics: self.metrics.then_some(Metrics { stale_after }), notifier, audit };
+        let follow_up = FollowUp {
+            fleet,
+            metrics: self.metrics.then_some(Metrics { stale_after, set: args.metrics }),
+            notifier,
+            audit,
+        };
         let hub = compose::hub_of(sdk, config, args.keep.keep_versions, self.catalog.clone());
         let (products, due) = (compose::products(sdk, config), Notify::new());
         let look_up = async {

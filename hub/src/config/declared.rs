@@ -8,6 +8,7 @@ use clap::Args;
 use jiff::SignedDuration;
 use pmp_aws::{QueueUrl, TopicArn};
 use pmp_ledger::TableName;
+use pmp_metrics::MetricSet;
 use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_signature::{LONGEST_LIFETIME, SHORTEST_LIFETIME};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
@@ -218,6 +219,16 @@ declare_settings! {
             needed_by: "run",
             meaning: "how often an unchanged snapshot is announced (1h). A function has a schedule, and uses \
                 this only for `PMP_STALE_AFTER`",
+        }
+        metrics: MetricSet = METRICS {
+            flag: "metrics",
+            variable: "PMP_METRICS",
+            value: "WHICH",
+            help: "Which figures become metrics, which CloudWatch bills: `none`, `alarms` or `all` (of `run`)",
+            needed_by: "run; optional",
+            meaning: "which figures CloudWatch makes [metrics](metrics.md#which-figures-become-metrics) of: `none`, \
+                `alarms` (those that the templates' alarms look at) or `all` (the default). All figures stand in \
+                the log in any case",
         }
     }
 }

@@ -320,6 +320,7 @@ module "function" {
     PMP_PRODUCT_ATTRIBUTES   = tostring(var.product_attributes)
     PMP_NOTIFY_TOPIC_ARN     = var.notify_topic_arn == null ? "" : var.notify_topic_arn
     PMP_NOTIFY_FORMAT        = var.notify_format
+    PMP_METRICS              = var.metrics
     PMP_LOG                  = var.log_level
   }
 

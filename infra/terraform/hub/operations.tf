@@ -14,6 +14,7 @@ locals {
       description = "A version was stopped in the waves, and reaches nobody else. `pmp-hub status` says why."
       namespace   = "pmp-sync"
       metric      = "StoppedVersions"
+      always      = true
       statistic   = "Maximum"
       dimensions  = local.on_experience
       period      = local.interval.seconds
@@ -27,6 +28,7 @@ locals {
       description = "Nothing was announced for two intervals. Spokes go on with what they have; look at the hub's log."
       namespace   = "pmp-sync"
       metric      = "Published"
+      always      = true
       statistic   = "Sum"
       dimensions  = local.on_experience
       period      = local.interval.seconds
@@ -142,6 +144,7 @@ locals {
       description = "Operations could not be told what changed. The log says why; the next run tries again."
       namespace   = "pmp-sync"
       metric      = "NotificationsFailed"
+      always      = true
       statistic   = "Maximum"
       dimensions  = local.on_experience
       period      = local.interval.seconds
@@ -164,7 +167,7 @@ locals {
       ]
     },
     {
-      title  = "Versions that the furthest behind lags"
+      title  = "Largest version lag"
       stat   = "Maximum"
       period = local.interval.seconds
       metrics = [
@@ -180,7 +183,7 @@ locals {
       ]
     },
     {
-      title  = "Announcements, and new versions"
+      title  = "Announcements and versions"
       stat   = "Sum"
       period = local.interval.seconds
       metrics = [
@@ -198,7 +201,7 @@ locals {
       ]
     },
     {
-      title  = "Products of the management experience"
+      title  = "Products"
       stat   = "Maximum"
       period = local.interval.seconds
       metrics = [
@@ -207,7 +210,7 @@ locals {
       ]
     },
     {
-      title  = "Errors, and answers that ask to slow down"
+      title  = "Errors and throttles"
       stat   = "Sum"
       period = 300
       metrics = [
@@ -241,7 +244,8 @@ module "observability" {
 
   name            = "${var.prefix}-hub"
   alarms          = merge(local.alarms, { for name, alarm in local.notify_alarms : name => alarm if var.notify_topic_arn != null })
-  widgets         = local.widgets
+  metrics         = var.metrics
+  widgets         = var.make_dashboard ? local.widgets : null
   region          = local.region
   alarm_topic_arn = var.alarm_topic_arn
   tags            = local.tags

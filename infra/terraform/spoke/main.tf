@@ -293,6 +293,7 @@ module "function" {
     PMP_MODE                 = var.mode
     PMP_DRIFT                = var.drift
     PMP_CHANGE_WINDOWS       = var.change_windows
+    PMP_METRICS              = var.metrics
     PMP_LOG                  = var.log_level
   }
 

@@ -91,6 +91,7 @@ locals {
       description = "The hub's signature ends within twelve hours, has ended, or no announcement came for a day. Nothing changes here without it."
       namespace   = "pmp-sync"
       metric      = "StatementSecondsLeft"
+      always      = true
       statistic   = "Minimum"
       dimensions  = local.on_experience
       # Less than the shortest lifetime, which a hub that announces renews in time.
@@ -159,7 +160,7 @@ locals {
       ]
     },
     {
-      title  = "Errors, and answers that ask to slow down"
+      title  = "Errors and throttles"
       stat   = "Sum"
       period = 300
       metrics = [
@@ -219,7 +220,8 @@ module "observability" {
 
   name            = "${var.prefix}-spoke"
   alarms          = merge(local.alarms, { for name, alarm in local.freeze_alarms : name => alarm if var.trusted_keys != null })
-  widgets         = local.widgets
+  metrics         = var.metrics
+  widgets         = var.make_dashboard ? local.widgets : null
   region          = local.region
   alarm_topic_arn = var.alarm_topic_arn
   tags            = local.tags

@@ -510,6 +510,23 @@ variable "log_retention_days" {
   }
 }
 
+variable "metrics" {
+  type        = string
+  default     = "none"
+  description = "Which figures CloudWatch makes metrics of, at $0.30 each: none, so that alarms are on metrics that AWS gives away; those of further alarms (alarms); or all. The figures are in the log in any case. docs/metrics.md says more."
+
+  validation {
+    condition     = contains(["none", "alarms", "all"], var.metrics)
+    error_message = "One of none, alarms, all."
+  }
+}
+
+variable "make_dashboard" {
+  type        = bool
+  default     = false
+  description = "Whether to make a dashboard, at $3.00. It shows what metrics = \"all\" has."
+}
+
 variable "log_level" {
   type        = string
   default     = "info"

@@ -17,6 +17,7 @@ use std::time::Duration;
 use pmp_aws::{AssumedRole, QueueUrl, TopicArn};
 use pmp_catalog::RateLimits;
 use pmp_ledger::{LeaseTerm, TableName};
+use pmp_metrics::MetricSet;
 use pmp_plan::GuardRails;
 use pmp_protocol::{DriftHandling, ExperienceId, OrganizationId};
 use pmp_signature::TrustedKeys;
@@ -64,6 +65,8 @@ pub(crate) struct SpokeConfig {
     pub(crate) stop_after: Option<Duration>,
     /// How much is recorded of what was decided.
     pub(crate) retention: Retention,
+    /// Which figures become metrics.
+    pub(crate) metrics: MetricSet,
 }
 
 /// What `doctor` looks at: whatever is set and can be read.
@@ -129,6 +132,7 @@ impl ConfigArgs {
         let lease_term = self.lease_term().optional(settings);
         let stop_after = self.stop_after().optional(settings);
         let retention = self.retention(settings);
+        let metrics = self.metrics().optional(settings).unwrap_or_default();
         Some(SpokeConfig {
             experience: experience?,
             snapshots: snapshots?,
@@ -150,6 +154,7 @@ impl ConfigArgs {
             lease_term: lease_term.map_or(LeaseTerm::DEFAULT, |term| term.0),
             stop_after: stop_after.map(|span| span.0),
             retention,
+            metrics,
         })
     }
 
@@ -185,6 +190,7 @@ impl ConfigArgs {
                 lease_term: LeaseTerm::DEFAULT,
                 stop_after: None,
                 retention: Retention::DEFAULT,
+                metrics: MetricSet::default(),
             })
         })
     }

@@ -45,7 +45,7 @@ impl<'a> Metrics<'a> {
         if let Some(request_id) = request_id {
             datum = datum.property("requestId", request_id);
         }
-        for line in datum.lines(now) {
+        for line in datum.lines(now, spoke.metric_set) {
             if let Err(error) = self.sink.write(&line) {
                 tracing::warn!(%error, "metrics could not be written");
             }
@@ -104,6 +104,8 @@ mod tests {
     use pmp_protocol::testing;
     use serde_json::{Value, json};
 
+    use pmp_metrics::MetricSet;
+
     use super::*;
 
     fn receipt(status: ReceiptStatus, filtered: usize) -> Receipt {
@@ -112,7 +114,7 @@ mod tests {
 
     fn told(ended: &Ended<'_>) -> Value {
         let now = Timestamp::from_millisecond(10_000).unwrap();
-        let lines = datum(&ExperienceId::new("exp-management").unwrap(), ended, 2, now).lines(now);
+        let lines = datum(&ExperienceId::new("exp-management").unwrap(), ended, 2, now).lines(now, MetricSet::All);
         let mut told: Value = serde_json::from_str(&lines[0]).unwrap();
         told.as_object_mut().unwrap().remove("_aws");
         told

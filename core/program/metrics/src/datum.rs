@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use pmp_protocol::PlainText;
 use serde_json::{Map, Value, json};
 
-use crate::{COMPONENT, Component, DIMENSION, Metric, NAMESPACE};
+use crate::{COMPONENT, Component, DIMENSION, Metric, MetricSet, NAMESPACE};
 
 /// CloudWatch takes so many values of one metric in one document.
 const VALUES: usize = 100;
@@ -72,23 +72,24 @@ impl Datum {
         self
     }
 
-    /// The documents, one to a line, for figures of `at`. More than one where a metric has more
-    /// than 100 values.
+    /// The documents, one to a line, for figures of `at`, of which CloudWatch makes the metrics of
+    /// `set`. More than one where a metric has more than 100 values.
     #[must_use]
-    pub fn lines(&self, at: Timestamp) -> Vec<String> {
+    pub fn lines(&self, at: Timestamp, set: MetricSet) -> Vec<String> {
         let most = self.figures.iter().map(|(_, values)| values.len().div_ceil(VALUES)).max().unwrap_or(0);
-        (0..most).map(|part| self.document(at, part).to_string()).collect()
+        (0..most).map(|part| self.document(at, part, set).to_string()).collect()
     }
 
     /// The document of the `part`th hundred of values.
-    fn document(&self, at: Timestamp, part: usize) -> Value {
+    fn document(&self, at: Timestamp, part: usize, set: MetricSet) -> Value {
         let figures: Vec<_> = self
             .figures
             .iter()
             .filter_map(|(metric, values)| values.chunks(VALUES).nth(part).map(|values| (metric, values)))
             .collect();
         let directive = |dimensions: &[&str], of_both: bool| {
-            let metrics = figures.iter().map(|(metric, _)| metric).filter(|metric| metric.is_of_both() == of_both);
+            let metrics = figures.iter().map(|(metric, _)| metric).filter(|metric| set.has(***metric));
+            let metrics = metrics.filter(|metric| metric.is_of_both() == of_both);
             let metrics = metrics.map(|metric| json!({"Name": metric.name(), "Unit": metric.unit().as_str()}));
             let metrics: Vec<_> = metrics.collect();
             let directive = json!({"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics});
@@ -97,7 +98,11 @@ impl Datum {
         let directives = [directive(&[DIMENSION], false), directive(&[COMPONENT, DIMENSION], true)];
         let directives: Vec<_> = directives.into_iter().flatten().collect();
         let mut document = Map::new();
-        document.insert("_aws".to_owned(), json!({"Timestamp": at.as_millisecond(), "CloudWatchMetrics": directives}));
+        // With this field, CloudWatch reads a line of the log as metrics; without, as any other.
+        if !directives.is_empty() {
+            let aws = json!({"Timestamp": at.as_millisecond(), "CloudWatchMetrics": directives});
+            document.insert("_aws".to_owned(), aws);
+        }
         document.insert(DIMENSION.to_owned(), json!(self.experience));
         document.insert(COMPONENT.to_owned(), json!(self.component.as_str()));
         document.extend(self.properties.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
@@ -134,7 +139,7 @@ mod tests {
             "Experience": "exp-management", "Component": "hub", "requestId": "r-1", "Published": 1, "ChangeSetMillis": [1500, 700],
             "OldestLastSeenSeconds": 7,
         });
-        let lines = datum.lines(at());
+        let lines = datum.lines(at(), MetricSet::All);
         assert_eq!(lines.len(), 1);
         assert_eq!(serde_json::from_str::<Value>(&lines[0]).unwrap(), expected);
         assert!(!lines[0].contains('\n'));
@@ -146,7 +151,8 @@ mod tests {
         let datum = Datum::new(Component::Spoke, "exp-1")
             .count(Metric::ChangeSets, 250)
             .durations(Metric::ChangeSetMillis, many);
-        let documents: Vec<Value> = datum.lines(at()).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let documents: Vec<Value> =
+            datum.lines(at(), MetricSet::All).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         let lengths: Vec<_> = documents.iter().map(|d| d["ChangeSetMillis"].as_array().unwrap().len()).collect();
         assert_eq!(lengths, [100, 100, 50]);
         assert_eq!(documents.iter().filter(|d| d.get("ChangeSets").is_some()).count(), 1);
@@ -157,7 +163,8 @@ mod tests {
     fn what_both_programs_measure_is_told_apart_by_a_dimension() {
         let directives = |component: Component| {
             let datum = Datum::new(component, "exp-1").flag(Metric::Errors, true).count(Metric::Held, 2);
-            let document: Value = serde_json::from_str(&datum.count(Metric::Throttles, 3).lines(at())[0]).unwrap();
+            let document: Value =
+                serde_json::from_str(&datum.count(Metric::Throttles, 3).lines(at(), MetricSet::All)[0]).unwrap();
             (document["_aws"]["CloudWatchMetrics"].clone(), document["Component"].clone())
         };
         let count = |name: &str| json!({"Name": name, "Unit": "Count"});
@@ -171,6 +178,27 @@ mod tests {
 
     #[test]
     fn nothing_known_is_no_line() {
-        assert!(Datum::new(Component::Hub, "exp-1").lines(at()).is_empty());
+        assert!(Datum::new(Component::Hub, "exp-1").lines(at(), MetricSet::All).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_metric_is_a_field_of_the_log() {
+        let datum = Datum::new(Component::Spoke, "exp-1")
+            .flag(Metric::Synced, true)
+            .count(Metric::Held, 2)
+            .durations(Metric::StatementSecondsLeft, [Duration::from_secs(9)]);
+        let told = |set| {
+            let document: Value = serde_json::from_str(&datum.lines(at(), set)[0]).unwrap();
+            assert_eq!((&document["Synced"], &document["Held"]), (&json!(1), &json!(2)));
+            let metrics = document["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().cloned().unwrap_or_default();
+            metrics.iter().map(|metric| metric["Name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(MetricSet::All), ["Synced", "Held", "StatementSecondsLeft"]);
+        assert_eq!(told(MetricSet::Alarms), ["Held", "StatementSecondsLeft"]);
+        assert_eq!(told(MetricSet::None), ["StatementSecondsLeft"]);
+        let unsigned = Datum::new(Component::Spoke, "exp-1").count(Metric::Held, 2);
+        let line: Value = serde_json::from_str(&unsigned.lines(at(), MetricSet::None)[0]).unwrap();
+        // Without `_aws`, no line for CloudWatch to read as metrics.
+        assert_eq!(line, json!({"Component": "spoke", "Experience": "exp-1", "Held": 2}));
     }
 }

@@ -2,7 +2,8 @@
 //! Lambda, and any agent that ships the log to CloudWatch, makes metrics of it; no call to
 //! CloudWatch and no permission is needed.
 //!
-//! [`Metric`] is the one list of what this system measures; [`Datum`] holds the figures of one run.
+//! [`Metric`] is the one list of what this system measures; [`Datum`] holds the figures of one run;
+//! [`MetricSet`] says of which of them CloudWatch makes metrics.
 //! What cannot be had honestly is left out of a datum and never written as 0. It does no I/O and
 //! has no clock: the caller prints, and says when.
 //!
@@ -13,7 +14,7 @@ mod datum;
 mod metric;
 
 pub use datum::Datum;
-pub use metric::{Component, Metric, Unit};
+pub use metric::{Component, Metric, MetricSet, NoMetricSet, Unit};
 
 /// The namespace in CloudWatch.
 pub const NAMESPACE: &str = "pmp-sync";

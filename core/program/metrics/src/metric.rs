@@ -1,6 +1,8 @@
 //! The metrics: their names and units, which alarms and dashboards rely on. `docs/metrics.md` says
 //! what each means.
 
+use std::str::FromStr;
+
 /// In what a metric is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -44,7 +46,80 @@ impl Component {
     }
 }
 
+/// Of which figures CloudWatch is to make metrics. It bills each metric; the figures stand in the
+/// log in any case, where Logs Insights finds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetricSet {
+    /// None but those that nothing else stands in for ([`Metric::is_always_made`]).
+    None,
+    /// Those that the templates' alarms look at ([`Metric::is_of_alarms`]).
+    Alarms,
+    /// All that there are.
+    #[default]
+    All,
+}
+
+impl MetricSet {
+    /// Whether a metric is to be made of these figures.
+    #[must_use]
+    pub fn has(self, metric: Metric) -> bool {
+        match self {
+            Self::None => metric.is_always_made(),
+            Self::Alarms => metric.is_of_alarms(),
+            Self::All => true,
+        }
+    }
+}
+
+/// A word that names no set of metrics.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is none of `none`, `alarms` and `all`")]
+pub struct NoMetricSet(String);
+
+pmp_protocol::without_hint!(NoMetricSet);
+
+impl FromStr for MetricSet {
+    type Err = NoMetricSet;
+
+    fn from_str(text: &str) -> Result<Self, NoMetricSet> {
+        match text {
+            "none" => Ok(Self::None),
+            "alarms" => Ok(Self::Alarms),
+            "all" => Ok(Self::All),
+            _ => Err(NoMetricSet(text.to_owned())),
+        }
+    }
+}
+
 impl Metric {
+    /// Whether an alarm of the templates looks at it.
+    #[must_use]
+    pub fn is_of_alarms(self) -> bool {
+        matches!(
+            self,
+            Self::Published
+                | Self::SilentSpokes
+                | Self::FailedExperiences
+                | Self::HeldExperiences
+                | Self::StoppedVersions
+                | Self::DisputedExperiences
+                | Self::UnreadableItems
+                | Self::NotificationsFailed
+                | Self::Errors
+                | Self::Failed
+                | Self::Held
+                | Self::StatementSecondsLeft
+                | Self::DriftedProducts
+        )
+    }
+
+    /// Whether nothing that AWS measures stands in for it: a hub that is silent, and what waves,
+    /// notifications and trusted keys bring with them, for those who use these.
+    #[must_use]
+    pub fn is_always_made(self) -> bool {
+        matches!(self, Self::Published | Self::StoppedVersions | Self::NotificationsFailed | Self::StatementSecondsLeft)
+    }
+
     /// Whether both programs measure it: then they are told apart by a dimension.
     #[must_use]
     pub fn is_of_both(self) -> bool {
@@ -158,7 +233,7 @@ metrics! {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
 
@@ -171,6 +246,28 @@ mod tests {
             Some((cell(cells.next()?), cell(cells.next()?)))
         };
         text.lines().filter_map(row).collect()
+    }
+
+    /// The metrics of this system that alarms in a template look at.
+    fn watched(template: &str) -> impl Iterator<Item = &str> {
+        let alarms = template.split("Type: AWS::CloudWatch::Alarm").skip(1);
+        let ours = alarms.filter(|alarm| {
+            let namespace = alarm.split("Namespace: ").nth(1).unwrap().lines().next().unwrap();
+            namespace.contains("pmp-sync")
+        });
+        ours.map(|alarm| {
+            let name = alarm.split("MetricName: ").nth(1).unwrap().lines().next().unwrap();
+            // Where it depends on a parameter, ours comes last.
+            name.trim_end_matches(']').rsplit(' ').next().unwrap()
+        })
+    }
+
+    #[test]
+    fn those_of_alarms_are_exactly_those_that_the_templates_watch() {
+        let hub = include_str!("../../../../infra/cloudformation/hub.yaml");
+        let spoke = include_str!("../../../../infra/cloudformation/spoke.yaml");
+        let of_alarms = Metric::ALL.iter().filter(|metric| metric.is_of_alarms()).map(|metric| metric.name());
+        assert_eq!(watched(hub).chain(watched(spoke)).collect::<BTreeSet<_>>(), of_alarms.collect());
     }
 
     #[test]

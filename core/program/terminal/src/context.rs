@@ -74,7 +74,7 @@ const OF_AWS: [&str; 26] = [
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 ];
 /// The variables of the programs, as `docs/configuration.md` lists them.
-const OURS: [&str; 52] = [
+const OURS: [&str; 53] = [
     "PMP_ATTEMPT_TIMEOUT",
     "PMP_CATALOG_RATES",
     "PMP_CHANGE_WINDOWS",
@@ -107,6 +107,7 @@ const OURS: [&str; 52] = [
     "PMP_MAX_REMOVED_PERCENT",
     "PMP_MAX_REMOVED_PRODUCTS",
     "PMP_MEMBER_ORGANIZATIONS",
+    "PMP_METRICS",
     "PMP_MODE",
     "PMP_NOTIFY_FORMAT",
     "PMP_NOTIFY_TOPIC_ARN",

@@ -2,10 +2,14 @@
 
 locals {
   actions = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
+  alarms = {
+    for name, alarm in var.alarms : name => alarm
+    if var.metrics != "none" || alarm.namespace != "pmp-sync" || alarm.always
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "alarm" {
-  for_each = var.alarms
+  for_each = local.alarms
 
   alarm_name          = "${var.name}-${each.key}"
   alarm_description   = each.value.description
@@ -24,18 +28,17 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   tags                = var.tags
 }
 
-# Three widgets a row.
+# Three widgets a row, each six high, as CloudWatch lays them out.
 resource "aws_cloudwatch_dashboard" "dashboard" {
+  count = var.widgets == null ? 0 : 1
+
   dashboard_name = var.name
   dashboard_body = jsonencode({
     start          = "-P1D"
     periodOverride = "inherit"
-    widgets = [for index, widget in var.widgets : {
-      type   = "metric"
-      x      = 8 * (index % 3)
-      y      = 6 * floor(index / 3)
-      width  = 8
-      height = 6
+    widgets = [for widget in var.widgets : {
+      type  = "metric"
+      width = 8
       properties = merge(
         { title = widget.title, region = var.region, period = widget.period, metrics = widget.metrics },
         widget.stat == null ? {} : { stat = widget.stat }

@@ -16,16 +16,23 @@ variable "alarms" {
     threshold   = optional(number, 0)
     comparison  = optional(string, "GreaterThanThreshold")
     missing     = optional(string, "notBreaching")
+    always      = optional(bool, false)
   }))
   description = <<-EOT
     Alarms by the end of their names. `period` is in seconds, and `periods` is how many are looked at. Without `datapoints`, all of them
-    have to breach. Unless the alarm says otherwise, it is raised by a figure above 0, and a missing figure raises none.
+    have to breach. Unless the alarm says otherwise, it is raised by a figure above 0, and a missing figure raises none. `always`: the program makes a metric
+    of it in any case, because nothing that AWS measures stands in for it.
   EOT
+}
+
+variable "metrics" {
+  type        = string
+  description = "Which figures become metrics: none, alarms or all."
 }
 
 variable "widgets" {
   type        = any
-  description = "Widgets of the dashboard: `title`, `stat` or null where `metrics` say it, `period` in seconds, and `metrics` as CloudWatch has them."
+  description = "Widgets of the dashboard, or null where there is to be none: `title`, `stat` or null where `metrics` say it, `period` in seconds, and `metrics` as CloudWatch has them."
 }
 
 variable "region" {

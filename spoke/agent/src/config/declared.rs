@@ -11,6 +11,7 @@ use pmp_aws::{QueueUrl, RoleArn, TopicArn};
 use pmp_catalog::RateLimits;
 use pmp_filter_host::FilterSource;
 use pmp_ledger::{LeaseTerm, TableName};
+use pmp_metrics::MetricSet;
 use pmp_protocol::{Digest, ExperienceId, OrganizationId};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
 use pmp_windows::Windows;
@@ -313,6 +314,17 @@ declare_settings! {
             meaning: "the [change windows](steer.md#change-windows) in which change sets may be started, as \
                 `Mon-Fri 22:00-04:00 Europe/Berlin`: several with `;` between them, or `always` (the \
                 default). Where the fleet has windows as well, both have to be open",
+        }
+        metrics: MetricSet = METRICS {
+            flag: "metrics",
+            variable: "PMP_METRICS",
+            value: "WHICH",
+            help: "Which figures become metrics, which CloudWatch bills: `none`, `alarms` or `all`; they \
+                are written where the log is JSON [default: all]",
+            needed_by: "run; optional",
+            meaning: "which figures CloudWatch makes [metrics](metrics.md#which-figures-become-metrics) of: \
+                `none`, `alarms` (those that the template's alarms look at) or `all` (the default). All \
+                figures stand in the log in any case",
         }
         lease_term: Term = LEASE_TERM {
             flag: "lease-term",
