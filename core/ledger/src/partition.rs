@@ -7,6 +7,8 @@
 //! - `<management>#`: the sign of life of the spoke that finished a pass last;
 //! - `spoke#<management>#<spoke>`: the sign of life of each spoke;
 //! - `trusted#<management>`: the signed statement that was trusted last;
+//! - `directed#<management>#fleet` and `…#own`: the signed directions that were trusted last;
+//! - `hold#<management>`: the member's own hold;
 //! - `decided#<management>#<member>` and `done#<management>#<member>#<slot>`: see `records.rs`;
 //! - `lease`: see `leases.rs`.
 //!
