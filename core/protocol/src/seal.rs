@@ -208,6 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn control_characters_are_escaped_in_one_way() {
+        let note = (ProductId::new("a").unwrap(), Note::new("b\u{1}\u{8}\t\n\u{c}\r\u{1f}/\u{7f}c").unwrap());
+        let approved = [note.0.clone()].into();
+        let content =
+            Content::new(experience(), approved, BTreeSet::new(), BTreeMap::from([note]), ResourceRequests::Allow)
+                .unwrap();
+        let canonical = serde_json::to_string(&content).unwrap();
+        assert!(canonical.contains(r#""notes":{"a":"b\u0001\b\t\n\f\r\u001f/"#), "{canonical}");
+        assert!(canonical.contains("/\u{7f}c"), "{canonical}");
+    }
+
+    #[test]
     fn a_later_hub_may_add_fields() {
         let sealed = sealed_from(r#"{"approved":["a"],"experience":"exp-1","later":{"x":1},"rejected":["b"]}"#, 1, 1);
         assert_eq!(sealed.open(&experience()).unwrap().counts(), Counts { approved: 1, rejected: 1 });

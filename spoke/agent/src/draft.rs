@@ -318,6 +318,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_receipt_tells_is_bounded() {
+        let set_aside = |number: u32| Deferred {
+            product: pmp_protocol::ProductId::new(&format!("prod-{number}")).unwrap(),
+            reason: pmp_protocol::DeferralReason::Refused,
+            error: "e".repeat(5_000),
+            first_seen: None,
+            tries: 1,
+            next_try: None,
+        };
+        let progress = Progress { deferred: (0..1_000).map(set_aside).collect(), ..Progress::default() };
+        let receipt = Draft::of("exp-member").receipt(ReceiptStatus::Failed, &progress, Some("e".repeat(5_000)));
+        assert!(receipt.error.as_ref().unwrap().len() <= 1_000);
+        assert_eq!(receipt.deferred.len(), 500);
+        assert!(receipt.deferred.iter().all(|it| it.error.len() <= 400));
+    }
+
+    #[test]
     fn a_receipt_that_differs_in_its_times_alone_tells_nothing_new() {
         let draft = Draft::of("exp-member");
         let at = |second| Timestamp::from_second(second).unwrap();

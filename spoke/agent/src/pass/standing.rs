@@ -446,6 +446,14 @@ mod tests {
     }
 
     #[test]
+    fn a_receipt_whose_time_cannot_be_yet_counts_for_nothing() {
+        // Five minutes after the spoke's time, and a second more.
+        let taken = |second| Receipt { received_at: at(second), ..receipt("exp-a", 7, "seven", None) };
+        assert_eq!(sifted(vec![taken(400)], Vec::new()).before.receipts.len(), 1);
+        assert_eq!(sifted(vec![taken(401)], Vec::new()).before.receipts.len(), 0);
+    }
+
+    #[test]
     fn what_a_true_receipt_claims_to_be_in_force_is_compared_as_well() {
         let applied =
             |claimed| sifted(vec![receipt("exp-a", 7, "seven", Some(claimed))], Vec::new()).before.receipts[0].applied;
