@@ -156,6 +156,7 @@ impl Auditor {
         let text = entry.text()?;
         let next = AuditHead {
             number: entry.number,
+            // Protocol A1 and A3.
             digest: Digest::of(text.as_bytes()),
             told: before.and_then(|head| head.told).max(entry.event.stored()),
             noted: new.noted.or_else(|| before.and_then(|head| head.noted.clone())),

@@ -141,7 +141,9 @@ impl Hub {
         match decide(head.as_ref(), sealed.digest(), trigger) {
             Decision::Store { previous } => {
                 let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
+                // Protocol S10.
                 let new = self.new_snapshot(previous, version, taken_at, sealed, pin);
+                // Protocol M2.
                 let Some(chunks) = self.store(&new).await? else { return Ok(Attempt::Outrun) };
                 let stepped = self.stepped(chosen.newest(version)).await;
                 if goes_back(&stepped) {
@@ -158,6 +160,7 @@ impl Hub {
                 if mark.is_none_or(|mark| mark.version < version) {
                     self.raise(version, sealed.digest()).await?;
                 }
+                // Protocol K12.
                 if !self.renew_statement(version, sealed.digest()).await? {
                     // Another hub stored a newer version meanwhile.
                     return Ok(Attempt::Outrun);
@@ -248,6 +251,7 @@ impl Hub {
         tracing::info!(%version, digest = %sealed.digest(), chunks, "snapshot stored");
         // The mark is raised before the message goes out. From the announcement on, a table that is
         // restored lacks something that spokes know of, and the mark is how the hub notices it.
+        // Protocol L7.
         self.raise(version, sealed.digest()).await?;
         Ok(Some(chunks))
     }
@@ -329,6 +333,7 @@ impl Hub {
     /// Refuses to publish without a signature what was signed before, unless that is meant: every
     /// spoke that trusts keys would refuse it (rule 9 of the design).
     fn would_not_unsign(&self, head: Option<&Head>) -> Result<(), HubError> {
+        // Protocol K13.
         let is_signed = head.is_some_and(|head| head.statement.is_some());
         if is_signed && self.signing.is_none() && !self.unsigned { Err(HubError::Unsigned) } else { Ok(()) }
     }

@@ -118,6 +118,7 @@ async fn the_work_of_a_killed_spoke_goes_on_without_its_message() {
 
 #[tokio::test]
 async fn a_message_for_another_spoke_is_handed_back_and_in_the_end_set_aside() {
+    // Protocol M11.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     let foreign = json!({

@@ -134,6 +134,7 @@ async fn what_the_receipts_came_to_is_written_down_by_schedule() {
 
 #[tokio::test]
 async fn without_the_audit_a_person_does_nothing_and_what_failed_is_said() {
+    // Protocol A9.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     // The head of the audit is no head any more.

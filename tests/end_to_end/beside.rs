@@ -22,6 +22,7 @@ fn row<'a>(rows: &'a [Value], experience: &str) -> &'a Value {
 
 #[tokio::test]
 async fn two_spokes_with_experiences_of_their_own_leave_each_others_receipts_alone() {
+    // Protocol R12.
     let mut world = world(&["prod-a"], &[]);
     // What the second one is to do removes too much.
     let development =

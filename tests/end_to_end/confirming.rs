@@ -22,6 +22,7 @@ async fn rows(scene: &Scene) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_confirmation_at_the_hub_reaches_the_agent_by_itself_and_stands_in_the_receipt() {
+    // Protocol D14.
     let scene = two_thirds_to_remove().await;
     let agent = scene.spoke.start(&["run"]);
     eventually("both are held", &2, async || rows(&scene).await.iter().filter(|row| row["state"] == "HELD").count())
@@ -59,6 +60,7 @@ async fn a_confirmation_at_the_hub_reaches_the_agent_by_itself_and_stands_in_the
 
 #[tokio::test]
 async fn a_confirmation_counts_for_exactly_one_version() {
+    // Protocol D14.
     let scene = two_thirds_to_remove().await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
     assert_eq!(scene.hub.run(&["confirm", ALPHA, "1", "--no-announce"]).await.code, 0);

@@ -135,6 +135,7 @@ async fn the_next_change_arrives(scene: &Scene, number: u64) {
 }
 
 async fn forged_messages_come_to_nothing(forged: &[String], reason: &str) {
+    // Protocol M14.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     for message in forged {
         scene.alpha_account.send(&scene.queue_url, message).await;
@@ -168,6 +169,7 @@ async fn a_message_with_another_content_for_the_ledgers_version_is_not_believed(
 
 #[tokio::test]
 async fn a_message_that_does_not_hold_what_it_announces_only_costs_a_fetch() {
+    // Protocol M15.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     let client = aws_sdk_sqs::Client::new(scene.alpha_account.config());
@@ -187,6 +189,7 @@ async fn a_message_that_does_not_hold_what_it_announces_only_costs_a_fetch() {
 
 #[tokio::test]
 async fn a_content_in_the_ledger_that_its_head_does_not_name_is_not_applied() {
+    // Protocol M12 and D5.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     let client = aws_sdk_sqs::Client::new(scene.alpha_account.config());
@@ -208,6 +211,7 @@ async fn a_content_in_the_ledger_that_its_head_does_not_name_is_not_applied() {
 
 #[tokio::test]
 async fn a_forged_receipt_supersedes_nothing_and_is_replaced() {
+    // Protocol R7.
     let evil = evil().digest();
     for (number, digest) in [("18446744073709551615", evil), ("2", evil), ("1", evil)] {
         let scene = Scene::start(world(&["prod-a"], &[])).await;
@@ -260,6 +264,7 @@ async fn a_forged_receipt_that_stands_already_stops_no_sync() {
 
 #[tokio::test]
 async fn a_confirmation_in_the_members_own_partition_lets_nothing_through() {
+    // Protocol L13.
     let scene = crate::confirming::two_thirds_to_remove().await;
     let head = item(&scene, "Snapshots", [("experience", MANAGEMENT), ("item", "head")]).await.unwrap();
     let confirmed = HashMap::from([
@@ -296,6 +301,7 @@ async fn without_the_ledger_nothing_changes_and_the_message_stays() {
 
 #[tokio::test]
 async fn a_message_of_a_newer_schema_is_told_as_a_need_and_set_aside() {
+    // Protocol M10.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     let agent = scene.spoke.start(&["run"]);
@@ -313,6 +319,7 @@ async fn a_message_of_a_newer_schema_is_told_as_a_need_and_set_aside() {
 
 #[tokio::test]
 async fn a_refusal_does_not_hide_what_is_in_force() {
+    // Protocol R2.
     let scene = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &[])).await;
     scene.hub.json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
@@ -372,6 +379,7 @@ async fn restored() -> Scene {
 
 #[tokio::test]
 async fn a_ledger_that_was_restored_changes_nothing_until_the_hub_goes_on() {
+    // Protocol L8.
     let scene = restored().await;
     let newest = Lists::new(&["prod-a", "prod-b"], &[]);
     for command in ["sync", "plan"] {

@@ -170,6 +170,7 @@ fn hostile_receipts(items: &[Item]) -> Vec<(&'static str, Item, &'static str, &'
 
 #[tokio::test]
 async fn each_hostile_item_has_its_named_state_and_nobody_else_is_touched() {
+    // Protocol L14 and R6.
     let (scene, items) = all_in_step().await;
     let (before, figures_before) = (others(&scene).await, figures(&scene).await);
     assert_eq!(before.len(), 8, "{before:#?}");
@@ -289,6 +290,7 @@ async fn a_hundred_random_items_of_one_organization_change_nothing_about_the_oth
 
 #[tokio::test]
 async fn an_organization_is_read_whole_where_the_hub_says_that_it_is_large_whatever_it_says_itself() {
+    // Protocol L15.
     const EXPERIENCES: usize = 400;
     let (mut scene, items) = all_in_step().await;
     let large = "o-large00000";

@@ -77,6 +77,7 @@ async fn of_twenty_racing_takers_one_gets_it_and_the_others_learn_who() {
 
 #[tokio::test]
 async fn a_lease_that_cannot_be_read_is_watched_and_taken_after_a_term() {
+    // Protocol L20.
     let scene = Scene::start(world(&[], &[])).await;
     let store = DynamoLeases::new(scene.hub_account.config(), "SyncTimestamps".parse().unwrap());
     let now = Timestamp::now();
@@ -110,6 +111,7 @@ async fn a_lease_that_cannot_be_read_is_watched_and_taken_after_a_term() {
 
 #[tokio::test]
 async fn the_conditional_write_says_what_the_decision_says() {
+    // Protocol L17.
     let scene = Scene::start(world(&[], &[])).await;
     let store = DynamoLeases::new(scene.hub_account.config(), "SyncTimestamps".parse().unwrap());
     let now = Timestamp::now();
@@ -280,6 +282,7 @@ async fn an_idle_spoke_goes_on_within_fifteen_seconds_where_another_is_killed_wh
 
 #[tokio::test]
 async fn a_spoke_that_loses_its_lease_starts_nothing_new_and_leaves_the_message() {
+    // Protocol L18.
     let (scene, spoke, expected) = six_batches(Duration::from_millis(400)).await;
     let agent = spoke.with(&[("PMP_LEASE_TERM", "1s")]).start(&["run"]);
     in_the_middle(&scene).await;

@@ -48,6 +48,7 @@ async fn a_snapshot_of_six_thousand_products_travels_by_reference() {
 
 #[tokio::test]
 async fn an_enveloped_message_is_understood_like_a_raw_one() {
+    // Protocol M8.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     let raw = messages(&scene).await.remove(0);
@@ -74,6 +75,7 @@ async fn an_enveloped_message_is_understood_like_a_raw_one() {
 
 #[tokio::test]
 async fn repeated_late_and_reordered_messages_end_in_the_newest_state() {
+    // Protocol M13 and M16.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     let first = messages(&scene).await.remove(0);
@@ -128,6 +130,7 @@ async fn without_a_word_from_the_ledger_a_message_does_nothing_and_stays() {
 
 #[tokio::test]
 async fn what_is_not_understood_goes_to_the_dead_letters_and_blocks_nothing() {
+    // Protocol M9.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.alpha_account.send(&scene.queue_url, "no JSON at all").await;
     scene.alpha_account.send(&scene.queue_url, r#"{"schema":"pmp-sync.snapshot/2","new":"world"}"#).await;
@@ -152,6 +155,7 @@ async fn what_is_not_understood_goes_to_the_dead_letters_and_blocks_nothing() {
 
 #[tokio::test]
 async fn without_a_dead_letter_queue_what_is_not_understood_comes_again_and_blocks_nothing() {
+    // Protocol M9.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     let client = aws_sdk_sqs::Client::new(scene.alpha_account.config());
     let call = client.set_queue_attributes().queue_url(&scene.queue_url);
@@ -206,6 +210,7 @@ async fn of_many_that_wait_only_the_newest_is_applied_and_the_others_are_told_by
 
 #[tokio::test]
 async fn a_message_stays_until_its_outcome_is_in_the_ledger() {
+    // Protocol M17.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     // The role of another organization: reading snapshots works, writing receipts is refused.

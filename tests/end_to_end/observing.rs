@@ -17,6 +17,7 @@ async fn state(scene: &Scene, experience: &str) -> String {
 
 #[tokio::test]
 async fn an_observing_spoke_tells_what_would_change_and_changes_nothing() {
+    // Protocol R11.
     let scene = Scene::start(world(&["prod-a", "prod-b"], &["prod-x"])).await;
     scene.hub.json(&["publish"]).await;
     let observed = observer(&scene).run(&["sync"]).await;

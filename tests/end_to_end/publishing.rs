@@ -17,6 +17,7 @@ fn with_approved(ids: &[String]) -> pmp_tests::World {
 
 #[tokio::test]
 async fn a_version_is_taken_only_when_the_content_changed() {
+    // Protocol S9 and S10.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     let version = async || scene.hub.json(&["publish"]).await["published"]["version"].clone();
     assert_eq!(version().await, json!(1));
@@ -32,6 +33,7 @@ async fn a_version_is_taken_only_when_the_content_changed() {
 
 #[tokio::test]
 async fn hubs_at_once_take_one_version_each_at_most_and_leave_no_gap() {
+    // Protocol S10 and L3.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     for round in 1..=3_u64 {
         let publish = || scene.hub.run(&["publish", "-o", "json"]);
@@ -47,6 +49,7 @@ async fn hubs_at_once_take_one_version_each_at_most_and_leave_no_gap() {
 
 #[tokio::test]
 async fn what_was_stored_but_not_announced_is_announced_by_the_next_run() {
+    // Protocol M2 and L9.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     let broken = scene.hub.with(&[("PMP_TOPIC_ARN", "arn:aws:sns:us-east-1:111111111111:no-such-topic")]);
     let failed = broken.run(&["publish"]).await;
@@ -78,6 +81,7 @@ async fn twenty_thousand_products_are_stored_with_at_most_five_writes() {
     let calls = tap.calls();
     assert_eq!(
         calls.iter().filter(|call| !["GetItem", "Query"].contains(&call.as_str())).collect::<Vec<_>>(),
+        // Protocol L7.
         ["TransactWriteItems", "PutItem", "UpdateItem", "TransactWriteItems"]
     );
     // Counted as DynamoDB counts them, each item of the transaction is a write.
@@ -153,6 +157,7 @@ async fn init_takes_nothing_from_a_queue_that_is_there_nor_from_its_subscription
 
 #[tokio::test]
 async fn a_snapshot_that_is_too_large_is_refused_whole_with_the_way_out() {
+    // Protocol L4.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     let store = DynamoSnapshots::new(scene.hub_account.config(), "Snapshots".parse().unwrap());
     let counts = Counts { approved: 400_000, rejected: 0 };

@@ -46,6 +46,7 @@ async fn restored() -> Scene {
 
 #[tokio::test]
 async fn nothing_is_published_over_it_and_everyone_says_why() {
+    // Protocol L8.
     let scene = restored().await;
     let what = "the Snapshots table was restored to snapshot 1: it lacks snapshot 2";
     for command in [&["publish"][..], &["publish", "--dry-run"]] {
@@ -87,6 +88,7 @@ async fn nothing_is_published_over_it_and_everyone_says_why() {
 
 #[tokio::test]
 async fn one_command_goes_on_and_several_at_once_or_again_do_no_harm() {
+    // Protocol S11.
     let scene = restored().await;
     let recover = || scene.hub.run(&["recover", "--yes", "-o", "json"]);
     let (a, b) = tokio::join!(recover(), recover());

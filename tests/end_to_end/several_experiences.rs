@@ -91,6 +91,7 @@ async fn each_has_its_own_versions_waves_and_roster_and_reaches_its_own_members(
     let Two { scene, hub, alpha, beta, beta_queue } = two().await;
     let dry = hub.json(&["publish", "--dry-run"]).await;
     assert_eq!((&dry["dry_run"], dry.get("published")), (&json!(true), None));
+    // Protocol M3.
     let stored = outcomes([(MANAGEMENT, "stored", 1), (SECOND, "stored", 1)]);
     assert_eq!(told(&dry), stored);
     let first = hub.json(&["publish"]).await;

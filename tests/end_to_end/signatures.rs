@@ -155,6 +155,7 @@ async fn keys_change_without_touching_hub_and_spokes_at_once() {
 
 #[tokio::test]
 async fn what_trusted_keys_did_not_sign_changes_nothing() {
+    // Protocol K6, K8, K9 and K13.
     let signed = Signed::start(&["prod-a"]).await;
     let (hub, spoke) = (signed.hub(0), signed.spoke(&[&pem(0)]));
     hub.json(&["publish"]).await;
@@ -207,6 +208,7 @@ async fn what_trusted_keys_did_not_sign_changes_nothing() {
 
 #[tokio::test]
 async fn a_spoke_whose_statement_has_expired_is_frozen_and_says_so() {
+    // Protocol K7 and K12.
     let signed = Signed::start(&["prod-a"]).await;
     let (hub, spoke) = (signed.hub(0), signed.spoke(&[&pem(0)]));
     hub.json(&["publish"]).await;
@@ -256,6 +258,7 @@ async fn a_spoke_whose_statement_has_expired_is_frozen_and_says_so() {
 /// snapshot.
 #[tokio::test]
 async fn a_head_that_no_hub_came_to_is_not_signed() {
+    // Protocol L8.
     let signed = Signed::start(&["prod-a"]).await;
     let (hub, spoke) = (signed.hub(0), signed.spoke(&[&pem(0)]));
     hub.json(&["publish"]).await;

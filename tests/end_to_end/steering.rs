@@ -65,6 +65,7 @@ fn good() -> Lists {
 
 #[tokio::test]
 async fn a_bad_approval_is_taken_back_and_the_fleet_stays_there() {
+    // Protocol S12, L10 and D8.
     let scene = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &[])).await;
     bad_approval(&scene).await;
     let missing = scene.hub.run(&["pin", "7", "--reason", "no such snapshot"]).await;
@@ -124,6 +125,7 @@ async fn two_organizations() -> (Scene, Program) {
 
 #[tokio::test]
 async fn one_organization_is_pinned_while_the_others_go_on() {
+    // Protocol D5.
     let (scene, beta) = two_organizations().await;
     bad_approval(&scene).await;
     assert_eq!(beta.run(&["sync"]).await.code, 0);
@@ -164,6 +166,7 @@ async fn one_organization_is_pinned_while_the_others_go_on() {
 
 #[tokio::test]
 async fn a_spoke_that_is_too_old_or_pretends_is_never_in_step_with_a_pin() {
+    // Protocol R6, R7 and D13.
     let scene = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &[])).await;
     bad_approval(&scene).await;
     // As a spoke of an earlier release says of itself.
@@ -190,6 +193,7 @@ async fn a_spoke_that_is_too_old_or_pretends_is_never_in_step_with_a_pin() {
 
 #[tokio::test]
 async fn a_pause_is_obeyed_at_once_and_ends_by_itself() {
+    // Protocol D11.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     let agent = scene.spoke.start(&["run"]);
     scene.hub.json(&["publish"]).await;
@@ -229,6 +233,7 @@ async fn a_pause_is_obeyed_at_once_and_ends_by_itself() {
 
 #[tokio::test]
 async fn a_direction_that_the_hub_did_not_sign_changes_nothing() {
+    // Protocol D2, K10 and K11.
     let scene = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &[])).await;
     let folder = tempfile::tempdir().unwrap();
     let (key, public) = key_pair(folder.path());
@@ -295,6 +300,7 @@ async fn a_direction_that_the_hub_did_not_sign_changes_nothing() {
 /// order of line and version, with one that has no line as line 0.
 #[tokio::test]
 async fn receipts_are_kept_in_the_order_of_line_and_version() {
+    // Protocol R3 and R4.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
@@ -330,6 +336,7 @@ async fn receipts_are_kept_in_the_order_of_line_and_version() {
 
 #[tokio::test]
 async fn a_member_holds_within_the_hubs_bound() {
+    // Protocol D10.
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     let hub = scene.hub.with(&[("PMP_MAX_HOLD", "24h")]);
     hub.json(&["publish"]).await;

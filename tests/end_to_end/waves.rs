@@ -302,6 +302,7 @@ async fn who_is_paused_or_silent_keeps_nobody_waiting() {
 
 #[tokio::test]
 async fn a_spoke_that_knows_no_waves_is_told_as_one_that_does_not_obey() {
+    // Protocol D13.
     let fleet = fleet(THREE).await;
     let table = aws_sdk_dynamodb::Client::new(fleet.scene.hub_account.config());
     for key in [format!("{MANAGEMENT}#"), format!("spoke#{MANAGEMENT}#all")] {
@@ -322,6 +323,7 @@ async fn a_spoke_that_knows_no_waves_is_told_as_one_that_does_not_obey() {
 
 #[tokio::test]
 async fn a_turn_that_the_hub_did_not_sign_is_none() {
+    // Protocol K14.
     let fleet = fleet(THREE).await;
     let folder = tempfile::tempdir().unwrap();
     let (key, public) = key_pair(folder.path());

@@ -122,6 +122,7 @@ async fn windows_that_never_meet_are_an_exception_that_needs_a_person() {
 
 #[tokio::test]
 async fn the_fleets_windows_hold_until_the_hub_opens_them() {
+    // Protocol D11 and D12.
     let scene = behind().await;
     let windows = later();
     let hub = scene.hub.with(&[("PMP_CHANGE_WINDOWS", &windows)]);
@@ -158,6 +159,7 @@ async fn the_fleets_windows_hold_until_the_hub_opens_them() {
 
 #[tokio::test]
 async fn a_spoke_that_knows_no_windows_is_told_not_to_obey_them() {
+    // Protocol D13.
     let scene = behind().await;
     scene.hub.with(&[("PMP_CHANGE_WINDOWS", &later())]).json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);

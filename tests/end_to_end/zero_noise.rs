@@ -12,6 +12,7 @@ async fn items(scene: &Scene) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_policy_that_is_written_otherwise_and_says_the_same_moves_nothing() {
+    // Protocol R10.
     let scene = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &["prod-x"])).await;
     scene.hub.json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
@@ -74,6 +75,7 @@ fn written(call: &pmp_tests::Call) -> Option<String> {
 /// of life.
 #[tokio::test]
 async fn a_sync_without_a_change_writes_nothing_but_that_it_was() {
+    // Protocol R13.
     let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
     scene.hub.json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
@@ -89,6 +91,7 @@ async fn a_sync_without_a_change_writes_nothing_but_that_it_was() {
 /// The two items take turns, so that hubs of earlier releases see that it lives, too.
 #[tokio::test]
 async fn a_pass_without_a_change_writes_one_item() {
+    // Protocol R13.
     let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
     scene.hub.json(&["publish"]).await;
     let tap = Tap::open(&scene.endpoint()).await;

@@ -126,6 +126,7 @@ async fn put(
 
 #[tokio::test]
 async fn a_member_reads_snapshots_and_writes_its_own_receipts_and_nobody_else_does() {
+    // Protocol L12.
     let organizations = Organizations::deploy(world(&["prod-a"], &[]), &[], &[]).await;
     let role = organizations.member_output("HubRoleArn");
     let assume = async |aws: &Aws, external_id: Option<&str>| {

@@ -19,6 +19,7 @@ use crate::world::{World, management, member};
 
 #[test]
 fn nothing_is_applied_that_the_ledgers_head_did_not_name() {
+    // Protocol M12.
     each_seed("nothing_is_applied", hostile_history);
 }
 

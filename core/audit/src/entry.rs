@@ -9,6 +9,7 @@ use crate::Event;
 /// What somebody did, or what a hub saw, in its place in the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+// Protocol A1.
 pub struct Entry {
     /// Its number: 1, 2, 3 … without gaps, for each management experience.
     pub number: u64,
@@ -40,6 +41,7 @@ impl Entry {
     /// # Errors
     /// Never, for an entry: all of its maps have texts as keys.
     pub fn text(&self) -> Result<String, NotAnEntry> {
+        // Protocol A2.
         Ok(json_without_acting(&serde_json::to_string(self).map_err(NotAnEntry)?))
     }
 }
@@ -104,6 +106,7 @@ mod tests {
 
     #[test]
     fn the_text_of_an_entry_stays_as_it_is() {
+        // Protocol A1.
         let version = SnapshotVersion::new(40).unwrap();
         let reason = "prod-x was \"approved\"\nby mistake".to_owned();
         let pin = Event::Pin { organizations: Vec::new(), wave: None, version, content: Digest::of(b"it"), reason };
@@ -117,6 +120,7 @@ mod tests {
 
     #[test]
     fn nothing_acts_in_the_text_of_an_entry() {
+        // Protocol A2.
         let text =
             entry(Event::Unpin { organizations: Vec::new(), wave: None, reason: "\u{202e}\u{1b}[2J é".to_owned() })
                 .text()

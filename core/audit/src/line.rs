@@ -20,6 +20,7 @@ pub(crate) const DIGEST_BYTES: usize = 71;
 /// Whether the two belong together is for the verifier to say.
 #[must_use]
 pub fn line(text: &str, digest: &str) -> String {
+    // Protocol A5.
     let text = text.strip_suffix('}').unwrap_or(text);
     format!("{text},\"digest\":\"{digest}\"}}")
 }
@@ -27,6 +28,7 @@ pub fn line(text: &str, digest: &str) -> String {
 /// The last line of a file: the entries from `first` to `last`, and the digest of the last one.
 #[must_use]
 pub fn last_line(experience: &ExperienceId, first: u64, last: u64, head: &Digest) -> String {
+    // Protocol A6.
     // The ids and digests need no escapes.
     let text =
         format!(r#"{{"schema":"{SCHEMA}","experience":"{experience}","first":{first},"last":{last},"head":"{head}"}}"#);

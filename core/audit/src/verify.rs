@@ -140,6 +140,7 @@ pub struct Verified {
 /// What a line says of its place. Everything else in it is for people. Its texts have no escapes,
 /// so they are compared where they are.
 #[derive(Deserialize)]
+// Protocol A8.
 struct Link<'a> {
     number: u64,
     previous: Option<&'a str>,
@@ -205,6 +206,7 @@ impl Verifier {
             return Err(fault(None, FaultKind::Behind));
         }
         let Some(framed) = unframe(line) else { return Err(fault(due, FaultKind::NoLine)) };
+        // Protocol A5 and A7.
         if !is_digest_of(framed.digest, framed.text) {
             return Err(fault(due, FaultKind::Altered));
         }
@@ -222,6 +224,7 @@ impl Verifier {
     }
 
     fn link(&mut self, link: &Link<'_>, digest: &[u8; DIGEST_BYTES]) -> Result<(), Fault> {
+        // Protocol A3.
         let Link { number, previous, experience } = *link;
         let due = self.before.as_ref().map_or(number, |before| before.number.saturating_add(1));
         let fault = |entry, kind| Err(Fault { entry: Some(entry), line: self.lines, kind });
@@ -263,6 +266,7 @@ impl Verifier {
     }
 
     fn end(&mut self, end: &End<'_>) -> Result<(), Fault> {
+        // Protocol A6.
         let fault = |kind| Err(Fault { entry: None, line: self.lines, kind });
         if end.schema != SCHEMA {
             return fault(FaultKind::OtherSchema(PlainText::bounded(end.schema, 80).into()));

@@ -122,6 +122,7 @@ impl AnswerStore for DynamoAnswers {
             return Err(self.damaged(format!("{bytes} bytes packed, and the ledger holds at most {MAX_STORED_BYTES}")));
         }
         let before = self.latest(experience).await.ok().flatten();
+        // Protocol L11.
         let mut items = chunk_items(experience, &sealed);
         let head = AnswersHead { digest: sealed.digest(), chunks: items.len(), products: answers.products.len(), at };
         items.push(head_item(experience, &head));
@@ -174,6 +175,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_products_fit_into_the_ledger_in_items_below_its_limit_and_come_back_whole() {
+        // Protocol L4.
         let answers = answers(10_000);
         let (head, items) = stored(&answers);
         assert_eq!(head.products, 10_000);

@@ -167,6 +167,7 @@ impl AuditStore for DynamoAudit {
         let NewAuditEntry { experience, before, head, .. } = new;
         let mut entry = keyed(entry_key(experience, head.number));
         entry.extend([(ENTRY.to_owned(), text(new.text)), (DIGEST.to_owned(), text(head.digest))]);
+        // Protocol A4.
         let entry = self.put(entry).condition_expression("attribute_not_exists(organization)");
         let mut newest = keyed(head_key(experience));
         newest.extend([(NUMBER.to_owned(), number(head.number)), (DIGEST.to_owned(), text(head.digest))]);

@@ -13,6 +13,7 @@ pub(crate) const CHUNK_BYTES: usize = 390_000;
 /// # Errors
 /// If an item is missing, repeated or out of place.
 pub(crate) fn join(chunks: usize, items: Vec<Item>) -> Result<Vec<u8>, ItemError> {
+    // Protocol L5.
     if items.len() != chunks {
         return Err(ItemError::Chunks { found: items.len(), expected: chunks });
     }

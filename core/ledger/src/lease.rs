@@ -57,6 +57,7 @@ impl LeaseTerm {
     /// steady clock from before it requested the renewal.
     #[must_use]
     pub fn held_for(self) -> Duration {
+        // Protocol L18.
         self.0 * 2 / 3
     }
 
@@ -180,6 +181,7 @@ impl Watched {
     /// lease.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
+        // Protocol L19.
         self.unchanged_for >= Duration::from_millis(self.lease.term_ms).min(LeaseTerm::LONGEST)
     }
 
@@ -194,6 +196,7 @@ impl Watched {
 /// expresses the same in DynamoDB's language.
 #[must_use]
 pub fn may_take(found: Option<&Lease>, me: &str, now: Timestamp, watched: Option<&Watched>) -> bool {
+    // Protocol L17 and L19.
     let Some(found) = found else { return true };
     found.is_free(now)
         || found.holder_id == me
@@ -217,6 +220,7 @@ mod tests {
 
     #[test]
     fn it_is_taken_when_free_expired_given_back_or_ones_own() {
+        // Protocol L17.
         let held = lease("b", at(0));
         assert!(may_take(None, "a", at(0), None));
         assert!(!may_take(Some(&held), "a", at(59_999), None));
@@ -228,6 +232,7 @@ mod tests {
 
     #[test]
     fn one_that_was_watched_without_a_renewal_for_a_whole_term_is_abandoned_whatever_the_clocks_say() {
+        // Protocol L19.
         // The holder's clock is a day ahead, and the holder has died. A holder of an earlier
         // release keeps its longer term.
         for (term, seconds) in [(LeaseTerm::DEFAULT, 10), (LeaseTerm::UNKNOWN, 60)] {
@@ -250,6 +255,7 @@ mod tests {
 
     #[test]
     fn a_term_has_bounds_and_so_has_what_a_lease_claims() {
+        // Protocol L19.
         assert_eq!(LeaseTerm::new(Duration::from_millis(999)), None);
         assert_eq!(LeaseTerm::new(LeaseTerm::LONGEST + Duration::from_millis(1)), None);
         assert_eq!(LeaseTerm::new(LeaseTerm::LONGEST).unwrap().whole().as_secs(), 3_600);
@@ -303,6 +309,7 @@ mod tests {
             term_ms in 1_000_u64..600_000, skew_s in -100_000_i64..100_000, asking in 0.0_f64..10.0, seeing in 0.0_f64..10.0,
             silence in 0.0_f64..3.0, holders in 0.9_f64..1.1, watchers in 0.9_f64..1.1,
         ) {
+            // Protocol L18 and L19.
             let term = LeaseTerm::new(Duration::from_millis(term_ms)).unwrap();
             let organization = OrganizationId::new("o-alpha00000").unwrap();
             let held = Lease::new(organization, "b".into(), "b".into(), at(skew_s * 1_000), term);

@@ -27,6 +27,7 @@ use crate::{LedgerError, TableName};
 pub(crate) const LEASE: &str = "lease";
 
 /// The condition of [`crate::may_take`] in DynamoDB's language.
+// Protocol L17.
 const MAY_TAKE: &str = "attribute_not_exists(holder_id) OR expires_at_ms <= :now OR holder_id = :me \
     OR (holder_id = :abandoned AND renewals = :renewals)";
 
@@ -59,6 +60,7 @@ impl DynamoLeases {
     /// The lease in `item`. If it cannot be read, its holder is unknown, and stays the same as long
     /// as the item does.
     fn read_held(&self, organization: &OrganizationId, item: Item) -> Lease {
+        // Protocol L20.
         let (holder_id, problem) = match self.read(organization, item.clone()) {
             Ok(lease) => return lease,
             Err(error) => (fingerprint(&item), error.to_string()),
@@ -152,6 +154,7 @@ impl LeaseStore for DynamoLeases {
     }
 
     async fn renew(&self, lease: &Lease) -> Result<Taken, LedgerError> {
+        // Protocol L17.
         let call = self.put_item(lease)?.condition_expression("holder_id = :me");
         self.put(&lease.organization, call).await
     }

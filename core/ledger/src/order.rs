@@ -10,6 +10,7 @@ use crate::Found;
 /// disputed: it proves nothing, and supersedes nothing (rule 9 of the design).
 #[must_use]
 pub fn may_replace(stored: Option<&Receipt>, receipt: &Receipt, found: Option<&Found>) -> bool {
+    // Protocol R3 and R4.
     let Some(stored) = stored else { return true };
     let is_still = |found: &Found| {
         let Found { version, digest } = found;
@@ -22,6 +23,7 @@ pub fn may_replace(stored: Option<&Receipt>, receipt: &Receipt, found: Option<&F
 /// that was taken up later stays.
 #[must_use]
 pub fn may_replace_late(stored: Option<&Receipt>, receipt: &Receipt) -> bool {
+    // Protocol R5.
     let Some(stored) = stored else { return true };
     (stored.order(), stored.received_at) <= (receipt.order(), receipt.received_at)
 }
@@ -46,6 +48,7 @@ mod tests {
 
     #[test]
     fn an_older_receipt_never_replaces_a_newer_one() {
+        // Protocol R3.
         assert!(may_replace(None, &receipt(7, 'a', 0), None));
         for (stored, replaces) in [(6, true), (7, true), (8, false)] {
             assert_eq!(may_replace(Some(&receipt(stored, 'a', 9)), &receipt(7, 'a', 0), None), replaces, "{stored}");
@@ -54,6 +57,7 @@ mod tests {
 
     #[test]
     fn only_the_very_item_that_was_disputed_is_replaced_by_an_older_one() {
+        // Protocol R4.
         let (disputed, older) = (receipt(9, 'b', 0), receipt(7, 'a', 0));
         let found = Found::of(&disputed);
         assert!(may_replace(Some(&disputed), &older, Some(&found)));
@@ -63,6 +67,7 @@ mod tests {
 
     #[test]
     fn a_late_receipt_replaces_only_what_was_taken_up_before_it() {
+        // Protocol R5.
         assert!(may_replace_late(None, &receipt(7, 'a', 0)));
         for (stored, replaces) in [((6, 9), true), ((7, 4), true), ((7, 5), true), ((7, 6), false), ((8, 0), false)] {
             let stored = receipt(stored.0, 'a', stored.1);

@@ -7,6 +7,8 @@
 //! - `<management>#`: the sign of life of the spoke that finished a pass last;
 //! - `spoke#<management>#<spoke>`: the sign of life of each spoke;
 //! - `trusted#<management>`: the signed statement that was trusted last;
+//! - `directed#<management>#fleet` and `…#own`: the signed directions that were trusted last;
+//! - `hold#<management>`: the member's own hold;
 //! - `decided#<management>#<member>` and `done#<management>#<member>#<slot>`: see `records.rs`;
 //! - `lease`: see `leases.rs`.
 //!
@@ -25,9 +27,9 @@
 //! | `hub#told` | the hub | `told#…` and `outbox#…`: see `outbox.rs` |
 //!
 //! IAM confines each organization to its own two partitions, and lets it write only the first
-//! (rule 11). Ids of organizations begin with `o-`, so none collides with `hub#`. Items under
-//! `confirm#` in an organization's own partition come from a hub of an earlier release, or from
-//! anyone there, and are ignored.
+//! (rule 11, protocol L12). Ids of organizations begin with `o-`, so none collides with `hub#`.
+//! Items under `confirm#` in an organization's own partition come from a hub of an earlier release,
+//! or from anyone there, and are ignored.
 
 use std::collections::BTreeMap;
 
@@ -107,6 +109,7 @@ pub(crate) fn admitted_key(experience: &ExperienceId, organization: Option<&Orga
 
 /// The sort key of a receipt.
 pub(crate) fn receipt_key(experience: &ExperienceId, member: &ExperienceId) -> String {
+    // Protocol R1.
     format!("{experience}#{member}")
 }
 
@@ -183,6 +186,7 @@ pub(crate) fn sort(items: Vec<Item>, experience: &ExperienceId) -> BTreeMap<Orga
 }
 
 fn concerns(key: &str, of_the_hub: bool, experience: &ExperienceId) -> bool {
+    // Protocol L13.
     if of_the_hub {
         return key.starts_with(&confirm_key(experience, None)) || key == direction_key(experience);
     }
@@ -244,6 +248,7 @@ pub(crate) fn directed(mut item: Item, experience: &ExperienceId, organization: 
 }
 
 fn read<T: DeserializeOwned>(item: Item) -> Result<T, String> {
+    // Protocol L16.
     serde_dynamo::from_item(item).map_err(|error: serde_dynamo::Error| in_words(&error.to_string()))
 }
 
@@ -275,6 +280,7 @@ pub(crate) fn in_words(problem: &str) -> String {
 /// Checks that the attributes name the same things as the sort key. Otherwise one item could pass
 /// for another.
 fn agree(key: &str, told: &str) -> Result<(), String> {
+    // Protocol L14.
     if key == told { Ok(()) } else { Err(format!("it speaks of `{told}`")) }
 }
 
@@ -334,6 +340,7 @@ mod tests {
 
     #[test]
     fn old_items_are_read() {
+        // Protocol L16.
         let seen = json!({"organization": "o-alpha00000", "item": "exp-management#", "experience": "exp-management",
             "last_seen": "2026-11-24T12:00:08Z", "account": "222222222222", "region": "us-east-1", "experiences": 1,
             "spoke_version": "0.1.0"});
@@ -345,6 +352,7 @@ mod tests {
 
     #[test]
     fn each_spoke_has_a_sign_of_life_of_its_own_beside_the_organizations() {
+        // Protocol L14.
         let seen = |item: &str, spoke: Value| {
             json!({"organization": "o-alpha00000", "item": item, "experience": "exp-management",
                 "last_seen": "2026-11-24T12:00:08Z", "account": "222222222222", "region": "us-east-1", "experiences": 1,
@@ -374,6 +382,7 @@ mod tests {
 
     #[test]
     fn a_spoke_was_seen_last_by_whichever_of_its_two_items_is_newer() {
+        // Protocol R14.
         let seen = |item: &str, spoke: &str, at: &str| {
             json!({"organization": "o-alpha00000", "item": item, "experience": "exp-management", "last_seen": at,
                 "account": "222222222222", "region": "us-east-1", "experiences": 1, "spoke_version": "0.1.0",
@@ -393,6 +402,7 @@ mod tests {
 
     #[test]
     fn a_confirmation_counts_only_where_no_member_can_write_it() {
+        // Protocol L13.
         let (own, hub) = (confirmation("o-alpha00000", "forged"), confirmation("hub#o-alpha00000", "arn:operator"));
         let alpha = alpha(&[own, hub]);
         assert_eq!(alpha.unreadable, [], "what is left of an earlier release is no fault");
@@ -402,6 +412,7 @@ mod tests {
 
     #[test]
     fn one_item_that_cannot_be_read_harms_nothing_beside_it() {
+        // Protocol L14.
         let broken = |member: &str, field: &str, value: Value| {
             let mut broken = receipt("o-alpha00000", member);
             broken[field] = value;

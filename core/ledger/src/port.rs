@@ -323,6 +323,7 @@ impl Organization {
     /// items: a pass that finds nothing to do writes only one of them, its own or the
     /// organization's. For whoever reads the items.
     pub(crate) fn seen_by_either_item(mut self) -> Self {
+        // Protocol R14.
         if let Some(seen) = &self.seen
             && let Some(id) = id_of(seen)
         {

@@ -21,6 +21,7 @@ use crate::{Directed, Directions, Found, LedgerError, Organization, ReceiptStore
 
 /// Where a receipt stands that is not later in its order than `:line` and `:version`
 /// ([`Receipt::order`]). A line that is absent is 0; what is no number is no line.
+// Protocol R3.
 const NOT_LATER: &str = "attribute_not_exists(version) OR NOT attribute_type(version, :number) OR (version <= :version AND \
      (attribute_not_exists(#line) OR NOT attribute_type(#line, :number) OR #line = :line)) OR #line < :line";
 /// The same, where the line is not 0: then one without a line is of an earlier one.
@@ -29,6 +30,7 @@ const NOT_LATER_OR_WITHOUT_LINE: &str = "attribute_not_exists(version) OR NOT at
      #line < :line";
 
 /// Where a receipt stands that is earlier, or as late and taken up no later.
+// Protocol R5.
 const EARLIER: &str = "attribute_not_exists(version) OR ((attribute_not_exists(#line) OR NOT attribute_type(#line, :number) \
      OR #line = :line) AND (version < :version OR (version = :version AND received_at <= :received))) OR #line < :line";
 /// The same, where the line is not 0.
@@ -113,6 +115,7 @@ impl ReceiptStore for DynamoReceipts {
             condition += match digest {
                 Some(digest) => {
                     call = call.expression_attribute_values(":digest", text(digest));
+                    // Protocol R4.
                     " OR (version = :found AND digest = :digest)"
                 }
                 None => " OR version = :found",
@@ -231,6 +234,7 @@ impl ReceiptStore for DynamoReceipts {
             .set_item(Some(item(partition, direction_key(experience))?))
             .expression_attribute_names("#generation", "generation");
         let put = match before {
+            // Protocol D3.
             0 => put.condition_expression("attribute_not_exists(#generation)"),
             before => {
                 put.condition_expression("#generation = :before").expression_attribute_values(":before", number(before))
@@ -300,6 +304,7 @@ impl ReceiptStore for DynamoReceipts {
     }
 
     async fn raise(&self, experience: &ExperienceId, mark: HeadMark) -> Result<(), LedgerError> {
+        // Protocol L7.
         let item = self.item(&mark, HEADS, experience.to_string())?;
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
         let call = call.expression_attribute_values(":version", number(mark.version));

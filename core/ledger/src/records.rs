@@ -155,6 +155,7 @@ fn outcome_prefix(experience: &ExperienceId, member: Option<&ExperienceId>) -> S
 }
 
 fn outcome_key(experience: &ExperienceId, member: &ExperienceId, number: u64) -> String {
+    // Protocol L21.
     format!("{}{:02}", outcome_prefix(experience, Some(member)), number % MAX_OUTCOMES)
 }
 
@@ -246,6 +247,7 @@ impl RecordStore for DynamoRecords {
     async fn put_outcome(&self, outcome: &Outcome, number: u64, expires_at: Timestamp) -> Result<(), LedgerError> {
         let key = outcome_key(&outcome.experience, &outcome.member_experience, number);
         let mut item = keyed(&outcome.organization, &key, expires_at);
+        // Protocol L21.
         // The whole outcome is one attribute, so that no reader takes the item for a receipt.
         let told = serde_dynamo::to_attribute_value(outcome).map_err(|e| self.table.unreadable(e))?;
         item.insert(OUTCOME.to_owned(), told);
@@ -384,6 +386,7 @@ mod tests {
 
     #[test]
     fn no_key_is_taken_for_a_receipt_and_the_hundredth_outcome_takes_the_place_of_the_first() {
+        // Protocol L21.
         let (management, member) = (experience("exp-m"), experience("exp-a"));
         let keys = [0, 1, 99, 100, 101].map(|number| outcome_key(&management, &member, number));
         assert_eq!((&keys[0], &keys[1]), (&keys[3], &keys[4]));

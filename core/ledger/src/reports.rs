@@ -420,6 +420,7 @@ impl Reports for DynamoReports {
 /// remaining units pay for, if the next items are as large. `None` if the units or the items are
 /// used up.
 fn next_page(read: usize, spent: f64, extent: Extent) -> Option<usize> {
+    // Protocol L15.
     let left = extent.units() - spent;
     // Before any item was read, the size of an item is not known, so a whole page is requested.
     let each = if read == 0 { 0.0 } else { spent / read as f64 };
@@ -454,6 +455,7 @@ fn read(id: &OrganizationId, items: Vec<Item>, experience: &ExperienceId) -> Org
 }
 
 /// The value with its texts and lists cut, and without anything below `depth`.
+// Protocol L15.
 pub(crate) fn bounded(value: AttributeValue, depth: usize) -> AttributeValue {
     match value {
         AttributeValue::S(text) if text.len() > MAX_TEXT && text.chars().count() > MAX_TEXT => {
@@ -547,6 +549,7 @@ mod tests {
 
     #[test]
     fn texts_and_lists_are_cut() {
+        // Protocol L15.
         let [mut receipt, ..] = written();
         receipt.insert("error".to_owned(), text("é".repeat(100_000)));
         let many = vec![text("cs"); 5_000];
@@ -571,6 +574,7 @@ mod tests {
 
     #[test]
     fn pages_after_the_first_cost_what_is_left_at_most() {
+        // Protocol L15.
         // For receipts of 700 bytes, it requests whole pages, and at last the rest.
         assert_eq!(next_page(16, 3.0, Extent::Usual), Some(64));
         assert_eq!(next_page(208, 64.0, Extent::Usual), Some(13));

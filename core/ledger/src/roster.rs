@@ -131,6 +131,7 @@ impl Roster for DynamoRoster {
         item.insert("organization".to_owned(), text(ROSTER));
         item.insert("item".to_owned(), text(&key));
         let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
+        // Protocol L22.
         if self.table.written(call.condition_expression("attribute_not_exists(organization)")).await? {
             return Ok(Admission::New);
         }

@@ -53,6 +53,7 @@ impl DynamoSnapshots {
         taken_at: Timestamp,
         sealed: &Sealed,
     ) -> Vec<Item> {
+        // Protocol L4.
         let chunks: Vec<&[u8]> = sealed.compressed().chunks(CHUNK_BYTES).collect();
         let item = |(index, chunk): (usize, &&[u8])| {
             let counts = sealed.counts();
@@ -128,6 +129,7 @@ impl DynamoSnapshots {
 
     /// The write that makes `snapshot` the newest version, if the previous one still is.
     fn head_update(&self, snapshot: &NewSnapshot<'_>, chunks: usize) -> Result<Update, LedgerError> {
+        // Protocol L3.
         let update = Update::builder()
             .table_name(self.table.table.as_str())
             .set_key(Some(Self::key(snapshot.experience, HEAD).into()))
@@ -209,6 +211,7 @@ fn digest_key(version: SnapshotVersion) -> String {
 }
 
 fn read_head(item: &Item) -> Result<Head, ItemError> {
+    // Protocol L2.
     Ok(Head {
         latest: parse(item, "latest")?,
         digest: parse(item, "digest")?,
@@ -284,6 +287,7 @@ impl SnapshotStore for DynamoSnapshots {
 
     async fn store(&self, snapshot: &NewSnapshot<'_>) -> Result<Stored, LedgerError> {
         let bytes = snapshot.sealed.compressed().len();
+        // Protocol L4.
         if bytes > MAX_STORED_BYTES {
             return Err(LedgerError::TooLarge { counts: snapshot.sealed.counts(), bytes, limit: MAX_STORED_BYTES });
         }
@@ -308,6 +312,7 @@ impl SnapshotStore for DynamoSnapshots {
         let update = Update::builder()
             .table_name(self.table.table.as_str())
             .set_key(Some(Self::key(experience, HEAD).into()))
+            // Protocol L6.
             .update_expression("SET chunks = :chunks")
             .condition_expression("latest = :version AND digest = :digest")
             .expression_attribute_values(":version", number(latest))
@@ -330,6 +335,7 @@ impl SnapshotStore for DynamoSnapshots {
             .update_item()
             .table_name(self.table.table.as_str())
             .set_key(Some(Self::key(experience, HEAD).into()))
+            // Protocol L6.
             .update_expression("SET #statement = :statement")
             .condition_expression("latest = :version AND digest = :digest")
             .expression_attribute_names("#statement", STATEMENT)
@@ -358,6 +364,7 @@ impl SnapshotStore for DynamoSnapshots {
             .update_item()
             .table_name(self.table.table.as_str())
             .set_key(Some(Self::key(experience, HEAD).into()))
+            // Protocol L9.
             .update_expression("SET published = :version, published_at = :at")
             .condition_expression("attribute_not_exists(published) OR published <= :version")
             .expression_attribute_values(":version", number(version))
@@ -401,6 +408,7 @@ impl SnapshotStore for DynamoSnapshots {
         let mut old = self.query(experience, from, to, Some("experience, #item")).await?;
         let (from, to) = (digest_key(SnapshotVersion::FIRST), digest_key(last_to_go));
         old.extend(self.query(experience, from, to, Some("experience, #item")).await?);
+        // Protocol L10.
         old.retain(|item| !is_of_one_of(item, pinned));
         let items = old.len();
         // Items that DynamoDB leaves unprocessed are deleted with the next prune.
@@ -464,6 +472,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_with_missing_or_repeated_chunks_is_refused() {
+        // Protocol L5.
         let content = content(30_000);
         let whole = items(&content);
         let read = |items| read_chunks(content.experience(), SnapshotVersion::FIRST, items).unwrap_err().to_string();
@@ -504,6 +513,7 @@ mod tests {
 
     #[test]
     fn a_pinned_version_is_known_by_the_keys_of_all_its_items() {
+        // Protocol L10.
         let experience = ExperienceId::new("exp-1").unwrap();
         let pinned = BTreeSet::from([SnapshotVersion::new(4).unwrap()]);
         let of = |key: String| is_of_one_of(&DynamoSnapshots::key(&experience, &key).into(), &pinned);
@@ -514,6 +524,7 @@ mod tests {
 
     #[test]
     fn text_order_is_version_order() {
+        // Protocol L4.
         let key = |number| chunk_key(SnapshotVersion::new(number).unwrap(), 1);
         assert!(key(9) < key(10) && key(10) < key(u64::MAX));
     }

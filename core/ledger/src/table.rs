@@ -19,6 +19,7 @@ impl Table {
     /// The names of the partition key and of the sort key, both text.
     #[must_use]
     pub fn keys(self) -> (&'static str, &'static str) {
+        // Protocol L1.
         match self {
             Self::Snapshots => ("experience", "item"),
             Self::SyncTimestamps => ("organization", "item"),

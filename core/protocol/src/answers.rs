@@ -144,6 +144,7 @@ impl SealedAnswers {
         let canonical = unpack(&self.compressed, MAX_ANSWERS_BYTES).map_err(AnswersError::Compression)?;
         let canonical = canonical.ok_or(AnswersError::TooLarge)?;
         let found = Digest::of(&canonical);
+        // Protocol L11.
         if found != self.digest {
             return Err(AnswersError::Digest { expected: self.digest, found });
         }
@@ -190,6 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_not_what_the_ledger_names_is_refused() {
+        // Protocol L11.
         let sealed = answers().seal().unwrap();
         let other = ExperienceId::new("exp-2").unwrap();
         assert!(matches!(sealed.open(&other), Err(AnswersError::Experience(_))));

@@ -41,6 +41,7 @@ impl OperatorConfirmation {
     /// Whether it lets `version` with the content of `digest` through for `member`.
     #[must_use]
     pub fn covers(&self, version: SnapshotVersion, digest: Digest, member: &ExperienceId) -> bool {
+        // Protocol D14.
         (self.version, self.digest) == (version, digest)
             && self.member_experience.as_ref().is_none_or(|confirmed| confirmed == member)
     }
@@ -64,6 +65,7 @@ mod tests {
 
     #[test]
     fn it_covers_one_version_with_one_content_and_the_experiences_it_names() {
+        // Protocol D14.
         let id = |id: &str| ExperienceId::new(id).unwrap();
         let confirmation = |member: Option<&str>| OperatorConfirmation {
             organization: OrganizationId::new("o-alpha00000").unwrap(),

@@ -14,6 +14,7 @@ use crate::{ExperienceId, ProductId};
 /// digest, is the compact JSON of this type with the fields in the order in which they are
 /// declared, which is alphabetical.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+// Protocol S2.
 pub struct Content {
     approved: BTreeSet<ProductId>,
     experience: ExperienceId,
@@ -170,6 +171,7 @@ mod tests {
 
     #[test]
     fn contradicting_lists_are_refused() {
+        // Protocol S6.
         let experience = ExperienceId::new("exp-1").unwrap();
         let both = Content::new(
             experience.clone(),

@@ -64,6 +64,7 @@ impl FromStr for Digest {
 }
 
 fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    // Protocol S3.
     let hex = text.strip_prefix("sha256:")?;
     if hex.len() != 64 || !hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
@@ -104,6 +105,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
+        // Protocol S3.
         for bad in ["", "sha256:", "md5:00", &EMPTY.to_uppercase(), &EMPTY[..70], &format!("{EMPTY}0")] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }

@@ -59,6 +59,7 @@ impl Pause {
     /// whoever wrote it.
     #[must_use]
     pub fn ends(&self) -> Timestamp {
+        // Protocol D9.
         self.until.min(self.at.checked_add(LONGEST_PAUSE).unwrap_or(Timestamp::MAX))
     }
 
@@ -87,6 +88,7 @@ pub struct Turn {
 /// What the hub's operators direct, for the fleet or for one organization.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+// Protocol D1.
 pub struct Direction {
     /// The form of this document, always [`DIRECTION_SCHEMA`].
     pub schema: String,
@@ -201,6 +203,7 @@ impl Direction {
             DirectionChange::MaxHold(seconds) => next.max_hold_seconds = Some(seconds),
             // Whoever may take a version may take it from then on, or a newer one.
             DirectionChange::Turn(version, digest) => {
+                // Protocol D7.
                 if self.turn.as_ref().is_none_or(|turn| turn.version < version) {
                     next.turn = Some(Turn { version, digest, at });
                 }
@@ -222,7 +225,9 @@ impl Direction {
         if !asked {
             return None;
         }
+        // Protocol D3.
         next.generation = self.generation.saturating_add(1);
+        // Protocol D4.
         next.line = self.line.saturating_add(u64::from(pins));
         (next.by, next.at, next.reason) = (by, at, reason);
         Some(next)
@@ -238,6 +243,7 @@ impl Direction {
     /// where nothing is.
     #[must_use]
     pub fn problem(&self, experience: &ExperienceId, organization: Option<&OrganizationId>) -> Option<String> {
+        // Protocol D2.
         if self.schema != DIRECTION_SCHEMA {
             return Some(format!("its form is not {DIRECTION_SCHEMA}: it needs a newer release"));
         }
@@ -286,6 +292,7 @@ impl Hold {
     /// When it ends at the latest, by the hub's bound.
     #[must_use]
     pub fn ends(&self, bound: SignedDuration) -> Timestamp {
+        // Protocol D10.
         let most = self.at.checked_add(bound).unwrap_or(Timestamp::MAX);
         let ends = self.until.min(most);
         self.released_at.map_or(ends, |released| ends.min(released))
@@ -307,6 +314,7 @@ impl Hold {
 /// The longest that a member may hold, as the fleet's direction says.
 #[must_use]
 pub fn longest_hold(fleet: Option<&Direction>) -> SignedDuration {
+    // Protocol D10.
     let seconds = fleet.and_then(|fleet| fleet.max_hold_seconds);
     seconds.map_or(USUAL_HOLD, |seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
 }
@@ -315,6 +323,7 @@ pub fn longest_hold(fleet: Option<&Direction>) -> SignedDuration {
 /// None where there are no waves, which the fleet's direction alone decides. Pure.
 #[must_use]
 pub fn turn<'a>(fleet: Option<&'a Direction>, own: Option<&'a Direction>) -> Option<&'a Turn> {
+    // Protocol D6.
     let of_the_fleet = fleet?.turn.as_ref()?;
     let own = own.and_then(|own| own.turn.as_ref()).filter(|own| own.version > of_the_fleet.version);
     Some(own.unwrap_or(of_the_fleet))
@@ -416,6 +425,7 @@ pub fn paused(
         Paused { whose: PausedBy::Member, until: hold.ends(bound), by, since, reason, windows: None }
     });
     let all = [of(PausedBy::Fleet, fleet), of(PausedBy::Organization, own), held];
+    // Protocol D9.
     all.into_iter().flatten().max_by_key(|paused| paused.until)
 }
 
@@ -489,6 +499,7 @@ mod tests {
 
     #[test]
     fn each_change_is_a_generation_and_each_change_of_the_pin_a_line() {
+        // Protocol D3 and D4.
         let pinned = fleet().changed(&pin(40), &because(1)).unwrap();
         assert_eq!((pinned.generation, pinned.line), (1, 1));
         assert_eq!(pinned.changed(&pin(40), &because(2)), None, "it is so already");
@@ -510,6 +521,7 @@ mod tests {
 
     #[test]
     fn a_turn_never_goes_back_and_changes_no_line() {
+        // Protocol D7.
         let seven = fleet().changed(&may_take(7), &because(1)).unwrap();
         let of = |direction: &Direction| direction.turn.as_ref().map(|turn| turn.version.get());
         assert_eq!((seven.generation, seven.line, of(&seven)), (1, 0, Some(7)));
@@ -526,6 +538,7 @@ mod tests {
 
     #[test]
     fn an_organizations_own_turn_counts_where_the_fleet_has_one_and_it_is_newer() {
+        // Protocol D6.
         let of = |number| fleet().changed(&may_take(number), &because(1)).unwrap();
         let (seven, eight) = (of(7), of(8));
         let counts = |fleet: Option<&Direction>, own: Option<&Direction>| turn(fleet, own).map(|it| it.version.get());
@@ -547,6 +560,7 @@ mod tests {
 
     #[test]
     fn a_pause_ends_after_thirty_days_whatever_it_says() {
+        // Protocol D9.
         let pause = Pause { until: Timestamp::MAX, by: "arn:kim".to_owned(), at: at(0), reason: "for ever".to_owned() };
         let month = 30 * 24 * 60 * 60;
         assert!(pause.holds(at(month - 1)) && !pause.holds(at(month)));
@@ -554,6 +568,7 @@ mod tests {
 
     #[test]
     fn of_several_pauses_the_one_that_ends_last_counts() {
+        // Protocol D9.
         let until = |second| fleet().changed(&DirectionChange::Pause(at(second)), &because(0)).unwrap();
         let hold = Hold {
             experience: ExperienceId::new("exp-management").unwrap(),
@@ -575,6 +590,7 @@ mod tests {
 
     #[test]
     fn a_hold_past_the_hubs_bound_is_cut() {
+        // Protocol D10.
         let hold = Hold {
             experience: ExperienceId::new("exp-management").unwrap(),
             until: at(1_000),
@@ -592,6 +608,7 @@ mod tests {
 
     #[test]
     fn a_direction_for_somebody_else_is_none() {
+        // Protocol D2.
         let organization = OrganizationId::new("o-alpha00000").unwrap();
         let direction = fleet().changed(&pin(40), &because(1)).unwrap();
         let experience = direction.experience.clone();
@@ -621,6 +638,7 @@ mod tests {
         /// earlier one, and within one pin nothing but the version orders them.
         #[test]
         fn a_line_holds_one_pin_and_lines_only_grow(changes in prop::collection::vec(any_change(), 0..30)) {
+            // Protocol D3 and D4.
             let mut direction = fleet();
             for (second, change) in changes.iter().enumerate() {
                 let Some(next) = direction.changed(change, &because(second as i64)) else { continue };

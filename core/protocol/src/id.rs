@@ -31,6 +31,7 @@ impl IdError {
     }
 }
 
+// Protocol S1.
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $check:expr) => {
         $(#[$doc])*
@@ -152,6 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_not_an_id_is_refused_with_the_value_and_the_rule() {
+        // Protocol S1.
         let too_long = "p".repeat(51);
         for bad in ["", "two words", "line\nbreak", "ünïcode", too_long.as_str()] {
             assert!(ProductId::new(bad).is_err(), "{bad:?}");

@@ -18,6 +18,7 @@ pub const MAX_MESSAGE_BYTES: usize = 240 * 1024;
 
 /// Announces one snapshot of one management experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+// Protocol M1 and M6.
 pub struct SnapshotMessage {
     /// Always [`SCHEMA`] where this version wrote it; a later minor form where it reads.
     pub schema: String,
@@ -144,6 +145,7 @@ impl SnapshotMessage {
             body: Body::Stored { chunks },
         };
         let inline_bytes = sealed.compressed().len().div_ceil(3) * 4;
+        // Protocol M4.
         if message.to_json().len() + inline_bytes <= MAX_MESSAGE_BYTES {
             message.body = Body::Inline(sealed.compressed().to_vec());
         }
@@ -171,6 +173,7 @@ impl SnapshotMessage {
         let probe: Probe = serde_json::from_str(body).map_err(MessageError::NotJson)?;
         match (probe.schema, probe.kind, probe.message) {
             (Some(schema), _, _) => Ok((Self::parse_raw(body, &schema)?, Delivery::Raw)),
+            // Protocol M8.
             (None, Some(kind), Some(message)) if kind == "Notification" => {
                 let inner: Probe = serde_json::from_str(&message).map_err(MessageError::NotJson)?;
                 let schema = inner.schema.ok_or(MessageError::NoSchema)?;
@@ -183,8 +186,10 @@ impl SnapshotMessage {
     }
 
     fn parse_raw(json: &str, schema: &str) -> Result<Self, MessageError> {
+        // Protocol M5.
         let same_major = schema == SCHEMA || schema.strip_prefix(SCHEMA).is_some_and(|minor| minor.starts_with('.'));
         if !same_major {
+            // Protocol M7.
             return Err(MessageError::UnknownSchema(schema.chars().take(80).collect()));
         }
         serde_json::from_str(json).map_err(MessageError::Invalid)
@@ -250,6 +255,7 @@ mod tests {
 
     #[test]
     fn a_large_snapshot_travels_as_a_reference() {
+        // Protocol M4.
         let message = announce(&content(20_000));
         assert_eq!(message.body, Body::Stored { chunks: 3 });
         assert!(message.to_json().contains(r#""body":{"stored":{"chunks":3}}"#));
@@ -258,6 +264,7 @@ mod tests {
 
     #[test]
     fn no_message_outweighs_the_limit() {
+        // Protocol M4.
         for products in [0, 1, 1_000, 8_000, 9_000, 10_000, 11_000, 12_000] {
             let message = announce(&content(products));
             assert!(message.to_json().len() <= MAX_MESSAGE_BYTES, "{products} products");
@@ -266,6 +273,7 @@ mod tests {
 
     #[test]
     fn an_sns_envelope_is_opened() {
+        // Protocol M8.
         let json = announce(&content(2)).to_json();
         let envelope = serde_json::json!({
             "Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:us-east-1:111111111111:t",
@@ -278,6 +286,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_and_minor_schemas_are_read() {
+        // Protocol M5 and M6.
         let mut value = serde_json::to_value(announce(&content(1))).unwrap();
         value["later"] = serde_json::json!({"field": true});
         value["schema"] = "pmp-sync.snapshot/1.2".into();
@@ -286,6 +295,7 @@ mod tests {
 
     #[test]
     fn a_newer_schema_is_told_from_what_is_none() {
+        // Protocol M10.
         let newer = |schema: &str| {
             let error = SnapshotMessage::parse(&serde_json::json!({ "schema": schema }).to_string()).unwrap_err();
             error.newer_schema().map(str::to_owned)
@@ -301,6 +311,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_message_is_refused_by_name() {
+        // Protocol M7.
         let refused = |body: &str| SnapshotMessage::parse(body).unwrap_err().to_string();
         assert_eq!(refused("no json"), "the body is not a JSON object");
         assert_eq!(refused("{}"), "the body names no schema; expected `pmp-sync.snapshot/1`");

@@ -22,6 +22,7 @@ use crate::{
 /// ([`Self::order`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+// Protocol R1.
 pub struct Receipt {
     /// Member organization that the spoke works for.
     pub organization: OrganizationId,
@@ -124,6 +125,7 @@ impl Receipt {
     /// What was tried last, and what came of it.
     #[must_use]
     pub fn tried(&self) -> Attempt {
+        // Protocol R2.
         Attempt { version: self.version, digest: self.digest, at: self.received_at, outcome: self.status }
     }
 
@@ -131,6 +133,7 @@ impl Receipt {
     /// within it. Only the hub's operators begin a line, by a change of the organization's pin.
     #[must_use]
     pub fn order(&self) -> (u64, SnapshotVersion) {
+        // Protocol R3.
         (self.line, self.version)
     }
 
@@ -211,6 +214,7 @@ pub struct Applied {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
+// Protocol R1.
 pub enum ReceiptStatus {
     /// The live state is what the snapshot and the filter ask for.
     InSync,
@@ -334,6 +338,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// The layout of the ledger that a spoke reads, as its sign of life tells it.
+// Protocol D13.
 pub const LEDGER_LAYOUT: u32 = LAYOUT_OF_WINDOWS;
 /// From this layout on, what the hub's operators say about an organization lies in a partition that
 /// nobody there can write.
@@ -442,6 +447,7 @@ mod tests {
 
     #[test]
     fn a_refusal_does_not_hide_what_is_in_force_and_an_older_reader_reads_it_as_ever() {
+        // Protocol R2.
         let mut receipt: Receipt = serde_json::from_str(OLD_RECEIPT).unwrap();
         receipt.applied = receipt.applied();
         receipt.version = receipt.version.next();
@@ -454,6 +460,7 @@ mod tests {
 
     #[test]
     fn an_old_sign_of_life_is_read_and_a_new_one_without_more_to_tell_is_written_alike() {
+        // Protocol L16.
         let seen: OrganizationSeen = serde_json::from_str(OLD_SEEN).unwrap();
         assert_eq!((&seen.needs, seen.disputed.len()), (&None, 0));
         let old: serde_json::Value = serde_json::from_str(OLD_SEEN).unwrap();

@@ -94,6 +94,7 @@ impl Sealed {
             return Err(SealError::TooLarge);
         }
         let compressed = pack(&canonical).map_err(SealError::Compression)?;
+        // Protocol S3.
         Ok(Self { digest: Digest::of(&canonical), counts: content.counts(), compressed })
     }
 
@@ -128,10 +129,12 @@ impl Sealed {
         let canonical = unpack(&self.compressed, MAX_CONTENT_BYTES).map_err(SealError::Compression)?;
         let canonical = canonical.ok_or(SealError::TooLarge)?;
         let found = Digest::of(&canonical);
+        // Protocol S5.
         if found != self.digest {
             return Err(SealError::Digest { expected: self.digest, found });
         }
         let content = parse(&canonical)?;
+        // Protocol S7.
         if content.experience() != experience {
             return Err(SealError::Experience { expected: experience.clone(), found: content.experience().clone() });
         }
@@ -143,11 +146,13 @@ impl Sealed {
 }
 
 pub(crate) fn pack(canonical: &[u8]) -> std::io::Result<Vec<u8>> {
+    // Protocol S4.
     zstd::encode_all(canonical, COMPRESSION_LEVEL)
 }
 
 /// The bytes; none where they would be more than `most`.
 pub(crate) fn unpack(compressed: &[u8], most: usize) -> std::io::Result<Option<Vec<u8>>> {
+    // Protocol S4.
     let decoder = zstd::Decoder::new(compressed)?;
     let mut canonical = Vec::new();
     // One byte more than allowed, so that "too large" is told apart from "just fits".
@@ -158,6 +163,7 @@ pub(crate) fn unpack(compressed: &[u8], most: usize) -> std::io::Result<Option<V
 /// The wire form: lists as they come, so that a wrong order is seen instead of mended. Unknown
 /// fields are ignored: a later hub of the same schema may add some, and the digest covers them.
 #[derive(Deserialize)]
+// Protocol S8.
 struct Wire {
     approved: Vec<ProductId>,
     experience: ExperienceId,
@@ -169,6 +175,7 @@ struct Wire {
 }
 
 fn parse(canonical: &[u8]) -> Result<Content, SealError> {
+    // Protocol S6.
     let wire: Wire = serde_json::from_slice(canonical).map_err(SealError::Json)?;
     let approved = strictly_ascending(wire.approved).ok_or(SealError::Unsorted("approved"))?;
     let rejected = strictly_ascending(wire.rejected).ok_or(SealError::Unsorted("rejected"))?;
@@ -197,6 +204,7 @@ mod tests {
 
     #[test]
     fn the_canonical_form_is_fixed() {
+        // Protocol S2 and S3.
         let approved = ["b", "a"].map(|id| ProductId::new(id).unwrap()).into();
         let note = (ProductId::new("a").unwrap(), Note::new("genai").unwrap());
         let content =
@@ -208,13 +216,28 @@ mod tests {
     }
 
     #[test]
+    fn control_characters_are_escaped_in_one_way() {
+        // Protocol S2.
+        let note = (ProductId::new("a").unwrap(), Note::new("b\u{1}\u{8}\t\n\u{c}\r\u{1f}/\u{7f}c").unwrap());
+        let approved = [note.0.clone()].into();
+        let content =
+            Content::new(experience(), approved, BTreeSet::new(), BTreeMap::from([note]), ResourceRequests::Allow)
+                .unwrap();
+        let canonical = serde_json::to_string(&content).unwrap();
+        assert!(canonical.contains(r#""notes":{"a":"b\u0001\b\t\n\f\r\u001f/"#), "{canonical}");
+        assert!(canonical.contains("/\u{7f}c"), "{canonical}");
+    }
+
+    #[test]
     fn a_later_hub_may_add_fields() {
+        // Protocol S8.
         let sealed = sealed_from(r#"{"approved":["a"],"experience":"exp-1","later":{"x":1},"rejected":["b"]}"#, 1, 1);
         assert_eq!(sealed.open(&experience()).unwrap().counts(), Counts { approved: 1, rejected: 1 });
     }
 
     #[test]
     fn everything_that_was_announced_is_checked() {
+        // Protocol S5, S6 and S7.
         let good = r#"{"approved":["a","b"],"experience":"exp-1","rejected":["c"]}"#;
         assert!(sealed_from(good, 2, 1).open(&experience()).is_ok());
 
@@ -237,6 +260,7 @@ mod tests {
 
     #[test]
     fn truncated_and_bloated_bytes_are_refused() {
+        // Protocol S4.
         let whole = sealed_from(r#"{"approved":["a"],"experience":"exp-1","rejected":[]}"#, 1, 0);
         let cut = whole.compressed[..whole.compressed.len() - 4].to_vec();
         let torn = Sealed::from_parts(whole.digest, whole.counts, cut);

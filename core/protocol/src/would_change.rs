@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What a pass would have changed in one member experience, had its spoke not been told to observe
-/// only. It stands in every receipt of such a spoke, with nothing in it where the experience is as
-/// it should be, and in no receipt of any other.
+/// only. It stands in every receipt of such a spoke that made a plan, with nothing in it where the
+/// experience is as it should be, and in no receipt of any other. One that failed or was stopped
+/// before has none.
 ///
 /// The receipt's status is one that every release knows: `skipped` where something would change, so
 /// that a hub of an earlier release neither waits for the experience nor calls it late.

@@ -12,6 +12,7 @@ use crate::{KeyId, Refusal, TrustedKeys, Unsigned};
 /// It does not expire: a pin holds until it is taken back. That an older one is not put in its
 /// place is what its generation is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+// Protocol K10.
 pub struct SignedDirection {
     /// What the operators direct.
     #[serde(flatten)]
@@ -38,6 +39,7 @@ impl SignedDirection {
 /// Where there is no envelope, it cannot be read, no trusted key signed it, or it is something else
 /// than a direction.
 pub fn open_direction(envelope: Option<&str>, trusted: &TrustedKeys) -> Result<SignedDirection, Refusal> {
+    // Protocol K15.
     let (payload, key) = open_payload(envelope.ok_or(Refusal::Unsigned)?, trusted)?;
     let signed: SignedDirection =
         serde_json::from_slice(&payload).map_err(|error| Refusal::Malformed(error.to_string()))?;
@@ -60,6 +62,7 @@ mod tests {
 
     #[test]
     fn a_direction_comes_back_as_it_was_and_stands_for_no_snapshot() {
+        // Protocol K15.
         let key = LocalKey::from_pem(KEY).unwrap();
         let trusted = TrustedKeys::only(key.public().clone());
         let experience = ExperienceId::new("exp-management").unwrap();

@@ -16,6 +16,7 @@ pub const MAX_ENVELOPE_BYTES: usize = 8 * 1024;
 /// part of the other.
 #[must_use]
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    // Protocol K2.
     let mut bytes = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     bytes.extend_from_slice(payload);
     bytes
@@ -77,6 +78,7 @@ pub(crate) struct Opened {
 }
 
 pub(crate) fn open(text: &str) -> Result<Opened, Refusal> {
+    // Protocol K1.
     let malformed = |problem: String| Refusal::Malformed(problem);
     if text.len() > MAX_ENVELOPE_BYTES {
         return Err(malformed(format!("the envelope has {} bytes, more than {MAX_ENVELOPE_BYTES}", text.len())));
@@ -108,6 +110,7 @@ mod tests {
 
     #[test]
     fn the_pae_is_that_of_the_specification() {
+        // Protocol K2.
         // The example of DSSE's own protocol description.
         let pae = pae("http://example.com/HelloWorld", b"hello world");
         assert_eq!(pae, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");

@@ -104,6 +104,7 @@ enum Kind {
 impl PublicKey {
     /// Reads a SubjectPublicKeyInfo in DER, as `kms:GetPublicKey` answers it.
     pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        // Protocol K4.
         if let Some(point) = der.strip_prefix(&P256)
             && let Ok(point) = <[u8; P256_POINT]>::try_from(point)
             && point[0] == 0x04
@@ -133,6 +134,7 @@ impl PublicKey {
             Kind::P256(_) => ("ecdsa", key.to_pem(), "ecdsa-sha2-nistp256"),
             Kind::Ed25519(key) => ("ed25519", key.iter().map(|byte| format!("{byte:02x}")).collect(), "ed25519"),
         };
+        // Protocol K5.
         let canonical = format!(r#"{{"keytype":"{keytype}","keyval":{{"public":"{public}"}},"scheme":"{scheme}"}}"#);
         Self { id: KeyId(Digest::of(canonical.as_bytes()).hex()), ..key }
     }
@@ -203,6 +205,7 @@ impl TrustedKeys {
         }
         match keys.len() {
             0 => Err(KeyError::None),
+            // Protocol K4.
             1..=MAX_TRUSTED_KEYS => Ok(Self(keys)),
             many => Err(KeyError::TooMany(many)),
         }

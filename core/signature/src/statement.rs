@@ -21,6 +21,7 @@ pub const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 /// Its canonical form is JSON with the fields in alphabetical order and without white space.
 /// Readers accept any JSON, because the signature covers the bytes, and ignore unknown fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+// Protocol K3.
 pub struct Statement {
     // The fields are in alphabetical order, because the canonical form is.
     /// The digest of the snapshot's content.

@@ -65,13 +65,16 @@ fn read(payload: &[u8], key: &PublicKey) -> Result<Statement, Refusal> {
     }
     let unreadable = |error: serde_json::Error| Refusal::Malformed(error.to_string());
     let form: Form = serde_json::from_slice(payload).map_err(unreadable)?;
+    // Protocol K3.
     if form.schema != SCHEMA {
         return Err(Refusal::Malformed(format!("its form is not {SCHEMA}: it needs a newer spoke")));
     }
     let statement: Statement = serde_json::from_slice(payload).map_err(unreadable)?;
+    // Protocol K5.
     if statement.key_id != *key.id() {
         return Err(Refusal::Malformed("it names another key than the one that signed it".to_owned()));
     }
+    // Protocol K7.
     if statement.expires_at <= statement.issued_at {
         return Err(Refusal::Malformed("it expires before it was issued".to_owned()));
     }
@@ -89,6 +92,7 @@ fn read(payload: &[u8], key: &PublicKey) -> Result<Statement, Refusal> {
 /// # Errors
 /// The first reason to refuse it, from the outside in.
 pub fn verify(envelope: Option<&str>, trusted: &TrustedKeys, expected: &Expectation<'_>) -> Result<Verified, Refusal> {
+    // Protocol K6.
     let statement = open(envelope.ok_or(Refusal::Unsigned)?, trusted)?;
     if statement.experience != *expected.experience {
         return Err(Refusal::OtherExperience(statement.experience));
@@ -99,9 +103,11 @@ pub fn verify(envelope: Option<&str>, trusted: &TrustedKeys, expected: &Expectat
     if statement.digest != expected.digest {
         return Err(Refusal::OtherDigest(statement.digest));
     }
+    // Protocol K8.
     if let Some(newest) = expected.not_older_than.filter(|newest| *newest > statement.version) {
         return Err(Refusal::Older(newest));
     }
+    // Protocol K7.
     if statement.issued_at.duration_since(expected.now) > CLOCKS_DIFFER {
         return Err(Refusal::IssuedInFuture(statement.issued_at));
     }

@@ -34,6 +34,7 @@ fn judge(envelope: Option<&str>, not_older_than: u64) -> Result<Verified, Refusa
 
 #[test]
 fn each_envelope_is_believed_or_refused_for_its_one_reason() {
+    // Protocol K1, K2, K3, K5 and K7.
     let mut judged = 0;
     for entry in fs::read_dir(fixtures()).unwrap() {
         let folder = entry.unwrap().path();
@@ -65,6 +66,7 @@ fn what_is_not_signed_or_older_than_what_was_trusted_is_refused() {
 
 #[test]
 fn two_keys_are_trusted_and_every_other_set_of_keys_is_refused_in_words() {
+    // Protocol K4.
     let (p256, ed25519) = (key("p256"), key("ed25519"));
     for keys in [p256.clone(), ed25519.clone(), format!("{ed25519}\n{p256}"), p256.replace('\n', " ")] {
         assert!(TrustedKeys::from_pem(&keys).is_ok(), "{keys}");

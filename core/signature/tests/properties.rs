@@ -65,6 +65,7 @@ fn cases() -> impl Strategy<Value = Case> {
 proptest! {
     #[test]
     fn it_holds_for_what_it_says_and_for_as_long_as_it_says(case in cases(), seconds in -400_i64..8_000_000) {
+        // Protocol K7.
         let trusted = TrustedKeys::only(key(0).public().clone());
         let now = case.issued + SignedDuration::from_secs(seconds);
         let verified = verify(Some(&case.envelope(&key(0))), &trusted, &case.expected(now));
@@ -74,6 +75,7 @@ proptest! {
 
     #[test]
     fn it_holds_for_nothing_else(case in cases(), other in cases()) {
+        // Protocol K6.
         let trusted = TrustedKeys::only(key(0).public().clone());
         let envelope = case.envelope(&key(0));
         let expected = Expectation { now: case.issued, ..other.expected(case.issued) };
@@ -100,6 +102,7 @@ proptest! {
 
     #[test]
     fn another_key_is_not_believed_whatever_it_signs(case in cases()) {
+        // Protocol K6.
         let trusted = TrustedKeys::only(key(0).public().clone());
         let verified = verify(Some(&case.envelope(&key(1))), &trusted, &case.expected(case.issued));
         prop_assert!(matches!(verified, Err(Refusal::UnknownKey(_))), "{:?}", verified);
@@ -119,6 +122,7 @@ proptest! {
 
 #[test]
 fn the_canonical_form_is_fixed() {
+    // Protocol K3.
     let key = key(0);
     let statement = Statement::new(
         ExperienceId::new("exp-management").unwrap(),

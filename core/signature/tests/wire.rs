@@ -15,6 +15,7 @@ const KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/Vpg
 
 #[test]
 fn a_statement_is_signed_and_read_as_it_was() {
+    // Protocol K1, K2 and K3.
     let key = LocalKey::from_pem(KEY).unwrap();
     let now: Timestamp = "2026-11-24T12:00:00.5Z".parse().unwrap();
     let statement = Statement::new(

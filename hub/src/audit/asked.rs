@@ -27,6 +27,7 @@ impl Auditor {
     /// # Errors
     /// If the entry cannot be written. The caller does nothing then.
     pub(crate) async fn asked(&self, event: Event) -> Result<Asked<'_>, Failure> {
+        // Protocol A9.
         match self.append(event).await {
             Ok(entry) => Ok(Asked { auditor: self, entry: Some(entry) }),
             Err(error) if error.is_access_denied() => {

@@ -46,6 +46,7 @@ async fn actions(ledger: &MemoryLedger) -> Vec<String> {
 
 #[tokio::test]
 async fn what_is_asked_for_stands_there_before_it_is_done() {
+    // Protocol A9.
     let ledger = Arc::new(MemoryLedger::default());
     let auditor = auditor(&ledger);
     let asked = auditor.asked(admit()).await.unwrap();
@@ -59,6 +60,7 @@ async fn what_is_asked_for_stands_there_before_it_is_done() {
 
 #[tokio::test]
 async fn without_an_entry_nothing_is_done() {
+    // Protocol A9.
     let ledger = Arc::new(MemoryLedger::default());
     ledger.fail();
     let failure = auditor(&ledger).asked(admit()).await.unwrap_err();
@@ -67,6 +69,7 @@ async fn without_an_entry_nothing_is_done() {
 
 #[tokio::test(start_paused = true)]
 async fn entries_of_many_at_once_are_one_chain() {
+    // Protocol A3.
     let ledger = Arc::new(MemoryLedger::default());
     let auditors: Vec<_> = (0..6).map(|_| auditor(&ledger)).collect();
     let all = auditors.iter().map(|auditor| auditor.append(admit()));

@@ -35,6 +35,7 @@ impl Hub {
     pub(crate) async fn content(&self, kept: Option<&Kept>) -> Result<Chosen, HubError> {
         let fleet = self.fleet_direction().await?;
         if let Some(pin) = fleet.as_ref().and_then(|directed| directed.direction.pin.clone()) {
+            // Protocol S12 and D8.
             let sealed = self.stored(pin.version, pin.digest, "the pin").await?;
             return Ok(Chosen { sealed, pin: Some(pin), origin: Origin::Pinned });
         }
@@ -87,6 +88,7 @@ impl Hub {
         let Some(directed) = steer::said(marks.direction(&self.experience, None).await?, None)? else {
             return Ok(None);
         };
+        // Protocol K14.
         if directed.direction.pin.is_some() || directed.direction.turn.is_some() {
             steer::is_ours(&directed, self.signing.as_ref()).await?;
         }
@@ -95,6 +97,7 @@ impl Hub {
 
     /// The versions that are directed, for the fleet or an organization: they are kept.
     pub(crate) async fn directed_versions(&self) -> Result<BTreeSet<SnapshotVersion>, HubError> {
+        // Protocol L10.
         let Some(marks) = &self.marks else { return Ok(BTreeSet::new()) };
         let fleet = steer::said(marks.direction(&self.experience, None).await?, None)?;
         let all = marks.directions(&self.experience).await?;

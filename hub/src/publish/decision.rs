@@ -65,6 +65,7 @@ pub enum Decision {
 pub fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision {
     let Some(head) = head else { return Decision::Store { previous: None } };
     // The digest alone decides: a version is taken only where the content is another one.
+    // Protocol S9.
     if head.digest != digest {
         return Decision::Store { previous: Some(head.latest) };
     }
@@ -76,6 +77,7 @@ pub fn decide(head: Option<&Head>, digest: Digest, trigger: Trigger) -> Decision
         outcome,
     };
     // An earlier run stored it and stopped: whatever made this run look, it is published first.
+    // Protocol L9.
     if head.published != Some(head.latest) {
         return announce(Reason::Changed, Outcome::Recovered);
     }
@@ -107,6 +109,7 @@ mod tests {
 
     #[test]
     fn the_digest_decides_whether_there_is_a_new_version() {
+        // Protocol S9.
         let now = Digest::of(b"now");
         assert_eq!(decide(None, now, Trigger::Schedule), Decision::Store { previous: None });
         for trigger in [Trigger::Schedule, Trigger::ChangeEvent, Trigger::Operator] {
@@ -127,6 +130,7 @@ mod tests {
 
     #[test]
     fn what_was_stored_but_not_published_is_published_whatever_the_trigger() {
+        // Protocol L9.
         for published in [None, Some(6)] {
             let unpublished = head(b"now", 7, published);
             for trigger in [Trigger::Schedule, Trigger::ChangeEvent, Trigger::Operator] {

@@ -32,6 +32,7 @@ impl Hub {
             self.would_not_unsign(head.as_ref())?;
             let kept = self.kept(head.as_ref()).await?;
             let chosen = self.content(kept.as_ref()).await?;
+            // Protocol S11.
             let version = restored.next();
             let pin = chosen.pin.as_ref();
             let new = self.new_snapshot(restored.latest, version, taken_at, &chosen.sealed, pin);

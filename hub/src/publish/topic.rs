@@ -39,6 +39,7 @@ impl Topic for SnsTopic {
         // Attributes let a subscription's filter policy choose without reading the body.
         let attributes = [
             ("schema", "String", message.schema.clone()),
+            // Protocol M3.
             ("experience", "String", message.experience.to_string()),
             ("version", "Number", message.version.to_string()),
             ("reason", "String", message.reason.as_str().to_owned()),

@@ -368,6 +368,7 @@ impl View {
     /// Why a receipt is not believed; none where the ledger confirms it (rule 10). Admission comes
     /// first: what a stranger wrote is not looked at any further.
     pub(crate) fn dispute(&self, receipt: &Receipt, now: Timestamp) -> Option<String> {
+        // Protocol R6.
         if !self.is_admitted(&receipt.organization) {
             return Some(NOT_ADMITTED.to_owned());
         }
@@ -470,6 +471,7 @@ impl Restored {
     /// Whether it was, by the high-water mark, which is read before the head.
     pub(crate) fn find(mark: Option<&HeadMark>, head: Option<&Head>) -> Option<Self> {
         let mark = mark?;
+        // Protocol L8.
         let is_behind = head.is_none_or(|head| head.latest < mark.version);
         // Numbers that were given a second time, by a hub that knows no mark.
         let is_another = head.is_some_and(|head| head.latest == mark.version && head.digest != mark.digest);

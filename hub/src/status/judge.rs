@@ -307,6 +307,7 @@ fn disobeyed(view: &View, organization: &Organization, receipt: &Receipt, now: T
     // Where its turn has come, it does the right thing for another reason.
     let is_held_back = || Some(view.head.as_ref()?.latest > turn(view.fleet.direction(), own)?.version);
     let waves = || {
+        // Protocol D13.
         let waves = format!("does not obey waves: {}", older("waves", LAYOUT_OF_WAVES));
         is_held_back().filter(|held_back| *held_back).map(|_| waves)
     };

@@ -145,6 +145,7 @@ fn compared(receipt: Receipt) -> (SpokeState, String) {
 
 #[test]
 fn a_receipt_that_the_ledger_does_not_bear_out_is_disputed_with_the_reason() {
+    // Protocol R6.
     let in_sync = |number| receipt(number, ReceiptStatus::InSync, None);
     let disputed = |receipt| {
         let (state, message) = compared(receipt);
@@ -183,7 +184,23 @@ fn versions_that_a_restored_table_lost_are_told_apart_from_those_that_never_were
 }
 
 #[test]
+fn a_mark_is_compared_with_the_heads_version_and_digest() {
+    // Protocol L8. The content of each head is `now`.
+    let restored = |head: Option<&Head>, content: &[u8]| {
+        let mut view = view([], head);
+        view.mark = Some(HeadMark { version: version(42), digest: Digest::of(content), at: now() });
+        view.restored().is_some()
+    };
+    for (latest, is_restored) in [(41, true), (42, false), (43, false), (92, false), (93, true)] {
+        assert_eq!(restored(Some(&head(latest, RECENT)), b"now"), is_restored, "{latest}");
+    }
+    assert!(restored(Some(&head(42, RECENT)), b"another"));
+    assert!(restored(None, b"now"));
+}
+
+#[test]
 fn who_was_admitted_is_asked_for_and_who_was_not_is_disputed() {
+    // Protocol R6.
     let mut view =
         view([organization(RECENT, vec![receipt(42, ReceiptStatus::InSync, None)], None)], Some(&head(42, RECENT)));
     let member = OrganizationId::new("o-beta000000").unwrap();

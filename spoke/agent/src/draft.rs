@@ -47,6 +47,7 @@ pub(crate) fn now(clock: &dyn Clock) -> Timestamp {
 /// Whether a receipt tells the hub nothing new, because the experience was found as it was left.
 /// Then it is not written. The sign of life reports that the spoke lives.
 pub(crate) fn tells_nothing_new(before: Option<&Receipt>, receipt: &Receipt) -> bool {
+    // Protocol R10.
     let Some(before) = before else { return false };
     let steady = matches!(receipt.status, ReceiptStatus::InSync | ReceiptStatus::Skipped);
     steady && Receipt { received_at: before.received_at, ..receipt.clone() } == *before
@@ -94,6 +95,7 @@ impl Earlier {
     /// The results for the snapshot with this version and digest, from `before`, the receipt that
     /// the ledger holds.
     pub(crate) fn of(before: Option<&Receipt>, version: SnapshotVersion, digest: Digest) -> Self {
+        // Protocol R9.
         let goes_on = |before: &&Receipt| {
             before.status != ReceiptStatus::InSync && (before.version, before.digest) == (version, digest)
         };
@@ -217,6 +219,7 @@ impl Draft {
             filtered: self.filtered,
             filtered_for: self.filtered_for.clone(),
             filter_warnings: self.filter_warnings.clone(),
+            // Protocol R15.
             deferred: progress.deferred.iter().take(MAX_DEFERRED).map(bounded).collect(),
             change_sets: self.earlier.change_sets(&progress.change_sets),
             filter: self.filter.clone(),
@@ -286,6 +289,7 @@ mod tests {
 
     #[test]
     fn what_passes_did_for_one_snapshot_is_told_together_until_it_is_in_step() {
+        // Protocol R9.
         let first = Draft::of("exp-member").receipt(ReceiptStatus::Partial, &progress(50, 3, &["cs-1", "cs-2"]), None);
         // The second change set is adopted, and seen to end.
         let second = after(&first).receipt(ReceiptStatus::Partial, &progress(50, 0, &["cs-2", "cs-3"]), None);
@@ -301,6 +305,7 @@ mod tests {
 
     #[test]
     fn another_snapshot_begins_anew() {
+        // Protocol R9.
         let before = Draft::of("exp-member").receipt(ReceiptStatus::Partial, &progress(50, 3, &["cs-1"]), None);
         let draft = Draft::of("exp-member");
         for (version, digest) in [(draft.version.next(), draft.digest), (draft.version, Digest::of(b"other"))] {
@@ -310,6 +315,7 @@ mod tests {
 
     #[test]
     fn a_receipt_does_not_grow_for_ever() {
+        // Protocol R15.
         let many: Vec<String> = (0..2_000).map(|n| format!("cs-{n}")).collect();
         let earlier = Earlier { change_sets: many.clone(), ..Earlier::default() };
         assert_eq!(earlier.change_sets(&["cs-new".to_owned()]).len(), MAX_CHANGE_SETS);
@@ -318,7 +324,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_receipt_tells_is_bounded() {
+        // Protocol R15.
+        let set_aside = |number: u32| Deferred {
+            product: pmp_protocol::ProductId::new(&format!("prod-{number}")).unwrap(),
+            reason: pmp_protocol::DeferralReason::Refused,
+            error: "e".repeat(5_000),
+            first_seen: None,
+            tries: 1,
+            next_try: None,
+        };
+        let progress = Progress { deferred: (0..1_000).map(set_aside).collect(), ..Progress::default() };
+        let receipt = Draft::of("exp-member").receipt(ReceiptStatus::Failed, &progress, Some("e".repeat(5_000)));
+        assert!(receipt.error.as_ref().unwrap().len() <= 1_000);
+        assert_eq!(receipt.deferred.len(), 500);
+        assert!(receipt.deferred.iter().all(|it| it.error.len() <= 400));
+    }
+
+    #[test]
     fn a_receipt_that_differs_in_its_times_alone_tells_nothing_new() {
+        // Protocol R10.
         let draft = Draft::of("exp-member");
         let at = |second| Timestamp::from_second(second).unwrap();
         let left = |lists: &[u8]| Some(Left::of(&Digest::of(lists)));

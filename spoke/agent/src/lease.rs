@@ -321,6 +321,7 @@ impl Keeper {
     /// Renews the lease, with retries for as long as nobody else may take it. The error says how it
     /// was lost.
     async fn renew(&mut self) -> Result<(), String> {
+        // Protocol L18.
         let give_up = self.renewed + self.leases.term.held_for();
         let mut last = "the ledger does not answer".to_owned();
         loop {

@@ -308,6 +308,7 @@ impl Spoke {
     /// Writes the sign of life, with the failure of the pass as a whole: one item for this spoke,
     /// and one for the organization. Hubs of earlier releases read only the latter.
     pub(crate) async fn report_seen(&self, life: SignOfLife, beside: &Beside) -> Result<(), LedgerError> {
+        // Protocol R13.
         let seen = self.sign_of_life(life, beside);
         self.receipts.put_spoke(&seen).await?;
         self.receipts.put_seen(&with_neighbours(seen, beside)).await
@@ -328,6 +329,7 @@ impl Spoke {
             change_set_times: life.times,
             needs: life.needs,
             // A role that may not read directions obeys none.
+            // Protocol D13.
             ledger: Some(if self.reads_directions.load(Ordering::Relaxed) {
                 LEDGER_LAYOUT
             } else {

@@ -104,6 +104,7 @@ async fn a_forged_message_is_the_only_one_of_its_batch_that_comes_again_and_is_s
 
 #[tokio::test]
 async fn a_deadline_leaves_a_partial_receipt_and_the_message_and_the_next_invocation_finishes() {
+    // Protocol R8.
     let (scene, program, expected) = twelve_batches().await;
     let spoke = Function::start(&program).await;
     let first = batch(&scene).await;

@@ -51,6 +51,7 @@ fn an_anchor_is_the_digest_of_an_entry_or_of_the_one_before_the_file() {
 
 #[test]
 fn what_was_dropped_swapped_repeated_or_replaced_is_named() {
+    // Protocol A3 and A7.
     let whole = file(&chain(6), 1);
     let dropped = changed(&whole, |lines| drop(lines.remove(2)));
     assert_eq!(found(&dropped), "entry 3 (line 3) is missing: entry 4 is in its place");
@@ -72,6 +73,7 @@ fn what_was_dropped_swapped_repeated_or_replaced_is_named() {
 
 #[test]
 fn a_file_that_was_cut_anywhere_is_noticed() {
+    // Protocol A6 and A7.
     let whole = file(&chain(4), 1);
     for length in 0..whole.len() {
         let fault = verify(&whole[..length], None).unwrap_err();
@@ -86,6 +88,7 @@ fn a_file_that_was_cut_anywhere_is_noticed() {
 
 #[test]
 fn nothing_stands_behind_the_end_and_no_other_end_is_believed() {
+    // Protocol A6.
     let entries = chain(3);
     let whole = file(&entries, 1);
     assert_eq!(found(&(whole.clone() + &whole)), "line 5 comes after the end of the audit");
@@ -110,6 +113,7 @@ fn nothing_stands_behind_the_end_and_no_other_end_is_believed() {
 
 #[test]
 fn an_entry_of_a_later_release_is_verified_as_well() {
+    // Protocol A8.
     let mut entries = chain(2);
     let previous = Digest::of(entries[1].as_bytes());
     entries.push(format!(

@@ -66,6 +66,7 @@ fn confirmation(
 
 /// A version is taken once, the head names the newest one, and old ones go.
 pub async fn snapshots(store: &dyn SnapshotStore) {
+    // Protocol L3, L6, L9 and L10.
     let of = experience("exp-contract-snapshots");
     let contents = [&["prod-a"][..], &["prod-b"], &["prod-c"]].map(|approved| content_of(&of, approved, &["prod-x"]));
     let [one, two, three] = contents.each_ref().map(sealed);
@@ -134,6 +135,7 @@ pub async fn snapshots(store: &dyn SnapshotStore) {
 
 /// The newest answers are named, and those before them can still be read.
 pub async fn answers(store: &dyn AnswerStore) {
+    // Protocol L11.
     let of = experience("exp-contract-answers");
     let some = |names: &[&str]| {
         let answer = |name: &&str| {
@@ -155,6 +157,7 @@ pub async fn answers(store: &dyn AnswerStore) {
 
 /// An older receipt never overwrites a newer one, unless that one is no true one.
 pub async fn receipts(store: &dyn ReceiptStore) {
+    // Protocol R3, R4 and R5.
     let (id, of) = (organization("o-contract0receipts"), experience("exp-contract-receipts"));
     let kept = async || store.organization(&id, &of).await.unwrap().receipts;
     let numbered = |number| receipt_of(&id, &of, "exp-b", number);
@@ -227,6 +230,7 @@ pub async fn confirmations(store: &dyn ReceiptStore) {
 
 /// The mark only rises, and what was trusted before is kept for each organization.
 pub async fn marks(store: &dyn ReceiptStore) {
+    // Protocol L7.
     let of = experience("exp-contract-marks");
     let mark = |number, content: &[u8]| HeadMark { version: version(number), digest: Digest::of(content), at: now() };
     assert_eq!(store.mark(&of).await.unwrap(), None);
@@ -290,6 +294,7 @@ pub async fn records(store: &dyn RecordStore) {
 
 /// One holder at a time, and only somebody who dies loses it.
 pub async fn leases(store: &dyn LeaseStore) {
+    // Protocol L17 and L19.
     let id = organization("o-contract0leases");
     let lease =
         |holder: &str| Lease::new(id.clone(), holder.into(), format!("spoke {holder}"), now(), LeaseTerm::DEFAULT);
@@ -319,6 +324,7 @@ pub async fn leases(store: &dyn LeaseStore) {
 
 /// An organization is admitted once, and all of it goes when it is forgotten.
 pub async fn roster(roster: &dyn Roster, receipts: &dyn ReceiptStore) {
+    // Protocol L22.
     let (id, of) = (organization("o-contract0roster"), experience("exp-contract-roster"));
     let member = |large| Member {
         organization: id.clone(),
@@ -358,6 +364,7 @@ pub async fn roster(roster: &dyn Roster, receipts: &dyn ReceiptStore) {
 
 /// Of two who append to an audit one does, and entries are read page by page.
 pub async fn audit(store: &dyn AuditStore) {
+    // Protocol A4.
     let (of, other) = (experience("exp-contract-audit"), experience("exp-contract-audit-2"));
     let head = |number: u64, told| {
         let digest = Digest::of(format!("entry {number}").as_bytes());

@@ -42,6 +42,7 @@ fn items_of(name: &str, key: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_snapshot_is_stored_and_read_as_it_was() {
+    // Protocol L1, L3, L4 and L5.
     let (experience, sealed) = (management(), Sealed::new(&full_content()).unwrap());
     for (name, previous, statement) in
         [("snapshot-first.json", None, None), ("snapshot-next.json", Some(41), Some("an envelope"))]
@@ -62,6 +63,7 @@ async fn a_snapshot_is_stored_and_read_as_it_was() {
 /// Several chunks, without their bytes: these the reading of them holds.
 #[tokio::test]
 async fn a_large_snapshot_lies_under_the_keys_that_it_had() {
+    // Protocol L4.
     let (experience, sealed) = (management(), Sealed::new(&large_content()).unwrap());
     let server = Server::answering([]).await;
     let stored = snapshots(&server).store(&new(&experience, &sealed, Some(9), None)).await.unwrap();
@@ -104,6 +106,7 @@ fn head_item(published: bool) -> Value {
 
 #[tokio::test]
 async fn the_head_is_written_and_read_as_it_was() {
+    // Protocol L2, L6 and L9.
     let sealed = Sealed::new(&full_content()).unwrap();
     let expected = |published: bool| Head {
         latest: version(42),
@@ -128,6 +131,7 @@ async fn the_head_is_written_and_read_as_it_was() {
 
 #[tokio::test]
 async fn what_is_looked_up_of_products_is_stored_and_read_as_it_was() {
+    // Protocol L11.
     // Nothing was stored before; what is old by now is asked for afterwards.
     let server = Server::answering([]).await;
     let store = DynamoAnswers::new(&server.config, table("Snapshots"));

@@ -34,6 +34,7 @@ async fn read_back(names: &[&str]) -> Organization {
 
 #[tokio::test]
 async fn a_receipt_is_written_and_read_as_it_was() {
+    // Protocol L1, R1, R3, R4 and R5.
     let in_sync = minimal_receipt(ReceiptStatus::InSync);
     for (name, receipt) in [
         ("receipt-full.json", full_receipt()),
@@ -55,6 +56,7 @@ async fn a_receipt_is_written_and_read_as_it_was() {
 
 #[tokio::test]
 async fn each_status_is_spelled_as_it_was() {
+    // Protocol R1.
     let server = Server::answering([]).await;
     for status in crate::values::STATUSES {
         receipts(&server).put(&minimal_receipt(status), None).await.unwrap();
@@ -100,6 +102,7 @@ async fn the_hub_asks_and_reads_as_it_did() {
 
 #[tokio::test]
 async fn a_confirmation_is_written_and_read_as_it_was() {
+    // Protocol D14.
     for (name, confirmation) in
         [("confirmation-all.json", confirmation(None)), ("confirmation-one.json", confirmation(Some(member())))]
     {
@@ -115,6 +118,7 @@ async fn a_confirmation_is_written_and_read_as_it_was() {
 
 #[tokio::test]
 async fn a_direction_is_written_and_read_as_it_was() {
+    // Protocol D1, D2 and D3.
     let directed = |direction, statement: Option<&str>| Directed { direction, statement: statement.map(Into::into) };
     let own = directed(direction(Some(organization())), Some("an envelope"));
     let fleet = directed(minimal_direction(), None);
@@ -159,6 +163,7 @@ async fn a_trusted_direction_is_written_and_read_as_it_was() {
 
 #[tokio::test]
 async fn a_hold_is_written_and_read_as_it_was() {
+    // Protocol D10.
     let server = Server::answering([]).await;
     receipts(&server).put_hold(&organization(), &own_hold()).await.unwrap();
     hold("hold.json", &server);
@@ -167,6 +172,7 @@ async fn a_hold_is_written_and_read_as_it_was() {
 
 #[tokio::test]
 async fn the_mark_is_written_and_read_as_it_was() {
+    // Protocol L7.
     let server = Server::answering([]).await;
     receipts(&server).raise(&management(), mark()).await.unwrap();
     hold("mark.json", &server);
@@ -188,6 +194,7 @@ async fn the_trusted_statement_is_written_and_read_as_it_was() {
 
 #[tokio::test]
 async fn a_lease_is_written_and_read_as_it_was() {
+    // Protocol L17.
     let taken = Lease::new(organization(), "holder-1".into(), "host, process 7".into(), at(0), LeaseTerm::DEFAULT);
     let abandoned = Lease { holder_id: "holder-0".into(), renewals: 3, ..taken.clone() };
     let watched = Watched { lease: abandoned, unchanged_for: Duration::from_secs(10) };
@@ -211,6 +218,7 @@ async fn a_lease_is_written_and_read_as_it_was() {
 
 #[tokio::test]
 async fn the_roster_is_written_and_read_as_it_was() {
+    // Protocol L22.
     let admitted = |large| Member {
         organization: organization(),
         experience: management(),
@@ -235,6 +243,7 @@ async fn the_roster_is_written_and_read_as_it_was() {
 
 #[tokio::test]
 async fn an_entry_of_the_audit_is_written_and_read_as_it_was() {
+    // Protocol A4.
     let head = |number, told| AuditHead { number, digest: Digest::of(b"an entry"), told, noted: None };
     let first = head(1, None);
     let next = AuditHead { noted: Some("{}".to_owned()), ..head(2, Some(SnapshotVersion::FIRST)) };
@@ -286,6 +295,7 @@ async fn the_journal_is_written_and_read_as_it_was() {
 
 #[tokio::test]
 async fn an_outcome_is_written_and_read_as_it_was() {
+    // Protocol L21.
     for (name, outcome, number) in
         [("outcome-full.json", full_outcome(), 107), ("outcome-minimal.json", minimal_outcome(), 0)]
     {

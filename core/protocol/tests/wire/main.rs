@@ -26,6 +26,7 @@ fn hold_message(name: &str, message: &SnapshotMessage) {
 
 #[test]
 fn a_snapshot_message_is_what_it_was() {
+    // Protocol M1 and M4.
     for (reason, name) in [
         (Reason::Changed, "message-changed.json"),
         (Reason::Scheduled, "message-scheduled.json"),
@@ -39,6 +40,7 @@ fn a_snapshot_message_is_what_it_was() {
 
 #[test]
 fn a_content_has_the_same_canonical_bytes_and_seal() {
+    // Protocol S2, S3 and S4.
     for (name, content) in [("full", full_content()), ("minimal", minimal_content())] {
         let canonical = serde_json::to_vec(&content).unwrap();
         golden::hold(&format!("content-{name}.json"), &canonical);

@@ -31,6 +31,7 @@ impl Backlog {
         for received in messages {
             match SnapshotMessage::parse(&received.body) {
                 Err(error) => backlog.malformed.push((received, error)),
+                // Protocol M11.
                 Ok((message, _)) if message.experience != *management => {
                     backlog.foreign.push((received, message.experience));
                 }
@@ -65,6 +66,7 @@ pub enum Worth {
 /// head answers as well; `None` where no message asks for a pass.
 #[must_use]
 pub fn weigh<'a>(messages: &'a [SnapshotMessage], head: Option<&Head>) -> (Vec<Worth>, Option<&'a SnapshotMessage>) {
+    // Protocol M16.
     let worths: Vec<_> = messages.iter().map(|message| worth(message, head)).collect();
     let mut newest: Option<&SnapshotMessage> = None;
     for (message, _) in messages.iter().zip(&worths).filter(|(_, worth)| **worth == Worth::Answered) {
@@ -90,6 +92,7 @@ fn worth(message: &SnapshotMessage, head: Option<&Head>) -> Worth {
     let Some(head) = head else {
         return Worth::NotBorneOut(format!("it announces snapshot {version}, and the ledger holds none"));
     };
+    // Protocol M13 and M14.
     match version.cmp(&head.latest) {
         Ordering::Less => Worth::Answered,
         Ordering::Equal if message.digest == head.digest => Worth::Answered,
@@ -150,6 +153,7 @@ mod tests {
 
     #[test]
     fn of_many_the_newest_counts_whatever_their_order() {
+        // Protocol M16.
         let backlog = ours([2, 5, 3, 5, 1].map(|version| message("exp-ours", version)));
         let (worths, newest) = weigh(&backlog.messages, Some(&head(5)));
         assert_eq!(newest.unwrap().version.get(), 5);
@@ -158,6 +162,7 @@ mod tests {
 
     #[test]
     fn a_false_message_takes_no_good_one_along() {
+        // Protocol M13 and M14.
         let forged = Digest::of(b"forged");
         let backlog = ours([
             message("exp-ours", 6),
@@ -187,6 +192,7 @@ mod tests {
 
     #[test]
     fn foreign_and_malformed_messages_are_kept_apart() {
+        // Protocol M11.
         let messages = vec![
             received("foreign", message("exp-theirs", 9)),
             received("malformed", "not JSON".into()),

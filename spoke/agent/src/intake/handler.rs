@@ -101,6 +101,7 @@ pub(crate) async fn answer(
     let told = stop.write_down(tell_needs(spoke, needs.as_ref())).await.unwrap_or(false);
     for (message, error) in std::mem::take(&mut backlog.malformed) {
         // A message that a newer spoke could read is moved only after the hub was told (rule 6).
+        // Protocol M10.
         let may_go = told || error.newer_schema().is_none();
         let reason = one_line(&error);
         if !(may_go && bury(inbox, &message, "a message that is not understood", &reason).await) {
@@ -218,6 +219,7 @@ async fn settle(inbox: &dyn Inbox, ours: Vec<Received>, acted: Acted, answer: &m
                 Some(pause) => hand_back(inbox, vec![message], pause, answer).await,
                 None => answer.settled.push(message),
             },
+            // Protocol M17.
             Worth::Answered if complete => answer.settled.push(message),
             Worth::Answered => stopped.push(message),
             Worth::NotBorneOut(reason) => {
@@ -226,6 +228,7 @@ async fn settle(inbox: &dyn Inbox, ours: Vec<Received>, acted: Acted, answer: &m
         }
     }
     // Rule 7: the pass was stopped before its end. The next run goes on from the live state.
+    // Protocol R8.
     hand_back(inbox, stopped, Duration::ZERO, answer).await;
 }
 
@@ -276,6 +279,7 @@ async fn keep(inbox: &dyn Inbox, messages: &[Received], pause: Duration) {
 /// Moves a message to the dead-letter queue, with the reason for a person. Returns whether it is
 /// there. If not, the message stays, and the queue's redrive policy moves it some receives later.
 async fn bury(inbox: &dyn Inbox, message: &Received, what: &str, reason: &str) -> bool {
+    // Protocol M9.
     let Received { id, times, .. } = message;
     match inbox.bury(message, reason).await {
         Ok(true) => {

@@ -78,6 +78,7 @@ async fn who_waits_leaves_when_told_to_stop() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_cannot_be_renewed_stops_the_work_before_others_may_take_it() {
+    // Protocol L18.
     for hang in [false, true] {
         let store = Arc::new(MemoryLedger::default());
         let (began, whole) = (Instant::now(), Stop::new());

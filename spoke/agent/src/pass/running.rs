@@ -138,6 +138,7 @@ impl Pass<'_> {
         let write = async {
             match self.stop.reason() {
                 // Another spoke holds the lease now, and its receipts must not be overwritten.
+                // Protocol R5.
                 Some(StopReason::Revoked(_)) => self.spoke.receipts.put_late(&receipt).await,
                 _ => self.spoke.receipts.put(&receipt, found).await,
             }
@@ -247,7 +248,9 @@ impl Pass<'_> {
         let (applied, waits) = match (self.spoke.mode, paused) {
             (Mode::Apply, None) => self.unless_closed(self.apply(&order, live, &draft).await),
             // What waits for the end of the pause is planned and told.
+            // Protocol D11.
             (Mode::Apply, Some(paused)) => paused_instead(self.engine.observe(&order, live), paused),
+            // Protocol R11.
             (Mode::Observe, _) => (self.engine.observe(&order, live), None),
         };
         let Applied { status, progress, error, .. } = deferred::finish(applied, known.not_looked_up(), &deferred);
@@ -309,6 +312,7 @@ impl Pass<'_> {
     /// The receipt of an experience that was not begun before the stop (rule 7). It still names the
     /// change set that an earlier run left open.
     fn stopped(&self, draft: &Draft) -> Receipt {
+        // Protocol R8.
         let open = self.unfinished(&draft.member).cloned().into_iter().collect();
         let reason = self.stop.reason().map_or_else(|| LookUpError::Stopped.to_string(), ToString::to_string);
         let deferred = self.deferred_before(&draft.member);
@@ -390,6 +394,7 @@ impl Pass<'_> {
             digest: self.snapshot.digest(),
             line: self.standing.steering.line(),
             received_at: self.began,
+            // Protocol R2.
             applied: before.and_then(Receipt::applied),
             filtered: 0,
             filtered_for: Vec::new(),

@@ -19,6 +19,7 @@ pub(crate) async fn in_force(
     head: &Head,
     messages: &[SnapshotMessage],
 ) -> Result<Snapshot, SpokeError> {
+    // Protocol M12 and M15.
     let same = messages.iter().filter(|message| (message.version, message.digest) == (head.latest, head.digest));
     for sealed in same.filter_map(SnapshotMessage::inline).take(MAX_OPENED) {
         match Snapshot::open(experience, head.latest, head.taken_at, &sealed) {
@@ -50,6 +51,7 @@ async fn fetched(
     named_by: &str,
 ) -> Result<Snapshot, SpokeError> {
     let snapshot = store.fetch(experience, version).await?;
+    // Protocol D5.
     if snapshot.digest() == digest {
         return Ok(snapshot);
     }

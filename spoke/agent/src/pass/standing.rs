@@ -80,6 +80,7 @@ impl Signs {
     /// is ever older than two such passes. Where the organization's is another spoke's, or what
     /// this spoke says of itself is new, it is its own.
     pub(crate) fn to_renew(&self, introduction: &SpokeScope) -> Sign {
+        // Protocol R13.
         let (Some(own), Some(organization)) = (&self.own, &self.organization) else { return Sign::Own };
         let says_the_same = own.spoke.as_ref() == Some(introduction) && organization.spoke == own.spoke;
         if says_the_same && organization.last_seen < own.last_seen { Sign::Organization } else { Sign::Own }
@@ -121,6 +122,7 @@ impl Spoke {
         // restored.
         let mark = self.mark().await?;
         let head = self.snapshots.head(&self.management).await?;
+        // Protocol L8.
         if let Some(mark) = mark.filter(|mark| head.as_ref().is_none_or(|head| mark.version > head.latest)) {
             return Err(SpokeError::Restored { head: head.map(|head| head.latest), stored: mark.version });
         }
@@ -328,6 +330,7 @@ fn sift(
     let signs = Signs { own: own.cloned(), organization: before.seen.clone() };
     before.seen = before.sign_of(&beside.me().id).cloned();
     let directed = steering.directed();
+    // Protocol R7.
     let borne_out = |version: SnapshotVersion, digest: Digest| match version.cmp(&head.latest) {
         _ if directed == Some((version, digest)) => true,
         std::cmp::Ordering::Greater => false,
@@ -349,6 +352,7 @@ fn sift(
     let mut forged = forged;
     forged.retain(|receipt| !(beside.is_anothers(receipt) && beside.is_for_another(&receipt.member_experience)));
     before.receipts = receipts;
+    // Protocol R12.
     before.receipts.retain(|receipt| !beside.is_anothers(receipt));
     for receipt in &mut before.receipts {
         receipt.applied = receipt.applied.filter(|applied| borne_out(applied.version, applied.digest));
@@ -379,6 +383,7 @@ fn member_of(item: &Unreadable, management: &ExperienceId) -> Option<ExperienceI
 
 /// What an earlier pass told and is still to be told.
 fn still_told(seen: Option<&OrganizationSeen>, now: Timestamp) -> Vec<DisputedReceipt> {
+    // Protocol R7.
     let told = seen.into_iter().flat_map(|seen| &seen.disputed);
     let recent = |age: SignedDuration| !age.is_negative() && age < TELL_FOR;
     told.filter(|disputed| recent(now.duration_since(disputed.found_at))).cloned().collect()
@@ -424,6 +429,7 @@ mod tests {
 
     #[test]
     fn a_receipt_counts_only_where_the_ledger_bears_it_out() {
+        // Protocol R7.
         let standing = sifted(
             vec![
                 receipt("exp-at-head", 7, "seven", Some((6, "six"))),
@@ -446,7 +452,16 @@ mod tests {
     }
 
     #[test]
+    fn a_receipt_whose_time_cannot_be_yet_counts_for_nothing() {
+        // Protocol R7. Five minutes after the spoke's time, and a second more.
+        let taken = |second| Receipt { received_at: at(second), ..receipt("exp-a", 7, "seven", None) };
+        assert_eq!(sifted(vec![taken(400)], Vec::new()).before.receipts.len(), 1);
+        assert_eq!(sifted(vec![taken(401)], Vec::new()).before.receipts.len(), 0);
+    }
+
+    #[test]
     fn what_a_true_receipt_claims_to_be_in_force_is_compared_as_well() {
+        // Protocol R7.
         let applied =
             |claimed| sifted(vec![receipt("exp-a", 7, "seven", Some(claimed))], Vec::new()).before.receipts[0].applied;
         assert_eq!(applied((6, "six")).unwrap().version, version(6));
@@ -472,6 +487,7 @@ mod tests {
 
     #[test]
     fn what_was_disputed_is_told_for_a_day() {
+        // Protocol R7.
         let told = |member: &str, second| DisputedReceipt {
             member_experience: ExperienceId::new(member).unwrap(),
             version: version(9),

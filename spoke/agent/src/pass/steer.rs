@@ -55,6 +55,7 @@ impl Steering {
     /// The snapshot that is directed, whatever the newest is: the pin's, or the one that waves let
     /// the organization take. What operators pin goes before waves.
     pub(crate) fn directed(&self) -> Option<(SnapshotVersion, Digest)> {
+        // Protocol D5.
         let pin = self.pin().map(|pin| (pin.version, pin.digest));
         pin.or_else(|| self.turn().map(|turn| (turn.version, turn.digest)))
     }
@@ -92,7 +93,9 @@ pub(crate) fn judge(
 ) -> Result<Option<Direction>, NotObeyed> {
     let trusted = before.map(|before| before.direction.generation);
     let directed = match (said, trusted) {
+        // Protocol D2.
         (Said::Unreadable(problem), _) => return Err(NotObeyed::Unreadable(problem.clone())),
+        // Protocol K11.
         (Said::Nothing, Some(trusted)) => return Err(NotObeyed::Gone(trusted)),
         (Said::NotPermitted, Some(trusted)) => return Err(NotObeyed::NotPermitted(trusted)),
         (Said::Nothing | Said::NotPermitted, None) => return Ok(None),
@@ -100,8 +103,10 @@ pub(crate) fn judge(
     };
     let Some(keys) = keys else { return Ok(Some(directed.direction.clone())) };
     // What is signed counts, and nothing that stands beside it.
+    // Protocol K10.
     let direction = verified(directed, keys, management, organization)?.direction;
     match trusted {
+        // Protocol K11.
         Some(trusted) if direction.generation < trusted => {
             Err(NotObeyed::Older { found: direction.generation, trusted })
         }
@@ -182,6 +187,7 @@ mod tests {
 
     #[test]
     fn only_what_the_hub_signed_and_nothing_older_is_obeyed() {
+        // Protocol K11.
         let direction = pinned(40, 3);
         for before in [None, Some(1), Some(3)] {
             assert_eq!(judged(&signed(&direction, 0), before), Ok(Some(40)), "{before:?}");
@@ -206,6 +212,7 @@ mod tests {
             Some(direction.changed(&change, &because).unwrap())
         };
         let head = pmp_ledger::testing::head(8);
+        // Protocol D5 and D6.
         let target = |steering: &Steering| steering.target(&head).0.get();
         let mut steering = Steering::default();
         assert_eq!(target(&steering), 8);
@@ -222,6 +229,7 @@ mod tests {
 
     #[test]
     fn what_stands_beside_the_signed_statement_counts_for_nothing() {
+        // Protocol K10.
         let Said::Directed(mut forged) = signed(&pinned(40, 3), 0) else { panic!() };
         forged.direction = pinned(7, 9);
         assert_eq!(judged(&Said::Directed(forged), None), Ok(Some(40)));
@@ -232,6 +240,7 @@ mod tests {
 
     #[test]
     fn without_keys_the_ledgers_word_counts_and_what_cannot_be_read_stops_it() {
+        // Protocol D2.
         let judged = |said: &Said| judge(said, None, &management(), Some(&alpha()), None);
         let direction = pinned(40, 3);
         let said = Said::Directed(Box::new(Directed { direction: direction.clone(), statement: None }));

@@ -80,6 +80,7 @@ impl Trust {
                 if let Some(newest) = self.newest().as_mut() {
                     newest.refused_since = true;
                 }
+                // Protocol K9.
                 return Err(SpokeError::Untrusted { version: head.latest, refusal });
             }
         };
@@ -236,6 +237,7 @@ impl Spoke {
 /// signed it for this experience; it may have expired since. Anything else was damaged, or forged
 /// by someone in this organization, and is ignored.
 pub(crate) fn trusted_before(envelope: &str, keys: &TrustedKeys, management: &ExperienceId) -> Option<Statement> {
+    // Protocol K8.
     match open(envelope, keys) {
         Ok(statement) if statement.experience == *management => Some(statement),
         Ok(_) => {
@@ -312,6 +314,7 @@ mod tests {
 
     #[test]
     fn a_head_is_trusted_once_and_nothing_older_after_it() {
+        // Protocol K8.
         let keys = trusted(&[0]);
         let judged = |version, before: Option<&str>| {
             let before = before.and_then(|before| trusted_before(before, &keys, &management()));
@@ -325,6 +328,7 @@ mod tests {
 
     #[test]
     fn what_someone_here_wrote_as_trusted_before_counts_only_if_the_hub_signed_it() {
+        // Protocol K8.
         let keys = trusted(&[0]);
         let expired = envelope(0, 8, -1_000_000);
         assert!(trusted_before(&expired, &keys, &management()).is_some(), "an old signature is a signature");

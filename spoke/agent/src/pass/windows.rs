@@ -24,6 +24,7 @@ pub(crate) struct WindowsInForce {
 /// The windows in what is directed for the fleet. What cannot be read is an error, and never
 /// "always" (rule 12).
 pub(crate) fn of_the_fleet(fleet: Option<&Direction>) -> Result<Option<Windows>, String> {
+    // Protocol D12.
     let Some(windows) = fleet.and_then(|fleet| fleet.change_windows.as_ref()) else { return Ok(None) };
     let read = windows.text.parse::<Windows>().map_err(|error| {
         format!(
@@ -52,6 +53,7 @@ impl WindowsInForce {
         if self.fleet.is_none() && self.own.is_none() {
             return None;
         }
+        // Protocol D12.
         let own = self.own.as_ref().filter(|_| self.outside.is_none());
         let counted: Vec<_> = [(WindowsOf::Fleet, self.fleet.as_ref()), (WindowsOf::Member, own)]
             .into_iter()
@@ -94,6 +96,7 @@ mod tests {
 
     #[test]
     fn changes_are_made_only_where_both_are_open() {
+        // Protocol D12.
         let both = in_force(Some("daily 22:00-04:00 Europe/Berlin"), Some("daily 23:00-06:00 Europe/Berlin"));
         let said = both.said(at("2026-11-30T20:00:00Z")).unwrap();
         assert_eq!((said.open, said.whose), (false, WindowsOf::Member));
@@ -110,6 +113,7 @@ mod tests {
 
     #[test]
     fn a_member_may_disregard_its_own_windows_and_not_the_fleets() {
+        // Protocol D12.
         let now = at("2026-11-30T12:00:00Z");
         let outside = Outside { by: "arn:mim".to_owned(), at: now, reason: "an incident".to_owned() };
         let disregarded = |fleet, own| WindowsInForce { outside: Some(outside.clone()), ..in_force(fleet, own) };
@@ -133,6 +137,7 @@ mod tests {
 
     #[test]
     fn windows_of_the_fleet_that_cannot_be_read_never_mean_always() {
+        // Protocol D12.
         let direct = |text: &str| {
             let windows = ChangeWindows { text: text.to_owned(), tzdb: "2040a".to_owned(), at: Timestamp::UNIX_EPOCH };
             let because = Because { by: "the hub".into(), at: Timestamp::UNIX_EPOCH, reason: "set".into() };

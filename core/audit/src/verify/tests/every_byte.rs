@@ -105,6 +105,7 @@ fn each_byte_is_altered(masks: &[u8]) {
 
 #[test]
 fn every_byte_that_is_altered_is_found_and_named() {
+    // Protocol A5 and A7.
     // The lowest bit: a digit becomes another digit, a letter another letter.
     each_byte_is_altered(&[1]);
 }
