@@ -98,6 +98,22 @@ pub enum HubError {
         /// Why its signature is not believed.
         problem: String,
     },
+    /// A newer release stored the content, with something that this one does not know.
+    #[error("snapshot {version} was stored by a newer release, and this one cannot publish its content again whole")]
+    NewerContent {
+        /// The version whose content it is.
+        version: SnapshotVersion,
+    },
+    /// What is directed is longer, signed, than a spoke reads.
+    #[error("what is directed for {whose} has {bytes} bytes when it is signed, and spokes read {most}")]
+    DirectionTooLong {
+        /// The fleet, or the organization.
+        whose: String,
+        /// How many bytes the signed statement has.
+        bytes: usize,
+        /// The most that a spoke reads.
+        most: usize,
+    },
     /// Someone else changed a direction at the same time. Nothing was written.
     #[error("what is directed for {whose} was changed by someone else at the same time")]
     DirectionTaken {
@@ -218,6 +234,10 @@ impl Hint for HubError {
                 "look at it with `pmp-hub directions`; if it is meant, sign it with the key of now: `pmp-hub directions --sign`"
                     .to_owned(),
             ),
+            Self::NewerContent { .. } => Some("update this hub, or publish with the newer one".to_owned()),
+            Self::DirectionTooLong { .. } => {
+                Some("give shorter reasons: those of the pin, the pause and this change count together".to_owned())
+            }
             Self::DirectionTaken { .. } => Some("look at it with `pmp-hub directions`, and ask again".to_owned()),
             Self::Content { source, .. } => source.hint(),
             Self::Seal { source, .. } => source.hint(),

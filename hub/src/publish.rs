@@ -303,9 +303,13 @@ impl Hub {
         let (mark, current) = self.stand().await?;
         not_restored(mark.as_ref(), current.as_ref())?;
         let snapshot = self.snapshots.fetch(&self.experience, head.latest).await?;
-        let sealed = Sealed::new(snapshot.content())
-            .map_err(|source| HubError::Seal { experience: self.experience.clone(), source })?;
-        let message = self.message(head.latest, head.taken_at, reason, &sealed, head.chunks);
+        let sealed = snapshot.seal();
+        let sealed = sealed.map_err(|source| HubError::Seal { experience: self.experience.clone(), source })?;
+        let message = match sealed {
+            Some(sealed) => self.message(head.latest, head.taken_at, reason, &sealed, head.chunks),
+            // A newer release wrote what this one does not know: the spokes read it where it is.
+            None => SnapshotMessage::refer(&snapshot, reason, head.chunks),
+        };
         // What is marked already need not be marked again: whoever only steers may not write there.
         let marks = current.is_none_or(|current| current.published != Some(head.latest));
         self.announce(message, Outcome::Announced, marks).await
@@ -416,3 +420,6 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

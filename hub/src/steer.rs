@@ -9,6 +9,7 @@
 use jiff::Timestamp;
 use pmp_ledger::{Directed, ReceiptStore, Said};
 use pmp_protocol::{Because, Direction, DirectionChange, ExperienceId, OrganizationId};
+use pmp_signature::MAX_ENVELOPE_BYTES;
 
 use crate::error::HubError;
 use crate::signing::Signing;
@@ -85,6 +86,11 @@ impl Helm<'_> {
             Some(signing) => Some(signing.direction(direction, now).await?),
             None => None,
         };
+        // Protocol K2. Spokes that trust keys would refuse it, and change nothing any more.
+        if let Some(bytes) = statement.as_ref().map(String::len).filter(|bytes| *bytes > MAX_ENVELOPE_BYTES) {
+            let whose = whose(direction.organization.as_ref());
+            return Err(HubError::DirectionTooLong { whose, bytes, most: MAX_ENVELOPE_BYTES });
+        }
         let directed = Directed { direction: direction.clone(), statement };
         if self.receipts.put_direction(&directed, before).await? {
             tracing::info!(

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, Digest, ExperienceId, Sealed, SnapshotVersion};
+use crate::{Counts, Digest, ExperienceId, Sealed, Snapshot, SnapshotVersion};
 
 /// The schema that this version writes, and the major version that it reads.
 pub const SCHEMA: &str = "pmp-sync.snapshot/1";
@@ -152,6 +152,21 @@ impl SnapshotMessage {
         message
     }
 
+    /// The message that announces a snapshot as it is stored, in so many `chunks`.
+    #[must_use]
+    pub fn refer(snapshot: &Snapshot, reason: Reason, chunks: usize) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            experience: snapshot.experience().clone(),
+            version: snapshot.version(),
+            digest: snapshot.digest(),
+            taken_at: snapshot.taken_at(),
+            reason,
+            counts: snapshot.content().counts(),
+            body: Body::Stored { chunks },
+        }
+    }
+
     /// The text that SNS takes as the body.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -224,7 +239,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::{Content, ProductId, ResourceRequests, Snapshot};
+    use crate::{Content, ProductId, ResourceRequests};
 
     fn content(approved: usize) -> Content {
         // Spread like real ids, so that they do not pack away to nothing.

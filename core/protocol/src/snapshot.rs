@@ -50,9 +50,38 @@ impl Snapshot {
         self.taken_at
     }
 
+    /// The content packed again, with the same digest. `None` where a newer release wrote something
+    /// into it that this one does not know: packed here, it would be another content.
+    ///
+    /// # Errors
+    /// Where zstd fails.
+    pub fn seal(&self) -> Result<Option<Sealed>, SealError> {
+        let sealed = Sealed::new(&self.content)?;
+        Ok(Some(sealed).filter(|sealed| sealed.digest() == self.digest))
+    }
+
     /// The verified content: lists, notes and settings.
     #[must_use]
     pub fn content(&self) -> &Content {
         &self.content
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing;
+
+    use super::*;
+
+    #[test]
+    fn a_content_of_a_newer_release_is_not_packed_as_another_one() {
+        let content = testing::content(&["prod-a", "prod-b"], &["prod-c"]);
+        let sealed = testing::sealed(&content);
+        let open = |sealed: &Sealed| {
+            Snapshot::open(content.experience(), testing::version(1), testing::now(), sealed).unwrap()
+        };
+        assert_eq!(open(&sealed).seal().unwrap(), Some(sealed));
+        let newer = open(&testing::sealed_by_a_newer_release(&content));
+        assert_eq!((newer.content(), newer.seal().unwrap()), (&content, None));
     }
 }

@@ -141,6 +141,15 @@ pub fn sealed(content: &Content) -> Sealed {
     Sealed::new(content).unwrap()
 }
 
+/// The content as a release to come may store it: with something that this one does not know.
+#[must_use]
+pub fn sealed_by_a_newer_release(content: &Content) -> Sealed {
+    let mut canonical = serde_json::to_value(content).unwrap();
+    canonical["later"] = serde_json::json!({"by": "a newer release"});
+    let canonical = serde_json::to_vec(&canonical).unwrap();
+    Sealed::from_parts(Digest::of(&canonical), content.counts(), crate::seal::pack(&canonical).unwrap())
+}
+
 /// The content as the snapshot with this number.
 #[must_use]
 pub fn snapshot(number: u64, content: &Content) -> Snapshot {

@@ -77,8 +77,9 @@ impl Hub {
                 problem: format!("its digest is {}, and {named_by} names {digest}", snapshot.digest()),
             }));
         }
-        let sealed = Sealed::new(snapshot.content());
-        sealed.map_err(|source| HubError::Seal { experience: self.experience.clone(), source })
+        let sealed = snapshot.seal();
+        let sealed = sealed.map_err(|source| HubError::Seal { experience: self.experience.clone(), source })?;
+        sealed.ok_or(HubError::NewerContent { version })
     }
 
     /// What is directed for the fleet. Where anything follows from it for what is published, it is

@@ -54,6 +54,8 @@ pub fn parse_reason(text: &str, most: usize, asks: &str) -> Result<String, Strin
     match reason.chars().count() {
         0 => Err(format!("a reason is needed: {asks}")),
         longer if longer > most => Err(format!("{longer} characters, and {most} are kept")),
+        // They would be shown as something else, and take six bytes each where they are signed.
+        _ if reason.chars().any(char::is_control) => Err("it is a line of text, without control characters".to_owned()),
         _ => Ok(reason.to_owned()),
     }
 }
@@ -80,5 +82,6 @@ mod tests {
         assert_eq!(read("  an audit "), Ok("an audit".to_owned()));
         assert_eq!(read("  "), Err("a reason is needed: everybody asks".to_owned()));
         assert_eq!(read("an audit!"), Err("9 characters, and 8 are kept".to_owned()));
+        assert!(read("an\naudit").unwrap_err().contains("a line of text"));
     }
 }
