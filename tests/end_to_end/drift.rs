@@ -115,6 +115,17 @@ async fn an_edit_and_a_new_snapshot_at_once_are_told_apart() {
     scene.hub.json(&["publish"]).await;
     let reported = receipt(&spoke, ALPHA_PROD).await;
     assert_eq!(reported["drift"]["edited"], json!([{"product": "prod-own", "now": "approved"}]), "{reported}");
+    // What is asked about the product is answered by what is there, and by whom it was set.
+    for question in [&["why", "prod-own"][..], &["why", "prod-own", "--org", ALPHA]] {
+        let why = scene.hub.json(question).await;
+        let rows = why["experiences"].as_array().unwrap();
+        let told = rows.iter().find(|it| it["member_experience"] == ALPHA_PROD).unwrap();
+        assert_eq!((&told["stance"], &told["approved"]), (&json!("DRIFTED"), &json!(true)), "{told}");
+        assert!(
+            told["why"].as_str().unwrap().starts_with("somebody else set it: approved; hub and filter say"),
+            "{told}"
+        );
+    }
     let expected = Lists::new(&["prod-a", "prod-b", "prod-c", "prod-own"], &["prod-x"]);
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, expected);
     let wrong = scene.spoke.with(&[("PMP_DRIFT", "leave")]).run(&["sync"]).await;

@@ -1,6 +1,6 @@
 //! The fleet's plan before anyone is told.
 
-use pmp_tests::{ALPHA_DEV, ALPHA_PROD, MANAGEMENT, Scene, world};
+use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, MANAGEMENT, Scene, world};
 use serde_json::{Value, json};
 
 fn outlook(plan: &Value, experience: &str) -> Value {
@@ -55,4 +55,46 @@ async fn what_is_planned_for_the_fleet_is_what_is_applied() {
     let filtered = outlook(&plan, ALPHA_DEV);
     assert_eq!(filtered["outlook"], "not-known");
     assert!(filtered["reason"].as_str().unwrap().contains("it has a filter of its own: `exclude-ids`"), "{filtered}");
+}
+
+#[tokio::test]
+async fn a_pin_keeps_it_away_and_a_pause_keeps_it_back() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    let until = ["pause", "--org", ALPHA, "--until", "2h", "--reason", "an audit", "--no-announce"];
+    assert_eq!(scene.hub.run(&until).await.code, 0);
+    let paused = outlook(&scene.hub.json(&["plan"]).await, ALPHA_PROD);
+    assert_eq!((&paused["outlook"], &paused["allow"]), (&json!("change"), &json!(1)), "{paused}");
+    assert!(paused["waits"].as_str().unwrap().contains("an audit"), "{paused}");
+    let told = scene.hub.run(&["plan"]).await.stdout;
+    assert!(told.contains("2 of the changes would come later"), "{told}");
+    assert_eq!(scene.hub.run(&["resume", "--org", ALPHA, "--reason", "over", "--no-announce"]).await.code, 0);
+
+    assert_eq!(scene.hub.run(&["pin", "1", "--org", ALPHA, "--reason", "a bad one", "--no-announce"]).await.code, 0);
+    let pinned = outlook(&scene.hub.json(&["plan"]).await, ALPHA_PROD);
+    assert_eq!(pinned["outlook"], "unchanged", "{pinned}");
+    assert!(pinned["reason"].as_str().unwrap().starts_with("pinned to 1 by arn:aws:"), "{pinned}");
+    assert_eq!(scene.hub.run(&["plan", "--detailed-exitcode"]).await.code, 0);
+
+    // What is published is approved there in no view: it stays where operators pinned it.
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let why = scene.hub.json(&["why", "prod-b"]).await;
+    let told = why["experiences"].as_array().unwrap().iter().find(|it| it["member_experience"] == ALPHA_PROD).unwrap();
+    assert_eq!((&told["stance"], &told["approved"]), (&json!("NOT_LISTED"), &json!(false)), "{told}");
+    assert!(told["why"].as_str().unwrap().contains("pinned to 1 by "), "{told}");
+}
+
+#[tokio::test]
+async fn what_was_set_aside_is_not_planned_twice() {
+    let mut world = world(&["prod-a", "prod-gone"], &[]);
+    world.poison_products.insert("prod-gone".into());
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 1, "one product is set aside");
+    scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    let row = outlook(&scene.hub.json(&["plan"]).await, ALPHA_PROD);
+    assert_eq!((&row["outlook"], &row["allow"], &row["applied"]), (&json!("change"), &json!(1), &json!(1)), "{row}");
 }

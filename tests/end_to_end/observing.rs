@@ -32,6 +32,8 @@ async fn an_observing_spoke_tells_what_would_change_and_changes_nothing() {
 
     // The hub shows it as what it is: no trouble, nothing to wait for, and nothing applied.
     assert_eq!(state(&scene, ALPHA_PROD).await, "WOULD_CHANGE");
+    let screen = scene.hub.run(&["status"]).await.stdout;
+    assert!(screen.lines().any(|line| line.starts_with("WOULD_CHANGE")), "{screen}");
     let status = scene.hub.json(&["status", "--check"]).await;
     let row = status["spokes"].as_array().unwrap().iter().find(|row| row["member_experience"] == ALPHA_PROD).unwrap();
     assert_eq!(row["receipt"]["would_change"], json!({"allow": 2, "deny": 1}));

@@ -122,3 +122,27 @@ async fn a_recovery_that_stopped_before_it_announced_is_finished_by_the_next_run
     let published = scene.hub.json(&["publish"]).await["published"].clone();
     assert_eq!((&published["version"], &published["outcome"]), (&json!(3), &json!("recovered")));
 }
+
+/// A hub that knows no mark gave the number of a lost version to another content.
+#[tokio::test]
+async fn a_number_that_was_given_a_second_time_changes_nothing() {
+    // Protocol L8.
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let client = Client::new(scene.hub_account.config());
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let key = [("organization", "hub#heads"), ("item", MANAGEMENT)].map(|(name, value)| (name.to_owned(), text(value)));
+    let mark = client.update_item().table_name("SyncTimestamps").set_key(Some(key.into()));
+    let mark = mark
+        .update_expression("SET digest = :other")
+        .expression_attribute_values(":other", text(&format!("sha256:{}", "ab".repeat(32))));
+    mark.send().await.unwrap();
+    scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    for refused in [scene.hub.run(&["publish"]).await, scene.spoke.run(&["sync"]).await] {
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.stderr.contains("restored"), "{}", refused.stderr);
+    }
+    let applied = scene.alpha_account.lists(ALPHA_PROD).await;
+    assert_eq!(applied, Lists::new(&["prod-a"], &[]));
+}

@@ -255,7 +255,9 @@ async fn a_pass_without_change_writes_nothing_of_the_record_and_log_tells_what_c
     fits_a_screen(&table.stdout);
     assert!(table.stdout.ends_with("6 outcomes, as the member says\n"), "{}", table.stdout);
     let nobody = scene.hub.run(&["log", "o-stranger00"]).await;
-    assert_eq!((nobody.code, nobody.stdout.as_str()), (0, "o-stranger00 has never reported.\n"));
+    // A mistyped organization must not look like one that is well.
+    assert_eq!(nobody.code, 1);
+    assert!(nobody.stderr.starts_with("error: nothing is known of `o-stranger00`"), "{}", nobody.stderr);
 }
 
 #[tokio::test]

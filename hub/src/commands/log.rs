@@ -65,6 +65,11 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
             fleet.meant(&config.experience).await.map_err(HubError::Ledger)?.as_ref(),
         ));
     }
+    let admitted = view.roster.is_some() && view.is_admitted(&args.organization);
+    let reported = view.reports().any(|report| !report.is_empty());
+    if !admitted && !reported && outcomes.found.is_empty() {
+        return Err(super::look::nobody(&args.organization));
+    }
     let now = compose::clock().now();
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
     let Outcomes { found, unreadable, more } = outcomes;

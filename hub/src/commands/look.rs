@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use pmp_protocol::ExperienceId;
+use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::{Failure, progress};
 
 use crate::compose;
@@ -53,6 +53,12 @@ pub(crate) fn hints(view: &View) {
             "hint: wave `{wave}` names {organization}, which is not on the roster: correct {WAVES}"
         ));
     }
+}
+
+/// The failure for an organization of which nothing is known.
+pub(crate) fn nobody(organization: &OrganizationId) -> Failure {
+    let error = format!("nothing is known of `{organization}`: it is not admitted, and has never reported");
+    Failure::new(error).hint("`pmp-hub members` lists the organizations".to_owned())
 }
 
 /// The failure for an experience that the ledger does not know.

@@ -76,13 +76,17 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
         output.line("No spoke has reported yet.")?;
     } else {
         let table = render::table(&plan, wide);
-        let lines = render::that_fit(render::lines(&plan, wide, &names), table.len(), wide);
+        let summary = render::summary(&plan);
+        let lines = render::that_fit(render::lines(&plan, wide, &names), table.len() + summary.len(), wide);
         output.list("experiences", &plan.rows, table, "")?;
         if output.is_table() {
-            output.lines(lines.into_iter().chain([render::summary(&plan)]))?;
+            output.lines(lines.into_iter().chain(summary))?;
         }
     }
     hints(&view);
+    if let Some(restored) = view.restored() {
+        progress::note(&format!("hint: {restored}: nothing of this is published until `pmp-hub recover`"));
+    }
     if let Some(direction) = view.fleet.direction() {
         keeps_back(direction, now).iter().for_each(|hint| progress::note(hint));
     }

@@ -49,8 +49,7 @@ pub(crate) async fn report(config: &ConfigArgs, args: &ReportArgs, output: Outpu
         return Err(no_snapshot(experience, fleet.meant(experience).await.map_err(HubError::Ledger)?.as_ref()));
     };
     if let Some(unknown) = args.organizations.iter().find(|id| view.looked.iter().all(|looked| looked.id != **id)) {
-        let error = format!("nothing is known of `{unknown}`: it is not admitted, and has never reported");
-        return Err(Failure::new(error).hint("`pmp-hub members` lists the organizations".to_owned()));
+        return Err(super::look::nobody(unknown));
     }
     let now = compose::clock().now();
     let (moment, version) = place.moment(args.at, head.latest, now).await?;

@@ -115,8 +115,12 @@ pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> 
     let product = place.product(&args.product, version, &names).await?;
     let found = place.find(args, &view, names.of(&product), moment, version, now).await?;
     if let Some(organization) = args.org.as_ref().filter(|_| found.answers.is_empty()) {
-        let error = format!("nothing is known of `{organization}`: it is not admitted, and has never reported");
-        return Err(Failure::new(error).hint("`pmp-hub members` lists the organizations".to_owned()));
+        if let (Some(experience), true) = (&args.experience, view.reports().any(|report| !report.is_empty())) {
+            let error = format!("`{organization}` has no member experience `{experience}`");
+            let hint = format!("`pmp-hub status --org {organization} --all` lists those that it has");
+            return Err(Failure::new(error).hint(hint));
+        }
+        return Err(super::look::nobody(organization));
     }
     found.print(args, &view, experience, output, now)?;
     if let Some(left_out) = &view.left_out {
@@ -322,7 +326,7 @@ impl Found {
             return Ok(output.list("experiences", &self.rows(args), Table::new(&[]), "")?);
         }
         let whole = args.all || output.format == OutputFormat::Wide;
-        let headline = if output.header { self.headline(view, experience, now) } else { Vec::new() };
+        let headline = if output.header { self.headline(view, experience, whole, now) } else { Vec::new() };
         output.lines(headline.iter().map(|line| fit(line, WIDTH, whole)))?;
         if args.org.is_some() {
             let room = if whole { usize::MAX } else { SCREEN.saturating_sub(headline.len()) };
@@ -342,7 +346,7 @@ impl Found {
         Ok(output.lines(lines.into_iter().chain(more).chain([summary]))?)
     }
 
-    fn headline(&self, view: &View, experience: &ExperienceId, now: Timestamp) -> Vec<String> {
+    fn headline(&self, view: &View, experience: &ExperienceId, whole: bool, now: Timestamp) -> Vec<String> {
         let snapshot = self.snapshot();
         let taken = snapshot.map_or(now, |snapshot| snapshot.taken_at);
         let digest = snapshot.map(|snapshot| snapshot.digest.short()).unwrap_or_default();
@@ -356,7 +360,7 @@ impl Found {
         let note = snapshot.and_then(|snapshot| snapshot.note.as_ref());
         let note = note.map(|note| format!(", with the note \"{}\"", note.as_str())).unwrap_or_default();
         let mut lines = vec![
-            self.product.label(),
+            if whole { self.product.label() } else { self.product.label_within(WIDTH) },
             format!("{experience} {listed}{note}"),
             format!("by snapshot {} ({digest}), taken {} ago{which}", self.version, age(taken, now)),
         ];

@@ -17,8 +17,8 @@ use pmp_ledger::{Head, Organization, Report};
 use pmp_plan::{GuardRails, Lately};
 use pmp_protocol::deciding::{Answered, Ask};
 use pmp_protocol::{
-    Content, Digest, ExperienceId, FilterIdentity, NamedProduct, OrganizationId, ProductId, Receipt, SnapshotVersion,
-    Verdict,
+    Content, Digest, ExperienceId, FilterIdentity, NamedProduct, OrganizationId, Pin, ProductId, Receipt,
+    ReceiptStatus, SnapshotVersion, Verdict, paused,
 };
 use serde::Serialize;
 
@@ -47,6 +47,10 @@ pub struct PlannedRow {
     /// What would happen there.
     #[serde(flatten)]
     pub outlook: Outlook,
+    /// Why a change would come later: a pause, a hold, closed change windows, or waves. Absent where
+    /// nothing keeps it back, as far as the hub knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<String>,
     /// The filter that narrows it, as its receipt names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterIdentity>,
@@ -193,7 +197,26 @@ impl Foresight {
 pub(crate) fn needed(view: &View, now: Timestamp) -> BTreeSet<SnapshotVersion> {
     let receipts = view.reports().flat_map(|report| &report.organization.receipts);
     let believed = receipts.filter(|receipt| receipt.is_kept() && view.dispute(receipt, now).is_none());
-    believed.filter_map(|receipt| Some(receipt.applied()?.version)).collect()
+    believed.filter_map(lists_of).collect()
+}
+
+/// The version whose content an experience has; `None` where nothing is applied. Where all is
+/// applied but products that the catalog refused, that is the version that was tried.
+fn lists_of(receipt: &Receipt) -> Option<SnapshotVersion> {
+    let is_done = receipt.status == ReceiptStatus::Partial && !receipt.is_unfinished();
+    if is_done { Some(receipt.version) } else { receipt.applied().map(|applied| applied.version) }
+}
+
+/// Why what is published now would come to an experience later.
+fn waits(view: &View, organization: &Organization, receipt: &Receipt, now: Timestamp) -> Option<String> {
+    let own = view.direction(&organization.id);
+    let hold = organization.sign_for(receipt).and_then(|seen| seen.hold.as_ref());
+    let directed = paused(view.fleet.direction(), own, hold, now);
+    // What a spoke says of windows holds until they open. The fleet's are told for all.
+    let windows = receipt.paused.as_ref().filter(|paused| paused.windows.is_some() && paused.until > now);
+    let paused = directed.as_ref().or(windows).map(ToString::to_string);
+    let later = view.wave(&organization.id).filter(|wave| wave.position > 1);
+    paused.or_else(|| later.map(|wave| format!("wave `{}`: it comes after the waves before", wave.name)))
 }
 
 /// Plans for `content` as if it were published next. `kept` holds the needed snapshots that the
@@ -211,8 +234,11 @@ pub(crate) fn plan(
     let mut planned = Vec::new();
     for report in view.reports() {
         let organization = &report.organization;
+        let pin = view.direction(&organization.id).and_then(|direction| direction.pin.as_ref());
         for receipt in organization.receipts.iter().filter(|receipt| receipt.is_kept()) {
             let (outlook, case) = match case_of(view, receipt, kept, outlooks, now) {
+                // What is published is for the others: it stays on older content.
+                _ if pin.is_some() => (Outlook::Unchanged { reason: pin.map(told) }, None),
                 Err(outlook) => (outlook, None),
                 Ok(case) => {
                     let moved = moves.of(case);
@@ -227,7 +253,8 @@ pub(crate) fn plan(
             let row = PlannedRow {
                 organization: organization.id.clone(),
                 member_experience: Some(receipt.member_experience.clone()),
-                applied: receipt.applied().map(|applied| applied.version),
+                applied: lists_of(receipt),
+                waits: waits(view, organization, receipt, now).filter(|_| outlook.changes()),
                 outlook,
                 filter: receipt.filter.clone(),
                 filtered,
@@ -240,6 +267,7 @@ pub(crate) fn plan(
                 organization: organization.id.clone(),
                 member_experience: None,
                 applied: None,
+                waits: None,
                 outlook: Outlook::not_known("admitted, and has never reported"),
                 filter: None,
                 filtered: None,
@@ -274,16 +302,12 @@ fn case_of(
     if let Some(reason) = view.dispute(receipt, now) {
         return Err(Outlook::not_known(format!("its receipt is disputed: {reason}")));
     }
-    let Some(applied) = receipt.applied() else {
+    let Some(from) = lists_of(receipt) else {
         return Err(Outlook::not_known("nothing is applied there yet, so its lists are not known"));
     };
-    if !kept.contains_key(&applied.version) {
-        return Err(Outlook::not_known(format!(
-            "the ledger no longer keeps snapshot {}, which is applied there",
-            applied.version
-        )));
+    if !kept.contains_key(&from) {
+        return Err(Outlook::not_known(format!("the ledger no longer keeps snapshot {from}, which is applied there")));
     }
-    let from = applied.version;
     let Some(filter) = &receipt.filter else { return Ok(Case { from, decided: None }) };
     let seat = (receipt.organization.clone(), receipt.member_experience.clone());
     match outlooks.seats.get(&seat) {
@@ -296,6 +320,11 @@ fn case_of(
         Some(Err(reason)) => Err(Outlook::not_known(reason.clone())),
         None => Err(Outlook::not_known(format!("it has a filter of its own: `{}` {}", filter.name, filter.version))),
     }
+}
+
+/// That an organization is pinned, and why.
+fn told(pin: &Pin) -> String {
+    format!("pinned to {} by {}: {}", pin.version, pin.by, pin.reason)
 }
 
 /// What would happen in an experience with these changes.
@@ -432,10 +461,10 @@ mod tests {
         assert!(shown[0].starts_with("  held from 42: it would remove "), "{shown:?}");
         assert!(shown.iter().all(|line| line.chars().count() <= 80), "{shown:?}");
         // Where there is no room for all of it, what is left out is counted.
-        let fitting = that_fit(shown.clone(), 18, false);
+        let fitting = that_fit(shown.clone(), 19, false);
         assert_eq!((fitting.len(), fitting.last().unwrap().starts_with("… and ")), (4, true), "{fitting:?}");
-        assert_eq!(that_fit(shown.clone(), 18, true), shown);
-        assert_eq!(summary(&plan), "5 experiences: 1 would change, 1 would be held, 2 are not known.");
+        assert_eq!(that_fit(shown.clone(), 19, true), shown);
+        assert_eq!(summary(&plan), ["5 experiences: 1 would change, 1 would be held, 2 are not known."]);
         // The same again is no change, whoever is asked.
         let same = kept.values().next().unwrap();
         let same = super::plan(&view, same, &kept, &none, GuardRails::default(), now());

@@ -11,14 +11,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use pmp_ledger::{Journals, Report};
 use pmp_protocol::{
-    DecisionJournal, Decisions, ExperienceId, FilterIdentity, Ground, GroundKind, JournalEntry, OrganizationId,
-    ProductId, Receipt, ReceiptStatus, SnapshotVersion,
+    DecisionJournal, Decisions, ExperienceId, FilterIdentity, Ground, GroundKind, JournalEntry, ListedAs,
+    OrganizationId, ProductId, Receipt, ReceiptStatus, SnapshotVersion,
 };
 use serde::Serialize;
 
 use crate::inspect::difference::Listed;
 use crate::inspect::kept::Kept;
 use crate::status::fleet::{View, is_ahead};
+use crate::status::judge::waits as waits_for;
 
 /// How a product stands in a member experience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -29,6 +30,8 @@ pub(crate) enum Stance {
     Approved,
     /// The filter took it away.
     Filtered,
+    /// Somebody else put it on another list, and the spoke leaves it there, as it was told to.
+    Drifted,
     /// The catalog refused it, or it could not be looked up: it is left as it is.
     #[serde(rename = "SET_ASIDE")]
     Deferred,
@@ -60,6 +63,7 @@ impl Stance {
         match self {
             Self::Approved => "APPROVED",
             Self::Filtered => "FILTERED",
+            Self::Drifted => "DRIFTED",
             Self::Deferred => "SET ASIDE",
             Self::Held => "HELD",
             Self::Error => "ERROR",
@@ -79,6 +83,7 @@ impl Stance {
         match self {
             Self::Approved => "approved in",
             Self::Filtered => "filtered in",
+            Self::Drifted => "as others set it in",
             Self::Deferred => "set aside in",
             Self::Held => "held in",
             Self::Error => "in error in",
@@ -256,9 +261,12 @@ pub(crate) fn answers(
         report.organization.receipts.iter().map(|receipt| (&receipt.member_experience, receipt)).collect();
     let ask = Asked { view, kept, product, moment, now };
     for (member, receipt) in &receipts {
+        // An earlier release keeps no record, and the receipt of one in step tells as much.
+        let told = told_by(receipt).filter(|_| moment == Moment::Now).map(Ok);
+        let journal = known.journals.found.get(*member).or(told.as_ref());
         answers.push(Answer {
             member_experience: Some((*member).clone()),
-            ..ask.about(&known.organization, Some(receipt), known.journals.found.get(*member))
+            ..ask.about(&known.organization, Some(receipt), journal)
         });
     }
     // Experiences that exist no more count if the question is about an earlier time.
@@ -297,7 +305,21 @@ impl Asked<'_> {
         journal: Option<&Result<DecisionJournal, String>>,
     ) -> Answer {
         let (said, entry) = self.said(organization, receipt, journal);
+        let edited = receipt.filter(|_| self.moment == Moment::Now).and_then(|receipt| self.edited(receipt));
+        let (said, set) = match edited {
+            Some(now) if !matches!(said.stance, Stance::Disputed | Stance::Unreadable) => {
+                let listed = match now {
+                    ListedAs::Approved => "approved",
+                    ListedAs::Rejected => "rejected",
+                    ListedAs::Unlisted => "on neither list",
+                };
+                let why = format!("somebody else set it: {listed}; hub and filter say {}", said.short());
+                (Said::new(Stance::Drifted, why), Some(now))
+            }
+            _ => (said, None),
+        };
         let approved = match said.stance {
+            Stance::Drifted => set.map(|now| now == ListedAs::Approved),
             Stance::Approved => Some(true),
             Stance::Filtered | Stance::Rejected | Stance::NotListed => Some(false),
             _ => None,
@@ -312,6 +334,12 @@ impl Asked<'_> {
             decided_at: entry.map(|entry| entry.at),
             filter: entry.and_then(|entry| entry.filter.as_deref().cloned()),
         }
+    }
+
+    /// Where somebody else put the product, if the spoke leaves it there and says so.
+    fn edited(&self, receipt: &Receipt) -> Option<ListedAs> {
+        let drift = receipt.drift.as_ref().filter(|drift| drift.is_left())?;
+        drift.edited.iter().find(|edited| edited.product == *self.product).map(|edited| edited.now)
     }
 
     fn said<'j>(
@@ -367,6 +395,7 @@ impl Asked<'_> {
             let of_it = receipt.filter(|receipt| self.moment == Moment::Now && receipt.version == entry.version);
             let paused = of_it.and_then(|receipt| receipt.paused.as_ref());
             let (stance, what) = match (entry.status, paused, of_it) {
+                (ReceiptStatus::Skipped, ..) => (Stance::Skipped, "its spoke only observed".to_owned()),
                 (ReceiptStatus::Held, Some(paused), _) => (Stance::NotYet, format!("{paused}: that keeps back")),
                 (ReceiptStatus::Held, None, Some(_)) => (Stance::Held, "a guard rail holds".to_owned()),
                 // The record does not say which.
@@ -384,7 +413,7 @@ impl Asked<'_> {
             return (Said::new(stance, why), Some(entry));
         }
         if self.moment == Moment::Now
-            && let Some(said) = self.not_yet(receipt, entry, &decided)
+            && let Some(said) = self.not_yet(organization, receipt, entry, &decided)
         {
             return (said, Some(entry));
         }
@@ -393,7 +422,13 @@ impl Asked<'_> {
 
     /// Returns a stance if the newest snapshot is not applied yet, and lists the product elsewhere
     /// than the snapshot in force does.
-    fn not_yet(&self, receipt: Option<&Receipt>, entry: &JournalEntry, decided: &Said) -> Option<Said> {
+    fn not_yet(
+        &self,
+        organization: &OrganizationId,
+        receipt: Option<&Receipt>,
+        entry: &JournalEntry,
+        decided: &Said,
+    ) -> Option<Said> {
         let head = self.view.head.as_ref()?;
         let newest = self.kept.snapshots.get(&head.latest)?;
         let then = self.kept.of(entry)?;
@@ -401,6 +436,14 @@ impl Asked<'_> {
             return None;
         }
         let latest = head.latest;
+        if let Some(pin) = self.view.expected(organization).and_then(|expected| expected.pin)
+            && entry.is_about(pin.version, pin.digest)
+        {
+            // Nothing newer is to come: that is what operators want.
+            let why = format!("pinned to {} by {}: {}", pin.version, pin.by, pin.reason);
+            let why = if decided.why.is_empty() { why } else { format!("{}; {why}", decided.why) };
+            return Some(Said::new(decided.stance, why));
+        }
         let tried = receipt.filter(|receipt| receipt.version == latest && !receipt.is_unfinished());
         let why = match tried {
             Some(Receipt { status: ReceiptStatus::Held, paused: Some(paused), .. }) => {
@@ -417,7 +460,12 @@ impl Asked<'_> {
                     format!("snapshot {latest}: {error}; until then {}", decided.short()),
                 ));
             }
-            _ => format!("snapshot {latest} is not applied yet; until then {}", decided.short()),
+            _ => {
+                let waits = self.view.reports().find(|report| report.organization.id == *organization);
+                let waits = waits.and_then(|report| waits_for(self.view, &report.organization));
+                let waits = waits.unwrap_or_else(|| format!("snapshot {latest} is not applied yet"));
+                format!("{waits}; until then {}", decided.short())
+            }
         };
         Some(Said::new(Stance::NotYet, why))
     }

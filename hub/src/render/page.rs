@@ -47,14 +47,14 @@ impl Page {
         let shown = self.shown(room);
         top.iter().for_each(|line| frame.line(line));
         for (block, lines) in self.blocks.iter().zip(&shown) {
-            frame.colored(&block.word, block.color, INDENT, &block.head);
+            frame.colored(&block.word, block.color, INDENT.max(block.word.len() + 1), &block.head);
             lines.iter().for_each(|line| frame.line(&format!("{:INDENT$}{line}", "")));
         }
         if let Some(more @ 1..) = self.blocks.len().checked_sub(shown.len()) {
             frame.line(&format!("and {} more: --all", count(more, "cause")));
         }
         for block in &self.well {
-            frame.colored(&block.word, block.color, INDENT, &block.head);
+            frame.colored(&block.word, block.color, INDENT.max(block.word.len() + 1), &block.head);
         }
         foot.iter().for_each(|line| frame.line(line));
         frame

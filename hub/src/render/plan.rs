@@ -36,7 +36,7 @@ pub(crate) fn table(plan: &FleetPlan, wide: bool) -> Table {
     let from = |version: Option<SnapshotVersion>| version.map_or_else(|| "-".to_owned(), |it| it.to_string());
     if wide {
         let mut table = Table::new(&["ORGANIZATION", "EXPERIENCE", "OUTLOOK", "FROM", "ALLOW", "DENY", "MESSAGE"]);
-        for PlannedRow { organization, member_experience, applied, outlook, .. } in &plan.rows {
+        for PlannedRow { organization, member_experience, applied, outlook, waits, .. } in &plan.rows {
             let [allow, deny] = numbers(outlook);
             table.row([
                 organization.to_string(),
@@ -45,7 +45,11 @@ pub(crate) fn table(plan: &FleetPlan, wide: bool) -> Table {
                 from(*applied),
                 allow,
                 deny,
-                outlook.reason().to_owned(),
+                [Some(outlook.reason()).filter(|reason| !reason.is_empty()), waits.as_deref()]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("; "),
             ]);
         }
         return table;
@@ -75,10 +79,11 @@ fn reasons(plan: &FleetPlan) -> Vec<String> {
     told.map(|line| format!("{INDENT}{line}")).collect()
 }
 
-/// The lines below a table of so many rows, as far as they fit the screen with it.
+/// The lines between a table and a summary, which have so many rows together, as far as they fit the
+/// screen with these.
 pub(crate) fn that_fit(lines: Vec<String>, rows: usize, wide: bool) -> Vec<String> {
-    // The header above the rows, and the summary below all.
-    let room = Frame::HEIGHT.saturating_sub(rows + 2);
+    // And the header above the rows.
+    let room = Frame::HEIGHT.saturating_sub(rows + 1);
     if wide || lines.len() <= room {
         return lines;
     }
@@ -111,6 +116,9 @@ pub(crate) fn lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> 
         if let Some(more @ 1..) = (allow.len() + deny.len()).checked_sub(most) {
             lines.push(format!("    … and {} (`-o wide` lists all)", count(more, "more product")));
         }
+    }
+    if let (false, Some(more @ 1..)) = (wide, plan.products.len().checked_sub(1)) {
+        lines.push(format!("… and from {} (`-o wide` lists them)", count(more, "older snapshot")));
     }
     lines.extend(filtered_lines(plan, wide, names));
     if let (false, Some(more @ 1..)) = (wide, groups(plan).len().checked_sub(GROUPS)) {
@@ -176,15 +184,21 @@ fn product_line(
     format!("  {sign}  {label}{reason}")
 }
 
-/// The last line: how many experiences there are of each outlook.
-pub(crate) fn summary(plan: &FleetPlan) -> String {
-    let experiences = plan.rows.iter().filter(|row| row.member_experience.is_some()).count();
-    let number = |test: fn(&Outlook) -> bool| plan.rows.iter().filter(|row| test(&row.outlook)).count();
+/// The last lines: how many experiences there are of each outlook, and what is to be known besides.
+pub(crate) fn summary(plan: &FleetPlan) -> Vec<String> {
+    let of_experiences = || plan.rows.iter().filter(|row| row.member_experience.is_some());
+    let experiences = of_experiences().count();
+    let number = |test: fn(&Outlook) -> bool| of_experiences().filter(|row| test(&row.outlook)).count();
     let change = number(|it| matches!(it, Outlook::Change { .. }));
     let held = number(|it| matches!(it, Outlook::Held { .. }));
     let not_known = number(|it| matches!(it, Outlook::NotKnown { .. }));
-    format!(
+    let counts = format!(
         "{}: {change} would change, {held} would be held, {not_known} are not known.",
         count(experiences, "experience")
-    )
+    );
+    let later = of_experiences().filter(|row| row.waits.is_some()).count();
+    let later = (later > 0).then(|| format!("{later} of the changes would come later: `-o wide` says why."));
+    let silent = plan.rows.len() - experiences;
+    let silent = (silent > 0).then(|| format!("{} never reported.", count(silent, "organization")));
+    std::iter::once(counts).chain(later).chain(silent).collect()
 }

@@ -43,8 +43,9 @@ pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -
 pub(crate) fn page(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp, header: bool) -> Page {
     let top = if header { top(experience, view, rows, now) } else { Vec::new() };
     let groups = group(rows.iter().filter(|row| !row.state.is_healthy()));
-    // What is pinned or paused is well, and is told with its reason all the same.
-    let directed = |row: &&SpokeStatus| matches!(row.state, SpokeState::Paused | SpokeState::Pinned);
+    // What is pinned, paused or only observed is well, and is told with its reason all the same.
+    let told = [SpokeState::Paused, SpokeState::Pinned, SpokeState::WouldChange];
+    let directed = |row: &&SpokeStatus| told.contains(&row.state);
     let directed = group(rows.iter().filter(directed));
     let blocks = groups.iter().chain(&directed).map(|group| block(group, now)).collect();
     let well = [SpokeState::Applying, SpokeState::Synced, SpokeState::Skipped];

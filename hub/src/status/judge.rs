@@ -104,7 +104,16 @@ fn of_one_spoke(seen: &OrganizationSeen, bound: SignedDuration, now: Timestamp) 
         let ends = hold.ends(bound);
         let (by, reason) = (&hold.by, &hold.reason);
         if hold.holds(bound, now) {
-            found.push((SpokeState::Paused, format!("held by the member until {ends} by {by}: {reason}")));
+            // In the words of its receipts, so that the two are one cause.
+            let paused = Paused {
+                whose: PausedBy::Member,
+                until: ends,
+                by: by.clone(),
+                since: hold.at,
+                reason: reason.clone(),
+                windows: None,
+            };
+            found.push((SpokeState::Paused, paused.to_string()));
         } else if hold.is_cut(bound, now) {
             let message =
                 format!("its hold until {} by {by} was ended by the hub's bound at {ends}: {reason}", hold.until);
@@ -233,7 +242,11 @@ fn judge(
     match receipt.status {
         ReceiptStatus::Failed => return (SpokeState::Error, and_silent(error())),
         ReceiptStatus::Held => return (SpokeState::Held, and_silent(held_message(organization, receipt))),
-        ReceiptStatus::Partial if !receipt.is_unfinished() => return (SpokeState::Error, and_silent(error())),
+        ReceiptStatus::Partial if !receipt.is_unfinished() => {
+            let drift = receipt.drift.as_ref().filter(|drift| drift.is_left());
+            let drift = drift.map(|drift| format!("; {drift}")).unwrap_or_default();
+            return (SpokeState::Error, and_silent(error() + &drift));
+        }
         _ => {}
     }
     // Nobody keeps it in step, so nobody tells of it again. That the spoke lives is told for the
@@ -280,7 +293,7 @@ fn judge(
 }
 
 /// That the turn of an organization has not come; none where it has.
-fn waits(view: &View, organization: &Organization) -> Option<String> {
+pub(crate) fn waits(view: &View, organization: &Organization) -> Option<String> {
     let (wave, kept) = (view.wave(&organization.id)?, view.waves.kept()?);
     let (name, version) = (&wave.name, kept.state.rollout.version);
     match wave.turn {

@@ -25,7 +25,7 @@ pub enum SpokeError {
     #[error(
         "the ledger was restored to an earlier moment: snapshot {stored} was stored, and {} is in force now; nothing is changed \
          until the hub goes on",
-        .head.map_or_else(|| "none".to_owned(), |head| head.to_string())
+        .head.map_or_else(|| "none".to_owned(), |head| if head == *stored { format!("another {head}") } else { head.to_string() })
     )]
     Restored {
         /// The newest version that it holds.

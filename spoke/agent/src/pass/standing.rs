@@ -122,8 +122,13 @@ impl Spoke {
         // restored.
         let mark = self.mark().await?;
         let head = self.snapshots.head(&self.management).await?;
-        // Protocol L8.
-        if let Some(mark) = mark.filter(|mark| head.as_ref().is_none_or(|head| mark.version > head.latest)) {
+        // Protocol L8. One number for two contents was given a second time, by a hub that knows no
+        // mark.
+        let is_behind = |mark: &HeadMark| head.as_ref().is_none_or(|head| head.latest < mark.version);
+        let is_another = |mark: &HeadMark| {
+            head.as_ref().is_some_and(|head| head.latest == mark.version && head.digest != mark.digest)
+        };
+        if let Some(mark) = mark.filter(|mark| is_behind(mark) || is_another(mark)) {
             return Err(SpokeError::Restored { head: head.map(|head| head.latest), stored: mark.version });
         }
         let head = head.ok_or_else(|| SpokeError::NoSnapshot(ExperienceId::clone(&self.management)))?;
