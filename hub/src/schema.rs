@@ -389,6 +389,10 @@ struct PlanRow {
     /// The number of the element of `filtered` that tells its products; absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     filtered_case: Option<usize>,
+    /// Why a change would come later: a pause, a hold, closed change windows, or waves; absent
+    /// where nothing keeps it back, as far as the hub knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waits: Option<String>,
 }
 
 /// As [`crate::inspect::plan::Outlook`] spells it.

@@ -47,8 +47,8 @@ pub struct PlannedRow {
     /// What would happen there.
     #[serde(flatten)]
     pub outlook: Outlook,
-    /// Why a change would come later: a pause, a hold, closed change windows, or waves. Absent where
-    /// nothing keeps it back, as far as the hub knows.
+    /// Why a change would come later: a pause, a hold, closed change windows, or waves. Absent
+    /// where nothing keeps it back, as far as the hub knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
     /// The filter that narrows it, as its receipt names it.

@@ -79,8 +79,8 @@ fn reasons(plan: &FleetPlan) -> Vec<String> {
     told.map(|line| format!("{INDENT}{line}")).collect()
 }
 
-/// The lines between a table and a summary, which have so many rows together, as far as they fit the
-/// screen with these.
+/// The lines between a table and a summary, which have so many rows together, as far as they fit
+/// the screen with these.
 pub(crate) fn that_fit(lines: Vec<String>, rows: usize, wide: bool) -> Vec<String> {
     // And the header above the rows.
     let room = Frame::HEIGHT.saturating_sub(rows + 1);
