@@ -26,6 +26,7 @@ use crate::commands::publish::{PublishArgs, publish};
 use crate::commands::recover::{RecoverArgs, recover};
 use crate::commands::report::{ReportArgs, report};
 use crate::commands::run::{RunArgs, run_agent};
+use crate::commands::serve::{ServeArgs, serve};
 use crate::commands::status::{StatusArgs, show_status};
 use crate::commands::steer::{PauseArgs, PinArgs, ResumeArgs, UnpinArgs, pause, pin, resume, unpin};
 use crate::commands::versions::{VersionsArgs, show_versions};
@@ -55,13 +56,14 @@ const EXAMPLES: &str = "Examples:
   pmp-hub diff 41 42                            product by product, between two snapshots
   pmp-hub why prod-abc                          where it is approved, where it is not, and why
   pmp-hub log o-member0000                      what came of the syncs of one organization
+  pmp-hub report --html fleet.html              the fleet as one page; `serve` shows it live
   pmp-hub notify --dry-run                      what operations would be told now
   pmp-hub audit                                 who did what, newest first
   pmp-hub verify-aws                            what AWS does where its documentation is silent
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 31] = [
+const USES: [(&str, &[&[&str]]); 32] = [
     ("publish", &[LEDGER, ROSTER, TOPIC, SIGNING, PRODUCTS, &["max_hold", "change_windows", "waves"]]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
@@ -74,6 +76,7 @@ const USES: [(&str, &[&[&str]]); 31] = [
     ("drift", &[LEDGER, ROSTER]),
     ("audit", &[LEDGER]),
     ("report", &[LEDGER, ROSTER]),
+    ("serve", &[LEDGER, ROSTER]),
     ("plan", &[LEDGER, ROSTER, FILTERS]),
     ("history", &[SNAPSHOTS]),
     ("show", &[SNAPSHOTS]),
@@ -216,12 +219,19 @@ enum Command {
   pmp-hub why 'Port Scanner' --org o-member0000     the whole chain, in one organization
   pmp-hub why prod-abc --at 40                  as it was decided by snapshot 40")]
     Why(WhyArgs),
-    /// Print every decision: each product in each member experience, with the reason
+    /// Print every decision: each product in each member experience, with the reason; or write the
+    /// page of the fleet
     #[command(after_help = "Examples:
+  pmp-hub report --html fleet.html              the fleet as one page, for a browser and for print
   pmp-hub report --csv > report.csv
   pmp-hub report --csv --at 40                  as it was decided by snapshot 40
   pmp-hub report -o ndjson --org o-member0000")]
     Report(ReportArgs),
+    /// Show the page of the fleet, live, to browsers on this machine, until Ctrl-C
+    #[command(after_help = "Examples:
+  pmp-hub serve                                 at http://127.0.0.1:8642/
+  pmp-hub serve --port 0 --every 60s            on any free port")]
+    Serve(ServeArgs),
     /// List what came of the syncs of one organization, newest first
     #[command(after_help = "Examples:
   pmp-hub log o-member0000
@@ -358,6 +368,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Log(args) => log(&cli.config, args, output).await,
         Command::Audit(args) => audit(&cli.config, args, output).await,
         Command::Report(args) => report(&cli.config, args, output).await,
+        Command::Serve(args) => serve(&cli.config, args, output).await,
         Command::Drift(args) => show_drift(&cli.config, args, output).await,
         Command::Plan(args) => show_plan(&cli.config, args, output).await,
         Command::History(args) => history(&cli.config, args, output).await,

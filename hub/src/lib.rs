@@ -21,6 +21,7 @@
 //! - `notify`: tells operations what changed in the fleet, once. `follow_up` does it after a run.
 //! - `inspect`: what operators ask of the fleet and its history. Each module is pure.
 //! - `render`: what a person sees of rows. Nothing above it knows of a terminal.
+//! - `web`: the page of the fleet, as a file and as it is served on this machine.
 //! - `rollout`: the state of waves. `publish/waves` carries out the steps that `pmp-waves` decides.
 //! - `triggers`: what makes the hub look.
 //! - `commands`, `lambda`, `compose`, `config`: the program, the function, the parts of a hub, and
@@ -33,12 +34,13 @@
 //!
 //! # The tasks
 //!
-//! The hub spawns no task of its own. `run` drives two futures side by side in one task for each
-//! management experience: `triggers::agent::run`, which publishes, and `publish::products::run`,
-//! which looks products up after each publish that succeeded and is woken by a
+//! `run` spawns no task. It drives two futures side by side in one task for each management
+//! experience: `triggers::agent::run`, which publishes, and `publish::products::run`, which looks
+//! products up after each publish that succeeded and is woken by a
 //! [`Notify`](tokio::sync::Notify). Where there are several, `triggers::calls` takes the change
-//! events, and has each of them look. All end when the process is told to stop. The task that waits
-//! for signals belongs to `pmp-terminal`.
+//! events, and has each of them look. `serve` spawns a task for each connection (`web::server`).
+//! All end when the process is told to stop. The task that waits for signals belongs to
+//! `pmp-terminal`.
 
 mod audit;
 pub mod cli;
@@ -64,6 +66,7 @@ mod status;
 mod steer;
 mod triggers;
 mod verify;
+mod web;
 
 pub use error::HubError;
 pub use inspect::plan::{

@@ -98,6 +98,8 @@ fn replaced(later: &str) -> Vec<(&'static str, &str)> {
         // An agent runs until it is stopped.
         ("pmp-hub run", "timeout --preserve-status 2 pmp-hub run"),
         ("pmp-spoke run", "timeout --preserve-status 2 pmp-spoke run"),
+        ("pmp-hub serve --port 0", "pmp-hub serve"),
+        ("pmp-hub serve", "timeout --preserve-status 2 pmp-hub serve --port 0"),
         // Nothing here shows pages, or reads JSON in a shell.
         (" | man -l -", " > /dev/null"),
         (" | jq '.spokes[] | select(.state == \"HELD\")'", " > /dev/null"),

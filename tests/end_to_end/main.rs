@@ -46,6 +46,7 @@ mod networks;
 mod notifying;
 mod observing;
 mod output;
+mod page;
 mod pages;
 mod plans;
 mod publishing;

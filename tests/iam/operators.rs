@@ -62,6 +62,10 @@ async fn an_observer_looks_and_changes_nothing() {
         let finished = observer.run(&[command]).await;
         assert_eq!(finished.code, 0, "{command}: {}", finished.stderr);
     }
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("fleet.html");
+    let finished = observer.run(&["report", "--html", page.to_str().unwrap()]).await;
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
     for command in [
         &["pin", "1", "--reason", "no"][..],
         &["pause", "--all", "--until", "1h", "--reason", "no"],

@@ -1,21 +1,29 @@
-//! `report`: every decision, product by product, organization by organization.
+//! `report`: every decision, product by product, organization by organization; or the page of the
+//! fleet.
 //!
-//! It is printed while it is made: of one organization at a time, so its length costs no memory.
+//! The decisions are printed while they are made: of one organization at a time, so their number
+//! costs no memory.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use futures::StreamExt;
 use pmp_protocol::OrganizationId;
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Records, progress};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Records, count, progress};
 
-use super::look::no_snapshot;
+use super::look::{hints, no_snapshot};
+use super::serve::see;
 use super::why::{At, Place, versions};
 use crate::compose;
-use crate::config::{ConfigArgs, StatusConfig};
+use crate::config::{ConfigArgs, StaleAfter, StatusConfig};
 use crate::error::HubError;
 use crate::inspect::kept::KeptWhole;
 use crate::inspect::report::Asked;
 use crate::status::fleet::Fleet;
 use crate::status::named::Names;
+use crate::web::page::{self, Shown};
 
 /// Organizations whose records are read ahead.
 const AHEAD: usize = 4;
@@ -25,6 +33,10 @@ pub(crate) struct ReportArgs {
     /// As CSV, for a spreadsheet: the same as `-o csv`
     #[arg(long)]
     csv: bool,
+    /// Write the fleet as one page into this file: how it stands, why, on which versions and
+    /// filters, and what changed. The page needs no other file and no network
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "at", "organizations"])]
+    html: Option<PathBuf>,
     /// As it was decided then: by a snapshot (42), or at a time: ago (36h, 7d), a day (2026-11-24)
     /// or a moment, in UTC
     #[arg(long, value_name = "VERSION|TIME")]
@@ -32,13 +44,19 @@ pub(crate) struct ReportArgs {
     /// Only these member organizations: o-…, separated by commas
     #[arg(long = "org", value_name = "ORG,…", value_delimiter = ',')]
     organizations: Vec<OrganizationId>,
+    #[command(flatten)]
+    stale: StaleAfter,
 }
 
 pub(crate) async fn report(config: &ConfigArgs, args: &ReportArgs, output: Output) -> Result<Exit, Failure> {
+    if let Some(path) = &args.html {
+        return write_page(config, args, path).await;
+    }
     let format = if args.csv { OutputFormat::Csv } else { output.format };
     if !matches!(format, OutputFormat::Csv | OutputFormat::Ndjson) {
         let error = "a report has a row for each product in each member experience, which is nothing to look at";
-        return Err(Failure::new(error).hint("`--csv` for a spreadsheet, or `-o ndjson` for a program".to_owned()));
+        let hint = "`--csv` for a spreadsheet, `-o ndjson` for a program, or `--html FILE` for a page of the fleet";
+        return Err(Failure::new(error).hint(hint.to_owned()));
     }
     let place = Place::open(config).await?;
     let StatusConfig { experience, snapshots, timestamps, members } = &place.config;
@@ -79,4 +97,28 @@ pub(crate) async fn report(config: &ConfigArgs, args: &ReportArgs, output: Outpu
         progress::note(&format!("hint: {left_out}"));
     }
     Ok(Exit::Ok)
+}
+
+async fn write_page(config: &ConfigArgs, args: &ReportArgs, path: &Path) -> Result<Exit, Failure> {
+    let (_, seen) = see(config, &args.stale).await?;
+    let html = page::render(&seen, Shown::File);
+    write_whole(path, &html).map_err(|error| Failure::tried(format!("cannot write `{}`", path.display()), error))?;
+    let organizations = count(seen.view.looked.len(), "organization");
+    progress::note(&format!("Wrote {}: {organizations}, {} kB.", path.display(), html.len().div_ceil(1_000)));
+    hints(&seen.view);
+    Ok(Exit::Ok)
+}
+
+/// Writes the file beside its place and moves it there: nobody ever reads half a page, and what was
+/// there before stays where this fails.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().ok_or(io::ErrorKind::IsADirectory)?);
+    name.push(".new");
+    let beside = path.with_file_name(name);
+    std::fs::write(&beside, text)?;
+    std::fs::rename(&beside, path).inspect_err(|_| {
+        // It is of no use to anybody. That it cannot be removed either changes nothing.
+        let _left = std::fs::remove_file(&beside);
+    })
 }

@@ -94,7 +94,7 @@ fn top(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timest
 }
 
 /// How far a version has come in the waves, and what operators direct for the whole fleet.
-fn directed(view: &View, now: Timestamp) -> Vec<String> {
+pub(crate) fn directed(view: &View, now: Timestamp) -> Vec<String> {
     let waves = match &view.waves {
         OnTheWay::NoWaves => None,
         OnTheWay::Kept(kept) => Some(told::headline(&kept.state.rollout, now)),

@@ -10,13 +10,10 @@
 // `allow-unwrap-in-tests` covers the test functions, not what they share.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-mod axe;
-mod driver;
-
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use driver::{Browser, until};
+use pmp_test_browser::{Axe, Browser, Found, LEAST_RULES, small_targets, until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -180,7 +177,7 @@ fn approved(browser: &Browser) -> String {
 #[test]
 fn nothing_keeps_anybody_from_using_it() {
     let Some(browser) = Browser::start(true) else { return skipped() };
-    let Some(axe) = axe::source() else {
+    let Some(axe) = Axe::fetch() else {
         eprintln!("SKIPPED: axe-core could not be fetched (apt-get install nodejs npm)");
         return;
     };
@@ -196,9 +193,9 @@ fn nothing_keeps_anybody_from_using_it() {
             assert!(off.as_u64().unwrap() >= 1, "an experience that is out of force is on the page");
             let product = approved(&browser);
             let look = |what: &str| {
-                let (passed, violations) = axe::look(&browser, &axe);
+                let Found { passed, violations, .. } = axe.look(&browser);
                 assert_eq!(violations, Vec::<String>::new(), "{what}, {scheme}, {width} pixels wide");
-                assert!(passed >= axe::LEAST_RULES, "{what}: only {passed} rules had anything to look at");
+                assert!(passed >= LEAST_RULES, "{what}: only {passed} rules had anything to look at");
             };
             look("the page");
             browser.click(&format!("tr[id='product-{product}'] button.reject"));
@@ -217,7 +214,7 @@ fn a_thumb_can_use_it_and_a_rejection_is_asked_back() {
         browser.open(&demo.address);
         let scroll = browser.evaluate("return document.documentElement.scrollWidth").as_u64().unwrap();
         assert!(scroll <= u64::from(width), "nothing is scrolled sideways but tables: {scroll} of {width}");
-        assert_eq!(axe::small_targets(&browser, 24), Vec::<Value>::new(), "{width} pixels wide");
+        assert_eq!(small_targets(&browser, 24), Vec::<Value>::new(), "{width} pixels wide");
     }
     browser.resize(PHONE, 844);
     browser.open(&demo.address);

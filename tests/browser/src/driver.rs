@@ -1,4 +1,4 @@
-//! A headless Chromium by its WebDriver: the handful of commands that the tests need, as W3C's
+//! Chromium by its WebDriver: the handful of commands that the tests need, as W3C's
 //! standard and ChromeDriver define them. A crate for it would be `thirtyfour` or `fantoccini`; the
 //! first changes the features, and so the builds, of half the workspace, and the second brings a
 //! licence that the workspace does not take.
@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A browser with an empty profile. It ends when it is dropped.
-pub(crate) struct Browser {
+#[derive(Debug)]
+pub struct Browser {
     driver: Child,
     port: u16,
     session: String,
@@ -30,7 +31,8 @@ fn found(name: &str) -> Option<PathBuf> {
 impl Browser {
     /// Starts one, with scripts or without; nothing where there is no Chromium. Where
     /// `PMP_REQUIRE_BROWSER` is set there must be one.
-    pub(crate) fn start(scripts: bool) -> Option<Self> {
+    #[must_use]
+    pub fn start(scripts: bool) -> Option<Self> {
         let (Some(chromium), Some(driver)) = (found("chromium"), found("chromedriver")) else {
             let required = std::env::var_os("PMP_REQUIRE_BROWSER").is_some();
             assert!(!required, "chromium and chromedriver are required: apt-get install chromium chromium-driver");
@@ -102,31 +104,45 @@ impl Browser {
         self.request("POST", &format!("{}{path}", self.session), body)
     }
 
-    pub(crate) fn open(&self, address: &str) {
+    /// Opens an address, and waits for the page to be loaded.
+    pub fn open(&self, address: &str) {
         self.post("/url", &json!({ "url": address }));
     }
 
     /// The size of the viewport, in CSS pixels.
-    pub(crate) fn resize(&self, width: u32, height: u32) {
+    pub fn resize(&self, width: u32, height: u32) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.post("/goog/cdp/execute", &json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": metrics }));
     }
 
     /// What a script's `return` gives.
-    pub(crate) fn evaluate(&self, script: &str) -> Value {
+    pub fn evaluate(&self, script: &str) -> Value {
         self.post("/execute/sync", &json!({ "script": script, "args": [] }))
     }
 
     /// What a script gives to its last argument, a function.
-    pub(crate) fn evaluate_async(&self, script: &str) -> Value {
+    pub fn evaluate_async(&self, script: &str) -> Value {
         self.post("/timeouts", &json!({ "script": 60_000 }));
         self.post("/execute/async", &json!({ "script": script, "args": [] }))
     }
 
     /// Prefers `light` or `dark` from now on.
-    pub(crate) fn prefer(&self, scheme: &str) {
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+    pub fn prefer(&self, scheme: &str) {
+        self.emulate("", scheme);
+    }
+
+    /// Shows the page as on a screen that prefers `light` or `dark`, or as it is printed (`print`).
+    pub fn emulate(&self, medium: &str, scheme: &str) {
+        let features = json!({ "media": medium, "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.post("/goog/cdp/execute", &json!({ "cmd": "Emulation.setEmulatedMedia", "params": features }));
+    }
+
+    /// Presses keys where the focus is, one after the other.
+    pub fn press(&self, keys: &[char]) {
+        let pressed =
+            keys.iter().flat_map(|key| ["keyDown", "keyUp"].map(|what| json!({ "type": what, "value": key })));
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": pressed.collect::<Vec<_>>() });
+        self.post("/actions", &json!({ "actions": [keyboard] }));
     }
 
     fn element(&self, selector: &str) -> String {
@@ -135,30 +151,30 @@ impl Browser {
     }
 
     /// Clicks as a mouse does: on what is there, if it can be seen.
-    pub(crate) fn click(&self, selector: &str) {
+    pub fn click(&self, selector: &str) {
         self.post(&format!("/element/{}/click", self.element(selector)), &json!({}));
     }
 
     /// Types as a keyboard does.
-    pub(crate) fn keys(&self, selector: &str, text: &str) {
+    pub fn keys(&self, selector: &str, text: &str) {
         self.post(&format!("/element/{}/value", self.element(selector)), &json!({ "text": text }));
     }
 
     /// What is to be read there.
-    pub(crate) fn text(&self, selector: &str) -> String {
+    pub fn text(&self, selector: &str) -> String {
         let path = format!("{}/element/{}/text", self.session, self.element(selector));
         self.request("GET", &path, &Value::Null).as_str().unwrap().to_owned()
     }
 
     /// The picture, as PNG.
-    pub(crate) fn screenshot(&self) -> Vec<u8> {
+    pub fn screenshot(&self) -> Vec<u8> {
         use base64::Engine;
         let picture = self.request("GET", &format!("{}/screenshot", self.session), &Value::Null);
         base64::engine::general_purpose::STANDARD.decode(picture.as_str().unwrap()).unwrap()
     }
 
     /// What the console has said since it was last asked, by its level.
-    pub(crate) fn console(&self) -> Vec<String> {
+    pub fn console(&self) -> Vec<String> {
         let entries = self.post("/se/log", &json!({ "type": "browser" }));
         let said =
             |entry: &Value| format!("{}: {}", entry["level"].as_str().unwrap(), entry["message"].as_str().unwrap());
@@ -166,7 +182,7 @@ impl Browser {
     }
 
     /// Every address that was asked for since this was last asked.
-    pub(crate) fn requests(&self) -> Vec<String> {
+    pub fn requests(&self) -> Vec<String> {
         let entries = self.post("/se/log", &json!({ "type": "performance" }));
         let messages = entries.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap());
         let messages = messages.map(|message| serde_json::from_str::<Value>(message).unwrap()["message"].take());
@@ -185,7 +201,7 @@ impl Drop for Browser {
 
 /// Looks until it is so; fails with the last look after a minute.
 #[expect(clippy::disallowed_methods, reason = "there is no runtime here, and the level has a deadline")]
-pub(crate) fn until<T: std::fmt::Debug>(what: &str, mut look: impl FnMut() -> T, is_so: impl Fn(&T) -> bool) -> T {
+pub fn until<T: std::fmt::Debug>(what: &str, mut look: impl FnMut() -> T, is_so: impl Fn(&T) -> bool) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let seen = look();
