@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use pmp_deployed::{EnvArgs, print_environment};
 use pmp_terminal::{
     Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Failure, Manual, TerminalArgs, print_version,
     program_with,
@@ -14,6 +15,7 @@ use crate::commands::confirm::{ConfirmArgs, confirm};
 use crate::commands::directions::{DirectionsArgs, directions};
 use crate::commands::doctor;
 use crate::commands::drift::{DriftArgs, show_drift};
+use crate::commands::env::HUB;
 use crate::commands::exceptions::{ExceptionsArgs, show_exceptions};
 use crate::commands::history::{DiffArgs, HistoryArgs, ShowArgs, diff, history, show};
 use crate::commands::init::{InitArgs, initialize};
@@ -44,6 +46,8 @@ const EXAMPLES: &str = "Examples:
   pmp-hub run --interval 1h                     the same, by schedule and on change events
   pmp-hub status                                how the member organizations stand, on one screen
   pmp-hub doctor                                what is missing or wrong, and how to fix it
+  eval \"$(pmp-hub env --function pmp-sync-hub)\"
+                                                run the others with the settings of a deployed function
   pmp-hub confirm o-member0000 42               let through what a guard rail holds there
   pmp-hub pin 40 --reason 'bad approval'        go back to snapshot 40, and stay there
   pmp-hub pause --all --until 2h --reason …     change nothing anywhere for two hours
@@ -91,6 +95,7 @@ const USES: [(&str, &[&[&str]]); 32] = [
     ("directions", &[LEDGER, SIGNING]),
     ("notify", &[LEDGER, ROSTER, NOTIFY]),
     ("init", &[LEDGER, TOPIC]),
+    ("env", &[]),
     ("public-key", &[&["signing_key"]]),
     ("verify-aws", &[LEDGER, &["events_queue_url"]]),
     ("version", &[]),
@@ -303,6 +308,12 @@ enum Command {
   pmp-hub doctor
   pmp-hub doctor -o json")]
     Doctor(RunSettings),
+    /// Print the settings of a deployed function as a shell takes them, to run the other commands
+    /// with exactly these
+    #[command(after_help = "Examples:
+  eval \"$(pmp-hub env --function pmp-sync-hub)\"
+  pmp-hub env --function pmp-sync-hub --for-context prod")]
+    Env(EnvArgs),
     /// Show what is set, to what, and where it comes from; list the contexts of the configuration
     /// file
     #[command(after_help = "Examples:
@@ -383,6 +394,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             checkup.print(output)?;
             Ok(checkup.exit())
         }
+        Command::Env(args) => print_environment(args, &HUB, &Cli::command(), output).await,
         Command::Config(args) => {
             let given = [cli.config.given(), args.run.given()].concat();
             args.what.print("pmp-hub", &given, &cli.context, output)?;

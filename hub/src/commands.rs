@@ -7,6 +7,7 @@ mod confirm_many;
 pub(crate) mod directions;
 pub(crate) mod doctor;
 pub(crate) mod drift;
+pub(crate) mod env;
 pub(crate) mod exceptions;
 pub(crate) mod history;
 pub(crate) mod init;

@@ -18,10 +18,10 @@ use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::{Failure, Given, Settings, Span, parse_duration};
 use pmp_windows::Windows;
 
-use self::declared::LIFETIME;
 pub(crate) use self::declared::{
     CHANGE_WINDOWS, ConfigArgs, EVENTS, EXPERIENCE, EXPERIENCES, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP,
-    MEMBERS, METRICS, NOTIFY_TOPIC, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC, WAVES,
+    LIFETIME, MAX_HOLD, MEMBERS, METRICS, NOTIFY_FORMAT, NOTIFY_TOPIC, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS,
+    TOPIC, WAVES,
 };
 use self::experiences::{Experiences, Own};
 use self::notify::Format;

@@ -1,5 +1,8 @@
 //! What a command advises where something is wrong: what helps, and not what does not.
 
+mod mistakes;
+mod pasted;
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
@@ -80,11 +83,52 @@ async fn a_queue_that_denies_or_that_forgets_too_early_is_told_of() {
     set(QueueAttributeName::VisibilityTimeout, "300").await;
     let checkup = Checkup::of(&scene.spoke).await;
     checkup.expect("queue-policy", "failed", "denies `arn:aws:sns:", "take the statement with");
+    assert!(checkup.check("queue-policy")["commands"].as_array().unwrap().is_empty());
     checkup.expect("queue", "warning", "kept for 60 s", "MessageRetentionPeriod=1209600");
     let name = scene.queue_url.rsplit('/').next().unwrap();
     let denied = scene.spoke.run(&["init", "--queue-name", name]).await;
     assert_eq!(denied.code, 1, "{denied:?}");
     assert!(denied.stderr.contains("denies `arn:aws:sns:"), "{denied:?}");
+}
+
+/// What no command may do by itself: choose a key, a role's secret, whom to let in, what to remove.
+#[tokio::test]
+async fn what_only_a_person_can_decide_has_no_command() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let filter = repository.join("filters/examples/exclude-products/exclude-products.wasm");
+    for (check, set) in [
+        ("hub-role", &[("PMP_HUB_EXTERNAL_ID", "another")][..]),
+        ("hub-role", &[("PMP_HUB_ROLE_ARN", ""), ("PMP_HUB_EXTERNAL_ID", "")]),
+        ("configuration", &[("MEMBER_EXPERIENCE_IDS", ",")]),
+        ("configuration", &[("PMP_CHANGE_WINDOWS", "at night")]),
+        ("configuration", &[("PMP_MAX_REMOVED_PERCENT", "half")]),
+        ("configuration", &[("PMP_FILTER_SHARE", "nothing")]),
+        ("configuration", &[("PMP_MODE", "dry-run")]),
+        ("configuration", &[("PMP_TRUSTED_KEYS", "/nowhere/hub.pem")]),
+        ("filter", &[("PMP_FILTER", filter.to_str().unwrap()), ("PMP_FILTER_DIGEST", digest)]),
+    ] {
+        let checkup = Checkup::of(&scene.spoke.with(set)).await;
+        assert_eq!(checkup.check(check)["result"], "failed", "{set:?}");
+        let commands = checkup.commands();
+        assert!(commands.is_empty(), "{set:?}: {commands:?}");
+    }
+    for set in [("PMP_WAVES", "[[waves]]"), ("PMP_SIGNING_KEY", "/nowhere"), ("PMP_MEMBER_ORGANIZATIONS", "alpha")] {
+        let checkup = Checkup::of(&scene.hub.with(&[set])).await;
+        assert_eq!(checkup.check("configuration")["result"], "failed", "{set:?}");
+        let commands = checkup.commands();
+        assert!(commands.is_empty(), "{set:?}: {commands:?}");
+    }
+    // A topic that was deleted: who may subscribe to a new one is not for the members' reports to
+    // say.
+    let sns = aws_sdk_sns::Client::new(scene.hub_account.config());
+    sns.delete_topic().topic_arn(&scene.topic_arn).send().await.unwrap();
+    let checkup = Checkup::of(&scene.hub).await;
+    checkup.expect("topic", "failed", "does not exist", "`pmp-hub init --allow-account ACCOUNT`");
+    assert!(checkup.commands().is_empty(), "{:?}", checkup.commands());
 }
 
 #[tokio::test]

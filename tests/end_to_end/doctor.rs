@@ -26,6 +26,12 @@ impl Checkup {
         found.unwrap_or_else(|| panic!("no check `{name}` in {:#?}", self.checks))
     }
 
+    /// The commands of all fixes.
+    pub(crate) fn commands(&self) -> Vec<&str> {
+        let all = self.checks.iter().flat_map(|check| check["commands"].as_array().unwrap());
+        all.map(|command| command.as_str().unwrap()).collect()
+    }
+
     /// The checks that came to `result`, in order.
     pub(crate) fn that_are(&self, result: &str) -> Vec<&str> {
         let of = self.checks.iter().filter(|check| check["result"] == result);

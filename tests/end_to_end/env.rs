@@ -1,4 +1,4 @@
-//! `pmp-spoke env`: the settings of a deployed function, in a shell.
+//! `env` of both programs: the settings of a deployed function, in a shell and as a context.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use pmp_tests::{Finished, Program};
+use pmp_tests::{ALPHA, Finished, MANAGEMENT, Program, Scene, world};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-/// Lambda, as far as it tells of one function, `pmp-sync-spoke`; its endpoint.
+/// Lambda, as far as it tells of one function, `pmp-sync-spoke` or `pmp-sync-hub`; its endpoint.
 async fn lambda(environment: Value) -> String {
     let router = Router::new().fallback(configuration).with_state(environment);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -23,8 +23,10 @@ async fn lambda(environment: Value) -> String {
 async fn configuration(State(environment): State<Value>, uri: Uri) -> Response {
     let answer = |status: StatusCode, body: Value| (status, body.to_string()).into_response();
     match uri.path() {
-        "/2015-03-31/functions/pmp-sync-spoke/configuration" => {
-            answer(StatusCode::OK, json!({"FunctionName": "pmp-sync-spoke", "Environment": environment}))
+        "/2015-03-31/functions/pmp-sync-spoke/configuration" | "/2015-03-31/functions/pmp-sync-hub/configuration" => {
+            let name = uri.path().split('/').nth(3).unwrap();
+            let arn = format!("arn:aws:lambda:eu-west-1:111111111111:function:{name}");
+            answer(StatusCode::OK, json!({"FunctionName": name, "FunctionArn": arn, "Environment": environment}))
         }
         path => {
             let body = json!({"Type": "User", "Message": format!("Function not found: {path}")}).to_string();
@@ -34,13 +36,17 @@ async fn configuration(State(environment): State<Value>, uri: Uri) -> Response {
 }
 
 async fn env(endpoint: &str, arguments: &[&str]) -> Finished {
+    env_of("pmp-spoke", endpoint, arguments).await
+}
+
+async fn env_of(program: &'static str, endpoint: &str, arguments: &[&str]) -> Finished {
     let environment = [
         ("AWS_ACCESS_KEY_ID", "222222222222"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ENDPOINT_URL_LAMBDA", endpoint),
     ];
-    Program::new("pmp-spoke", &environment).run(&[&["env"], arguments].concat()).await
+    Program::new(program, &environment).run(&[&["env"], arguments].concat()).await
 }
 
 /// What a shell has after it took `script`, of the variables that begin with `PMP_`, where
@@ -84,7 +90,67 @@ async fn a_shell_has_exactly_the_settings_of_the_function_and_nothing_in_them_ac
 
     let document = env(&endpoint, &["--function", "pmp-sync-spoke", "-o", "json"]).await;
     let document: Value = serde_json::from_str(&document.stdout).unwrap();
-    assert_eq!(document, json!({"function": "pmp-sync-spoke", "variables": settings, "schema_version": 1}));
+    let expected =
+        json!({"function": "pmp-sync-spoke", "region": "eu-west-1", "variables": settings, "schema_version": 1});
+    assert_eq!(document, expected);
+    // The function's region, which no variable of it holds.
+    assert!(printed.stdout.starts_with("export AWS_REGION='eu-west-1'\n"), "{}", printed.stdout);
+}
+
+/// What a workstation has after it took the settings of the hub's function, it runs every command
+/// with.
+#[tokio::test]
+async fn a_workstation_runs_every_command_with_the_settings_of_the_hubs_function() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    // As hub.yaml sets them, blanks included.
+    let settings = json!({
+        "PMP_EXPERIENCE_ID": MANAGEMENT,
+        "PMP_EXPERIENCES": "",
+        "PMP_SNAPSHOTS_TABLE": "Snapshots",
+        "PMP_TIMESTAMPS_TABLE": "SyncTimestamps",
+        "PMP_TOPIC_ARN": scene.topic_arn,
+        "PMP_MEMBER_ORGANIZATIONS": ALPHA,
+        "PMP_KEEP_VERSIONS": "20",
+        "PMP_CHANGE_WINDOWS": "",
+        "PMP_INTERVAL": "1h",
+    });
+    let endpoint = lambda(json!({"Variables": settings})).await;
+    let person = scene.hub.with(&[("AWS_ENDPOINT_URL_LAMBDA", &endpoint), ("PMP_SIGNING_KEY", "file:/of/this/shell")]);
+    let named = ["PMP_EXPERIENCE_ID", "PMP_SNAPSHOTS_TABLE", "PMP_TIMESTAMPS_TABLE", "PMP_TOPIC_ARN"];
+    let person = named.into_iter().fold(person, |person, name| person.without(name));
+    let folder = tempfile::tempdir().unwrap();
+    // The embedded AWS has everything in one region, and the function says another.
+    let take =
+        "eval \"$(pmp-hub env --function pmp-sync-hub)\"; [ \"$AWS_REGION\" = eu-west-1 ]; export AWS_REGION=us-east-1";
+    let commands = "pmp-hub publish; pmp-hub status; pmp-hub members; pmp-hub history; pmp-hub doctor";
+    let ran = person.shell(&format!("{take}; {commands}"), folder.path()).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("Published snapshot 1") && ran.stdout.contains(ALPHA), "{}", ran.stdout);
+
+    // The same as a context of the configuration file.
+    let printed = person.run(&["env", "--function", "pmp-sync-hub", "--for-context", "prod"]).await;
+    assert_eq!(printed.code, 0, "{printed:?}");
+    let expected = "[contexts.prod.pmp-hub]\nAWS_REGION = \"eu-west-1\"\nPMP_EXPERIENCE_ID = \"exp-management\"\n";
+    assert!(printed.stdout.starts_with(expected), "{}", printed.stdout);
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, &printed.stdout).unwrap();
+    let by_context = [("PMP_CONFIG", file.to_str().unwrap()), ("PMP_CONTEXT", "prod"), ("PMP_SIGNING_KEY", "")];
+    let by_context = person.with(&by_context).with(&[("AWS_REGION", "us-east-1")]);
+    let published = by_context.json(&["publish"]).await;
+    assert_eq!(published["published"]["version"], 1, "{published}");
+}
+
+/// A person who names the other program's function would otherwise go on with half of the settings.
+#[tokio::test]
+async fn the_function_of_the_other_program_is_refused() {
+    let of_spoke = lambda(json!({"Variables": {"PMP_EXPERIENCE_ID": "exp-a", "PMP_QUEUE_URL": "https://q"}})).await;
+    let refused = env_of("pmp-hub", &of_spoke, &["--function", "pmp-sync-spoke"]).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused:?}");
+    assert!(refused.stderr.contains("is not a hub's: it sets PMP_QUEUE_URL"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: name the hub's function"), "{}", refused.stderr);
+    let of_hub = lambda(json!({"Variables": {"PMP_EXPERIENCE_ID": "exp-a", "PMP_KEEP_VERSIONS": "50"}})).await;
+    let refused = env(&of_hub, &["--function", "pmp-sync-hub"]).await;
+    assert!(refused.stderr.contains("is not a spoke's: it sets PMP_KEEP_VERSIONS"), "{}", refused.stderr);
 }
 
 #[tokio::test]

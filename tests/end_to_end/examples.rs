@@ -168,6 +168,9 @@ async fn of_the_hub() {
         ("pmp-hub audit verify audit.ndjson --anchor", 4, "sha256:0000"),
         // The experience is a member's, and not the hub's account's.
         ("pmp-hub verify-aws --change", 1, "AccessDeniedException"),
+        // The embedded AWS has no functions.
+        ("eval \"$(pmp-hub env --function", 1, "There is no service `lambda` here"),
+        ("pmp-hub env --function", 1, "There is no service `lambda` here"),
     ];
     run_all(&scene.hub, folder.path(), &replaced(&later), &excuses).await;
 }
@@ -181,6 +184,7 @@ async fn of_the_spoke() {
         ("pmp-spoke sync --plan monday.json", 1, "make it with `pmp-spoke plan --out FILE`"),
         // The embedded AWS has no functions.
         ("eval \"$(pmp-spoke env --function", 1, "There is no service `lambda` here"),
+        ("pmp-spoke env --function", 1, "There is no service `lambda` here"),
     ];
     run_all(&scene.spoke, folder.path(), &replaced(&later), &excuses).await;
 }

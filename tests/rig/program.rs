@@ -82,6 +82,16 @@ impl Program {
         program
     }
 
+    /// The same with every variable that `other` has otherwise than `base`.
+    #[must_use]
+    pub fn changed_as(&self, base: &Self, other: &Self) -> Self {
+        let changed = other.environment.iter().filter(|pair| !base.environment.contains(pair));
+        let changed: Vec<_> = changed.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let gone = base.environment.iter().map(|(name, _)| name);
+        let gone = gone.filter(|name| other.environment.iter().all(|(there, _)| there != *name));
+        gone.fold(self.with(&changed), |program, name| program.without(name))
+    }
+
     /// Another program with the same environment.
     #[must_use]
     pub fn named(&self, name: &'static str) -> Self {

@@ -1,6 +1,7 @@
 //! Creates the ledger's tables, or checks that existing ones have the expected keys. It is for
 //! operators who do not deploy by template, and for tests.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -10,6 +11,7 @@ use aws_sdk_dynamodb::types::{
     Tag, TimeToLiveSpecification, TimeToLiveStatus,
 };
 use pmp_aws::ApiError;
+use pmp_protocol::most_alike;
 
 use crate::client::TableClient;
 use crate::table::spell;
@@ -20,6 +22,9 @@ pub use crate::table::Table;
 /// The longest time for a new table to become active. It usually takes seconds.
 const ACTIVE_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The most tables of an account that are listed, and of these that are described.
+const LISTED: usize = 500;
+const DESCRIBED: usize = 12;
 
 /// The result of [`ensure`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,12 +46,16 @@ impl Ensured {
 }
 
 /// Makes `table` if it does not exist, with on-demand capacity and a tag. Checks the keys of an
-/// existing table, and changes nothing on it.
+/// existing table, and changes nothing on it, but that expired records are deleted.
 pub async fn ensure(config: &SdkConfig, table: Table, name: &TableName) -> Result<Ensured, LedgerError> {
     let client = TableClient::new(config, name.clone()).dynamodb;
     if let Some(found) = describe(&client, name).await? {
         check_keys(table, name, &found)?;
         let active = wait_until_active(&client, name).await?;
+        // Only where it is off: if DynamoDB goes by another attribute, somebody has decided that.
+        if table == Table::SyncTimestamps && matches!(expiry(config, name).await, Ok(Expiry::Off)) {
+            expire(&client, name).await;
+        }
         return Ok(Ensured::Existed(active));
     }
     create(&client, table, name).await?;
@@ -96,6 +105,33 @@ async fn expire(client: &Client, name: &TableName) {
         let error = ApiError::new("dynamodb:UpdateTimeToLive", &error);
         tracing::warn!(table = name.as_str(), %error, "records that are past their time will not be deleted");
     }
+}
+
+/// The names of the tables in this account and region that have the keys of `table`: what a person
+/// may have meant who named another one. At most 12 tables are looked at, those first whose names
+/// are most like `wanted`. Empty where tables may not be listed, which nothing else needs.
+pub async fn with_keys_of(config: &SdkConfig, table: Table, wanted: &str) -> Vec<String> {
+    let client = Client::new(config);
+    let mut pages = client.list_tables().into_paginator().items().send();
+    let mut known = BTreeSet::new();
+    while let Some(Ok(name)) = pages.next().await {
+        known.insert(name);
+        if known.len() >= LISTED {
+            break;
+        }
+    }
+    let mut found = Vec::new();
+    for _ in 0..DESCRIBED {
+        let Some(name) = most_alike(wanted, known.iter()).cloned() else { break };
+        known.remove(&name);
+        let Ok(parsed) = name.parse::<TableName>() else { continue };
+        if let Ok(Some(described)) = describe(&client, &parsed).await
+            && check_keys(table, &parsed, &described).is_ok()
+        {
+            found.push(name);
+        }
+    }
+    found
 }
 
 /// Checks the keys of `table`, and changes nothing. The call needs `dynamodb:DescribeTable`, which

@@ -2,6 +2,7 @@
 //! neither writes nor publishes.
 
 mod directed;
+mod meant;
 
 use std::collections::HashMap;
 
@@ -12,7 +13,7 @@ use futures::StreamExt as _;
 use jiff::SignedDuration;
 use pmp_aws::{Admission, ApiError, Asker, PolicyError, QueueUrl, Request, ResourcePolicy, TopicArn};
 use pmp_catalog::{CatalogError, RateLimits, SdkCatalog, SdkDirectory, tells_of_listings, tells_of_products};
-use pmp_doctor::{Session, configuration, look_at_queue, told, unknown};
+use pmp_doctor::{Corrections, Place, Session, configuration, look_at_queue, told, unknown};
 use pmp_ledger::schema::{self, Expiry, Table};
 use pmp_ledger::{
     AnswerStore, DynamoAnswers, DynamoOutbox, DynamoReceipts, DynamoRollouts, DynamoSnapshots, EXPIRES_AT, Head,
@@ -20,14 +21,14 @@ use pmp_ledger::{
 };
 use pmp_protocol::{ExperienceId, Hint};
 use pmp_signature::{Expectation, PublicKey, TrustedKeys, Verified, pae, verify};
-use pmp_terminal::checkup::{Checkup, Finding, watched};
-use pmp_terminal::{Output, Source, age, count};
+use pmp_terminal::checkup::{Checkup, Finding, Stage, Verdict, watched};
+use pmp_terminal::{Output, Source, age, count, export, unset, word};
 
 use crate::commands::mistyped;
 use crate::compose;
 use crate::config::{
-    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, NOTIFY_TOPIC, RunSettings,
-    SIGNING_KEY, SNAPSHOTS, TIMESTAMPS, TOPIC, WAVES,
+    ConfigArgs, DoctorConfig, EVENTS, EXPERIENCE, FILTER_PROGRAM, FILTERS_FOLDER, INTERVAL, KEEP, LIFETIME, MAX_HOLD,
+    NOTIFY_FORMAT, NOTIFY_TOPIC, RunSettings, SIGNING_KEY, SNAPSHOTS, STALE, TIMESTAMPS, TOPIC, WAVES,
 };
 use crate::error::HubError;
 use crate::filters::program::FilterProgram;
@@ -48,6 +49,18 @@ const LOOKS: usize = 16;
 const NO_SNAPSHOT: &str = "no snapshot yet";
 const NO_REPORT: &str = "none has reported yet";
 
+/// The settings whose default is as safe as any value.
+const DEFAULTS: &[(Source, &str)] =
+    &[(STALE, "3h"), (INTERVAL, "1h"), (KEEP, "50"), (MAX_HOLD, "168h"), (LIFETIME, "168h")];
+/// The settings that take one of these words.
+const WORDS: &[(Source, &[&str])] = &[(NOTIFY_FORMAT, &["json", "chatbot"])];
+
+/// The commands that run the hub once, and that tell operations what waits.
+const PUBLISH: &str = "pmp-hub publish";
+const NOTIFY: &str = "pmp-hub notify";
+/// The command that makes what is missing, and adds what is there lacks.
+const INIT: &str = "pmp-hub init";
+
 /// The checks that are the same for all management experiences of a hub.
 const SHARED: &[&str] = &["topic", "change-events", "filters"];
 
@@ -55,7 +68,9 @@ const SHARED: &[&str] = &["topic", "change-events", "filters"];
 /// depend on each other run at the same time.
 pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Output) -> Checkup {
     let (configs, complete) = config.for_doctor(run);
-    let configuration = watched(output, "configuration", async { configuration(&complete) }).await;
+    let given = [config.given(), run.given()].concat();
+    let corrections = Corrections { defaults: DEFAULTS, words: WORDS, given: &given };
+    let configuration = watched(output, "configuration", async { configuration(&complete, &corrections) }).await;
     let (session, who) = Session::begin("pmp-hub", output, compose::clock().as_ref()).await;
     let several = configs.len() > 1;
     let mut found = Vec::new();
@@ -78,21 +93,33 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
 async fn of_one(session: &Session, config: &DoctorConfig, run: &RunSettings) -> Vec<Finding> {
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_ref().map(QueueUrl::as_str));
     let (catalog, snapshots, (timestamps, admitted, view), topic, events, signing, products, notifications) = tokio::join!(
-        session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
-            catalog(&session.sdk, experience, config.timestamps.as_ref())
-        }),
-        session.look(
-            "snapshots-table",
-            both(experience, config.snapshots.as_ref(), SNAPSHOTS),
-            |(experience, table)| snapshots(&session.sdk, experience, table, config.timestamps.as_ref())
-        ),
+        async {
+            let found = session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
+                catalog(&session.sdk, experience, config.timestamps.as_ref())
+            });
+            let found = found.await;
+            if experience.is_some() {
+                found
+            } else {
+                found.command(Stage::Settings, meant::experience(session, config).await)
+            }
+        },
+        async {
+            let needed = both(experience, config.snapshots.as_ref(), SNAPSHOTS);
+            let found = session.look("snapshots-table", needed, |(experience, table)| {
+                snapshots(&session.sdk, experience, table, config.timestamps.as_ref())
+            });
+            meant::table(session, config, found.await, Table::Snapshots).await
+        },
         spokes(session, config, run.silence()),
-        look_at_topic(session, config.topic.as_ref()),
+        look_at_topic(session, config),
         async {
             // Most hubs have no such queue, because EventBridge calls a function itself.
             let Some(url) = events else { return Finding::skipped("change-events", &format!("{EVENTS} is not set")) };
-            let look =
-                |url| async move { look_at_queue(&session.sdk, "change-events", url, &EVENTS.to_string()).await.0 };
+            let look = async |url| {
+                let place = Place { check: "change-events", url, setting: EVENTS, init: None };
+                look_at_queue(&session.sdk, &place).await.0
+            };
             session.look("change-events", Ok(url), look).await
         },
         async {
@@ -137,7 +164,12 @@ async fn notifications(session: &Session, config: &DoctorConfig) -> Option<Findi
     let look = async |topic: &TopicArn| {
         let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
         let fix = format!("check {NOTIFY_TOPIC}: region, account and name; the hub does not make this topic");
-        publishing(&client, topic, session, Finding::of(CHECK), fix).await
+        let finding = publishing(&client, topic, session, Finding::of(CHECK), fix).await;
+        if finding.verdict() == Verdict::Ok {
+            return finding;
+        }
+        let meant = meant::topic(session, NOTIFY_TOPIC, Some(topic), config.topic.as_ref()).await;
+        finding.command(Stage::Settings, meant)
     };
     let finding = session.look(CHECK, Ok(topic), look).await;
     let (Some(experience), Some(table)) = (&config.experience, &config.timestamps) else { return Some(finding) };
@@ -146,10 +178,12 @@ async fn notifications(session: &Session, config: &DoctorConfig) -> Option<Findi
     }
     Some(match DynamoOutbox::new(&session.sdk, table.clone()).unsent(experience).await {
         Ok(unsent) if unsent.is_empty() => finding.note("nothing waits to be sent"),
-        Ok(unsent) => finding.warn(
-            format!("{} not sent yet", count(unsent.len(), "notification")),
-            "the next run sends what waits: `pmp-hub notify` does it now, and says what is in the way".to_owned(),
-        ),
+        Ok(unsent) => finding
+            .warn(
+                format!("{} not sent yet", count(unsent.len(), "notification")),
+                "the next run sends what waits: `pmp-hub notify` does it now, and says what is in the way".to_owned(),
+            )
+            .command(Stage::Run, NOTIFY.to_owned()),
         Err(error) => ledger_failed(finding, &error, TIMESTAMPS),
     })
 }
@@ -196,14 +230,25 @@ async fn filters(config: &DoctorConfig) -> Option<Finding> {
             ),
         };
     }
+    Some(match filter_program_ended(program).await {
+        None => finding.note("`pmp-filter` answers"),
+        Some(ended) => {
+            // The one beside this program, or on the PATH, is taken where none is named.
+            let usual = program.is_some() && filter_program_ended(None).await.is_none();
+            let command = if usual { unset(FILTER_PROGRAM.variable) } else { None };
+            let fix = format!("check {FILTER_PROGRAM}, or install `pmp-filter`");
+            finding.fail(ended, fix).command(Stage::Settings, command)
+        }
+    })
+}
+
+/// Why the program that runs members' filters cannot be used. `None` if it answers.
+async fn filter_program_ended(program: Option<&str>) -> Option<String> {
     let ended = match FilterProgram::find(program) {
         Ok(program) => program.ask(&[]).await.ended,
         Err(missing) => Some(missing),
     };
-    Some(match ended {
-        None => finding.note("`pmp-filter` answers"),
-        Some(ended) => finding.fail(ended.to_string(), format!("check {FILTER_PROGRAM}, or install `pmp-filter`")),
-    })
+    ended.map(|ended| ended.to_string())
 }
 
 /// Returns both values, or the setting that is missing.
@@ -244,7 +289,9 @@ fn judge(finding: Finding, public: &PublicKey, experience: &ExperienceId, head: 
         Ok(Verified { statement }) => {
             finding.note(format!("snapshot {} is signed by it until {}", statement.version, statement.expires_at))
         }
-        Err(refusal) => finding.warn(format!("snapshot {}: {refusal}", head.latest), publish()),
+        Err(refusal) => finding
+            .warn(format!("snapshot {}: {refusal}", head.latest), publish())
+            .command(Stage::Run, PUBLISH.to_owned()),
     }
 }
 
@@ -256,7 +303,8 @@ fn readable_by_others(finding: Finding, key: &SigningKey) -> Finding {
         let mode = std::fs::metadata(path).map(|metadata| metadata.permissions().mode());
         if mode.is_ok_and(|mode| mode & 0o077 != 0) {
             let fix = format!("`chmod 600 {}`; who has read it can sign", path.display());
-            return finding.warn(format!("others can read {}", path.display()), fix);
+            let command = path.to_str().and_then(word).map(|path| format!("chmod 600 {path}"));
+            return finding.warn(format!("others can read {}", path.display()), fix).command(Stage::Resources, command);
         }
     }
     finding
@@ -295,7 +343,17 @@ async fn catalog(sdk: &SdkConfig, experience: &ExperienceId, timestamps: Option<
     let finding = Finding::of("catalog");
     match read::management_experience(&SdkCatalog::new(sdk, RateLimits::default()), experience).await {
         Ok(content) => finding.note(format!("{experience}: {}", content.counts())),
-        Err(error) => told(finding, &mistyped::told(sdk, timestamps, error).await),
+        Err(error) => {
+            let mistyped = mistyped::told(sdk, timestamps, error).await;
+            let finding = told(finding, &mistyped);
+            match mistyped::meant(sdk, timestamps, experience).await {
+                // It is another one that cannot be read: the id is right.
+                Some(meant) if meant != *experience => {
+                    finding.command(Stage::Settings, export(EXPERIENCE.variable, meant.as_str()))
+                }
+                _ => finding,
+            }
+        }
     }
 }
 
@@ -344,14 +402,17 @@ async fn snapshots(
         return told(finding, &HubError::Restored(restored).into());
     }
     let Some(head) = head else {
-        return finding.warn(NO_SNAPSHOT, "publish one: `pmp-hub publish`".to_owned());
+        let finding = finding.warn(NO_SNAPSHOT, "publish one: `pmp-hub publish`".to_owned());
+        return finding.command(Stage::Run, PUBLISH.to_owned());
     };
     let ago = age(head.taken_at, compose::clock().now());
     let finding = finding.note(format!("snapshot {} ({}), taken {ago} ago", head.latest, head.digest.short()));
     let finding = if head.published == Some(head.latest) {
         finding
     } else {
-        finding.warn("stored, and not published yet", "publish it: `pmp-hub publish`".to_owned())
+        finding
+            .warn("stored, and not published yet", "publish it: `pmp-hub publish`".to_owned())
+            .command(Stage::Run, PUBLISH.to_owned())
     };
     match store.fetch(experience, head.latest).await {
         Ok(_) => finding,
@@ -375,7 +436,9 @@ async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: &TableName)
             let (products, ago) = (count(head.products, "product"), age(head.at, compose::clock().now()));
             finding.note(format!("{products} looked up, stored {ago} ago"))
         }
-        Ok(None) => finding.warn("none were looked up yet", "publish once: `pmp-hub publish`".to_owned()),
+        Ok(None) => finding
+            .warn("none were looked up yet", "publish once: `pmp-hub publish`".to_owned())
+            .command(Stage::Run, PUBLISH.to_owned()),
         Err(error) => ledger_failed(finding, &error, SNAPSHOTS),
     }
 }
@@ -390,7 +453,9 @@ async fn expiry(sdk: &SdkConfig, table: &TableName, finding: Finding) -> Finding
         )
     };
     match schema::expiry(sdk, table).await {
-        Ok(Expiry::Off) => finding.warn("records of decisions are not deleted when they are past their time", fix()),
+        Ok(Expiry::Off) => finding
+            .warn("records of decisions are not deleted when they are past their time", fix())
+            .command(Stage::Resources, INIT.to_owned()),
         Ok(Expiry::Other(attribute)) => {
             finding.warn(format!("its TTL goes by `{attribute}`: records of decisions stay"), fix())
         }
@@ -411,6 +476,7 @@ async fn spokes(
             format!("{TIMESTAMPS} is not set"),
             "set it: `status`, `confirm` and the metrics about spokes need it".to_owned(),
         );
+        let finding = meant::table(session, config, finding, Table::SyncTimestamps).await;
         return ([finding, Finding::skipped("spokes", &format!("{TIMESTAMPS} is not set"))], None, None);
     };
     let mut view = None;
@@ -435,6 +501,7 @@ async fn spokes(
             }
         })
         .await;
+    let finding = meant::table(session, config, finding, Table::SyncTimestamps).await;
     let Some(view) = view else {
         return ([finding, Finding::skipped("spokes", "`timestamps-table` was not read")], None, None);
     };
@@ -459,13 +526,23 @@ async fn spokes(
     ([finding, session.judge(spokes).await], admitted, Some(view))
 }
 
-async fn look_at_topic(session: &Session, topic: Option<&TopicArn>) -> Finding {
+async fn look_at_topic(session: &Session, config: &DoctorConfig) -> Finding {
+    let topic = config.topic.as_ref();
     let look = async |topic: &TopicArn| {
         let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
-        let fix = format!("check {TOPIC}; a template makes the topic, or `pmp-hub init`");
+        // Which accounts may subscribe to a new one is not for a member to say, so no report tells
+        // it.
+        let fix = format!(
+            "check {TOPIC}; a template makes the topic, or `pmp-hub init --allow-account ACCOUNT`, with each member's account"
+        );
         publishing(&client, topic, session, Finding::of("topic"), fix).await
     };
-    session.look("topic", topic.ok_or(TOPIC), look).await
+    let finding = session.look("topic", topic.ok_or(TOPIC), look).await;
+    if finding.verdict() == Verdict::Ok || session.caller.is_err() {
+        return finding;
+    }
+    let meant = meant::topic(session, TOPIC, topic, config.notify_topic.as_ref()).await;
+    finding.command(Stage::Settings, meant)
 }
 
 /// Checks that each admitted organization has at least one queue subscribed to the topic.
@@ -483,14 +560,17 @@ async fn listeners(session: &Session, topic: Option<&TopicArn>, failed: bool, ad
 /// Checks that a topic exists, and that its policy lets this caller publish. It publishes nothing.
 /// `fix` is what to do where it does not exist.
 async fn publishing(client: &Client, topic: &TopicArn, session: &Session, finding: Finding, fix: String) -> Finding {
-    let answer = client.get_topic_attributes().topic_arn(topic.as_str()).send().await;
-    let attributes: HashMap<String, String> = match answer {
-        Ok(answer) => answer.attributes.unwrap_or_default(),
+    match client.get_topic_attributes().topic_arn(topic.as_str()).send().await {
+        Ok(answer) => permitted(topic, session, finding, &answer.attributes.unwrap_or_default()),
         Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found_exception()) => {
-            return finding.fail(format!("topic `{topic}` does not exist"), fix);
+            finding.fail(format!("topic `{topic}` does not exist"), fix)
         }
-        Err(error) => return unknown(finding, &ApiError::new("sns:GetTopicAttributes", &error)),
-    };
+        Err(error) => unknown(finding, &ApiError::new("sns:GetTopicAttributes", &error)),
+    }
+}
+
+/// Checks that the policy of a topic lets this caller publish.
+fn permitted(topic: &TopicArn, session: &Session, finding: Finding, attributes: &HashMap<String, String>) -> Finding {
     let finding = finding.note(topic.as_str());
     let account = session.caller.as_ref().map(|caller| caller.account.as_str()).unwrap_or_default();
     let asker = Asker::Account(account);

@@ -354,6 +354,12 @@ resource "aws_iam_policy" "observer" {
         Effect   = "Allow"
         Action   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"]
         Resource = aws_dynamodb_table.ledger["SyncTimestamps"].arn
+      },
+      {
+        Sid      = "ReadTheSettings"
+        Effect   = "Allow"
+        Action   = "lambda:GetFunctionConfiguration"
+        Resource = module.function.arn
       }
       ], var.kms_key_arn == null ? [] : [
       {

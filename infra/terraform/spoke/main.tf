@@ -269,8 +269,10 @@ module "function" {
   ])
 
   environment = {
-    PMP_EXPERIENCE_ID        = var.experience_id
-    PMP_QUEUE_URL            = aws_sqs_queue.snapshots.id
+    PMP_EXPERIENCE_ID = var.experience_id
+    PMP_QUEUE_URL     = aws_sqs_queue.snapshots.id
+    # Not for the function: for who runs `doctor` with its settings.
+    PMP_TOPIC_ARN            = var.topic_arn
     PMP_SNAPSHOTS_TABLE      = var.snapshots_table_arn
     PMP_TIMESTAMPS_TABLE     = var.timestamps_table_arn
     PMP_HUB_ROLE_ARN         = var.hub_role_arn

@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use pmp_deployed::{EnvArgs, print_environment};
 use pmp_terminal::{
     Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Failure, Manual, TerminalArgs, print_version,
     program_with,
 };
 
-use crate::commands::env::{EnvArgs, print_environment};
+use crate::commands::env::SPOKE;
 use crate::commands::hold::{HoldArgs, hold, unhold};
 use crate::commands::init::{InitArgs, initialize};
 use crate::commands::run::run_agent;
@@ -139,7 +140,9 @@ enum Command {
     Doctor,
     /// Print the settings of a deployed function as a shell takes them, to run the other commands
     /// with exactly these
-    #[command(after_help = "Example:\n  eval \"$(pmp-spoke env --function pmp-sync-spoke)\"")]
+    #[command(after_help = "Examples:
+  eval \"$(pmp-spoke env --function pmp-sync-spoke)\"
+  pmp-spoke env --function pmp-sync-spoke --for-context prod")]
     Env(EnvArgs),
     /// Show what is set, to what, and where it comes from; list the contexts of the configuration
     /// file
@@ -191,7 +194,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             checkup.print(output)?;
             Ok(checkup.exit())
         }
-        Command::Env(args) => print_environment(args, &Cli::command(), output).await,
+        Command::Env(args) => print_environment(args, &SPOKE, &Cli::command(), output).await,
         Command::Config(what) => {
             what.print("pmp-spoke", &cli.config.given(), &cli.context, output)?;
             Ok(Exit::Ok)

@@ -25,8 +25,9 @@ use pmp_terminal::{Failure, Settings, Source};
 use pmp_windows::Windows;
 
 pub(crate) use self::declared::{
-    ATTRIBUTES, CHANGE_WINDOWS, ConfigArgs, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, FILTERS, HUB_ROLE, InitSettings,
-    MEMBERS, ORG, QUEUE, SNAPSHOTS, TIMESTAMPS, TOPIC, TRUSTED,
+    ATTRIBUTES, CHANGE_WINDOWS, ConfigArgs, EXPERIENCE, EXTERNAL_ID, FILTER, FILTER_CONFIG, FILTER_SIZE, FILTERS,
+    HUB_ROLE, ID_LIMIT, InitSettings, LEASE_TERM, MEMBERS, MODE, OPEN, ORG, QUEUE, RATES, SNAPSHOTS, STOP_AFTER,
+    TIMESTAMPS, TOPIC, TRUSTED,
 };
 pub(crate) use self::hub::acting_for;
 use crate::apply::EngineSettings;

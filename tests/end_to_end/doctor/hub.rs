@@ -74,7 +74,9 @@ async fn a_person_reads_a_table_with_the_fixes_below() {
     let topic = line("topic              failed    topic `arn:aws:sns:us-east-1:111111111111:other` does not exist");
     assert_eq!(line("fix: check --topic-arn (PMP_TOPIC_ARN)"), topic + 1);
     assert_eq!(line("subscriptions      skipped   `topic` failed"), topic + 2);
-    assert!(finished.stdout.ends_with("14 checks: 9 ok, 2 warnings, 1 failed, 2 skipped\n"), "{}", finished.stdout);
+    // The commands stand below, whole, in the order in which they have to run.
+    let below = "14 checks: 9 ok, 2 warnings, 1 failed, 2 skipped\n\nTo fix it, paste:\n  pmp-hub publish\n";
+    assert!(finished.stdout.ends_with(below), "{}", finished.stdout);
 }
 
 #[tokio::test]

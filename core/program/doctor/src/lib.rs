@@ -4,20 +4,49 @@
 //! The checks only read: they write nothing, publish nothing and receive no message. So they do not
 //! prove the permission to write; only a write could.
 
+pub mod meant;
 mod queue;
 mod session;
 
 use pmp_aws::{ApiError, Refuser};
-use pmp_protocol::Hint;
-use pmp_terminal::checkup::Finding;
-use pmp_terminal::{Applied, Failure};
+use pmp_protocol::{Hint, alike};
+use pmp_terminal::checkup::{Finding, Stage};
+use pmp_terminal::{Applied, Failure, Source, export, unset};
 
-pub use queue::{Queue, dead_letters, look_at_queue, queue_admits};
+pub use queue::{Place, Queue, dead_letters, look_at_queue, queue_admits};
 pub use session::Session;
+
+/// What `doctor` knows of the settings of a program, to correct one that is wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct Corrections<'a> {
+    /// Settings whose default is as safe as any value, and how that is written, if it can be: where
+    /// such a setting is wrong, it is unset. Guard rails and what chooses experiences, filters or
+    /// keys are not among them.
+    pub defaults: &'a [(Source, &'a str)],
+    /// Settings that take one of these words.
+    pub words: &'a [(Source, &'a [&'a str])],
+    /// The settings, as they were given.
+    pub given: &'a [(Source, Option<&'a str>)],
+}
+
+impl Corrections<'_> {
+    /// The command that corrects a setting. `None` where only a person knows the right value.
+    fn of(&self, wrong: Source) -> Option<String> {
+        if let Some((_, default)) = self.defaults.iter().find(|(source, _)| *source == wrong) {
+            // What stands in the configuration file cannot be unset, but a variable wins over it.
+            let written = || Some(default).filter(|default| !default.is_empty());
+            return unset(wrong.variable).or_else(|| export(wrong.variable, written()?));
+        }
+        let (_, words) = self.words.iter().find(|(source, _)| *source == wrong)?;
+        let (_, given) = self.given.iter().find(|(source, _)| *source == wrong)?;
+        let meant = alike(&given.as_ref()?.trim().to_lowercase(), words.iter().copied());
+        export(wrong.variable, meant.first()?)
+    }
+}
 
 /// Whether the configuration is complete, and which context of the configuration file it is from.
 #[must_use]
-pub fn configuration(complete: &Result<(), Failure>) -> Finding {
+pub fn configuration(complete: &Result<(), Failure>, corrections: &Corrections<'_>) -> Finding {
     let finding = Finding::of("configuration");
     let finding = match Applied::here() {
         Some(applied) => finding.note(format!("context `{}` of {}", applied.context, applied.file.display())),
@@ -25,6 +54,8 @@ pub fn configuration(complete: &Result<(), Failure>) -> Finding {
     };
     let Err(failure) = complete else { return finding.note("complete") };
     let hint = || failure.hints().first().cloned();
+    let commands = failure.wrong_settings().iter().map(|wrong| corrections.of(*wrong));
+    let finding = commands.fold(finding, |finding, command| finding.command(Stage::Settings, command));
     match failure.details() {
         [] => finding.fail(failure.one_line(), hint()),
         [all @ .., last] => {

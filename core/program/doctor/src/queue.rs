@@ -7,10 +7,40 @@ use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use pmp_aws::{Admission, ApiError, Asker, QueueArn, QueueUrl, Request, ResourcePolicy};
-use pmp_terminal::checkup::Finding;
-use pmp_terminal::count;
+use pmp_terminal::checkup::{Finding, Stage};
+use pmp_terminal::{Source, count, export, word};
+use serde_json::json;
 
-use crate::failed;
+use crate::{failed, meant};
+
+/// The shortest visibility timeout, in seconds: SQS's default. A program that received a message
+/// needs a moment until it hides the message for longer.
+const SHORTEST_HIDDEN: u64 = 30;
+
+/// Which queue is looked at, and how a person names and repairs it.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The check that it is.
+    pub check: &'static str,
+    /// URL of the queue.
+    pub url: &'a str,
+    /// The setting that the URL comes from.
+    pub setting: Source,
+    /// The program's own command that makes the queue, or adds what it lacks. `None` where there is
+    /// none: then the fixes are calls of the AWS CLI.
+    pub init: Option<&'a str>,
+}
+
+impl Place<'_> {
+    /// The command that gives the queue `attributes`.
+    fn set(&self, attributes: &serde_json::Value) -> Option<String> {
+        let of_aws = || {
+            let (url, attributes) = (word(self.url)?, word(&attributes.to_string())?);
+            Some(format!("aws sqs set-queue-attributes --queue-url {url} --attributes {attributes}"))
+        };
+        self.init.map(str::to_owned).or_else(of_aws)
+    }
+}
 
 /// A queue that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,19 +75,27 @@ async fn read(sdk: &SdkConfig, url: &str) -> Result<Queue, ApiError> {
     Ok(Queue { url: url.to_owned(), arn, attributes })
 }
 
-/// Looks at a queue: that it is there, and how messages are hidden and kept. `setting` is where its
-/// URL comes from.
-pub async fn look_at_queue(sdk: &SdkConfig, check: &'static str, url: &str, setting: &str) -> (Finding, Option<Queue>) {
-    let finding = Finding::of(check);
+/// Looks at a queue: that it is there, and how messages are hidden and kept.
+pub async fn look_at_queue(sdk: &SdkConfig, place: &Place<'_>) -> (Finding, Option<Queue>) {
+    let (finding, url) = (Finding::of(place.check), place.url);
     let queue = match read(sdk, url).await {
         Ok(queue) => queue,
-        Err(error)
-            if error
-                .code()
-                .is_some_and(|code| code.contains("NonExistentQueue") || code.contains("QueueDoesNotExist")) =>
-        {
-            let fix = format!("check {setting}: URL, account and region");
-            return (finding.fail(format!("queue `{url}` does not exist"), fix), None);
+        Err(error) if does_not_exist(&error) => {
+            let finding = finding.fail(
+                format!("queue `{url}` does not exist"),
+                format!("check {}: URL, account and region", place.setting),
+            );
+            let finding = match (meant::queue(sdk, url).await, place.init) {
+                (Some(meant), _) => finding.command(Stage::Settings, export(place.setting.variable, &meant)),
+                (None, Some(init)) => finding.command(Stage::Resources, init.to_owned()),
+                (None, None) => finding,
+            };
+            return (finding, None);
+        }
+        // SQS tells nobody whether another account has such a queue.
+        Err(error) if error.is_access_denied() => {
+            let meant = meant::queue(sdk, url).await.and_then(|meant| export(place.setting.variable, &meant));
+            return (failed(finding, &error).command(Stage::Settings, meant), None);
         }
         Err(error) => return (failed(finding, &error), None),
     };
@@ -70,34 +108,55 @@ pub async fn look_at_queue(sdk: &SdkConfig, check: &'static str, url: &str, sett
     if let (Some(hidden), Some(kept)) = (hidden, kept)
         && kept <= hidden
     {
-        finding = finding.warn(
-            format!("kept for {kept} s, which is not longer than they are hidden: what fails once is lost"),
-            format!(
-                "keep messages for 14 days: `aws sqs set-queue-attributes --queue-url {url} --attributes \
-                 MessageRetentionPeriod=1209600`"
-            ),
-        );
+        finding = finding
+            .warn(
+                format!("kept for {kept} s, which is not longer than they are hidden: what fails once is lost"),
+                format!(
+                    "keep messages for 14 days: `aws sqs set-queue-attributes --queue-url {url} --attributes \
+                     MessageRetentionPeriod=1209600`"
+                ),
+            )
+            .command(Stage::Resources, place.set(&json!({"MessageRetentionPeriod": "1209600"})));
     }
+    if let Some(hidden) = hidden.filter(|hidden| *hidden < SHORTEST_HIDDEN) {
+        finding = finding
+            .warn(
+                format!("hidden for {hidden} s only: a message comes back while it is being worked on"),
+                format!("hide messages for {SHORTEST_HIDDEN} s or longer: VisibilityTimeout"),
+            )
+            .command(Stage::Resources, place.set(&json!({"VisibilityTimeout": "300"})));
+    }
+    let own_key = || place.set(&json!({"KmsMasterKeyId": "", "SqsManagedSseEnabled": "true"}));
     let finding = match (queue.attribute(&Name::KmsMasterKeyId), queue.attribute(&Name::SqsManagedSseEnabled)) {
-        (Some("alias/aws/sqs"), _) => finding.fail(
-            "encrypted with `alias/aws/sqs`, which no other service may use: nothing is delivered into it",
-            "encrypt it with SQS's own key (SqsManagedSseEnabled), or with a key whose policy lets the sender use it"
-                .to_owned(),
-        ),
+        (Some("alias/aws/sqs"), _) => finding
+            .fail(
+                "encrypted with `alias/aws/sqs`, which no other service may use: nothing is delivered into it",
+                "encrypt it with SQS's own key (SqsManagedSseEnabled), or with a key whose policy lets the sender use it"
+                    .to_owned(),
+            )
+            .command(Stage::Resources, own_key()),
         (Some(key), _) => finding.note(format!("encrypted with `{key}`")),
-        (None, Some("false")) => finding.warn("not encrypted", "set SqsManagedSseEnabled on the queue".to_owned()),
+        (None, Some("false")) => finding
+            .warn("not encrypted", "set SqsManagedSseEnabled on the queue".to_owned())
+            .command(Stage::Resources, own_key()),
         (None, _) => finding,
     };
     (finding, Some(queue))
 }
 
-/// Looks at where a queue's messages go that fail again and again.
-pub async fn dead_letters(sdk: &SdkConfig, check: &'static str, queue: &Queue) -> Finding {
+fn does_not_exist(error: &ApiError) -> bool {
+    error.code().is_some_and(|code| code.contains("NonExistentQueue") || code.contains("QueueDoesNotExist"))
+}
+
+/// Looks at where a queue's messages go that fail again and again. `init` is the program's own
+/// command that gives the queue a dead-letter queue.
+pub async fn dead_letters(sdk: &SdkConfig, check: &'static str, queue: &Queue, init: Option<&str>) -> Finding {
+    let init = || init.map(str::to_owned);
     let finding = Finding::of(check);
     let redrive = queue.attribute(&Name::RedrivePolicy).and_then(|text| serde_json::from_str(text).ok());
     let Some(redrive): Option<serde_json::Value> = redrive else {
         let fix = "give the queue a redrive policy: a message that fails again and again is lost otherwise".to_owned();
-        return finding.warn("the queue has no dead-letter queue", fix);
+        return finding.warn("the queue has no dead-letter queue", fix).command(Stage::Resources, init());
     };
     // A number in some answers, a text in others.
     let receives = redrive["maxReceiveCount"].to_string();
@@ -106,7 +165,7 @@ pub async fn dead_letters(sdk: &SdkConfig, check: &'static str, queue: &Queue) -
     let finding = finding.note(format!("{arn}, after {receives} receives"));
     let finding = if receives < 3 {
         let fix = "raise maxReceiveCount to 5 or more: a pass that is stopped half-way counts as a receive".to_owned();
-        finding.warn("too few receives", fix)
+        finding.warn("too few receives", fix).command(Stage::Resources, init())
     } else {
         finding
     };
@@ -119,21 +178,29 @@ pub async fn dead_letters(sdk: &SdkConfig, check: &'static str, queue: &Queue) -
             format!("{} in it", count(dead.messages(), "dead letter")),
             "look at their attribute `pmp-sync-reason`, fix the cause, then delete them".to_owned(),
         ),
+        Err(error) if does_not_exist(&error) => {
+            let fix = "make this queue again: what fails again and again is lost otherwise".to_owned();
+            finding.fail("its dead-letter queue does not exist", fix).command(Stage::Resources, init())
+        }
         Err(error) => crate::unknown(finding, &error),
     }
 }
 
-/// Whether the queue's own policy lets `service` send to it for `source`.
+/// Whether the queue's own policy lets `service` send to it for `source`. `init` is the program's
+/// own command that adds a statement which does.
 #[must_use]
-pub fn queue_admits(check: &'static str, queue: &Queue, service: &str, source: &str) -> Finding {
+pub fn queue_admits(check: &'static str, queue: &Queue, service: &str, source: &str, init: Option<&str>) -> Finding {
     let finding = Finding::of(check);
+    let add = || init.map(str::to_owned);
     let fix = || {
         format!(
             "allow `sqs:SendMessage` to {{\"Service\": \"{service}\"}} with {{\"ArnEquals\": {{\"aws:SourceArn\": \"{source}\"}}}} in the queue's policy"
         )
     };
     let Some(text) = queue.attribute(&Name::Policy) else {
-        return finding.fail(format!("the queue has no policy, so `{source}` may not send to it"), fix());
+        return finding
+            .fail(format!("the queue has no policy, so `{source}` may not send to it"), fix())
+            .command(Stage::Resources, add());
     };
     let policy = match ResourcePolicy::parse(text) {
         Ok(policy) => policy,
@@ -149,7 +216,7 @@ pub fn queue_admits(check: &'static str, queue: &Queue, service: &str, source: &
              nothing that allows it helps"
                 .to_owned(),
         ),
-        Admission::No => finding.fail(format!("does not let `{source}` send"), fix()),
+        Admission::No => finding.fail(format!("does not let `{source}` send"), fix()).command(Stage::Resources, add()),
         Admission::Unclear(what) => {
             finding.warn(format!("whether `{source}` may send hangs on `{what}`, which is not known here"), None)
         }

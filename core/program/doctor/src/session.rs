@@ -5,11 +5,11 @@ use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::ProvideCredentials;
 use jiff::{SignedDuration, Timestamp};
-use pmp_aws::{Caller, DEFAULT_REGION, Reached};
-use pmp_protocol::Hint;
+use pmp_aws::{Caller, ConfigError, DEFAULT_REGION, Reached};
+use pmp_protocol::{Hint, alike};
 use pmp_runtime::Clock;
-use pmp_terminal::checkup::{Finding, watched};
-use pmp_terminal::{Output, Source};
+use pmp_terminal::checkup::{Finding, Stage, watched};
+use pmp_terminal::{Output, Source, export, is_variable_name, unset};
 
 use crate::failed;
 
@@ -40,7 +40,10 @@ impl Session {
         };
         let credentials = watched(output, "credentials", async {
             match &refused {
-                Some(error) => Finding::of("credentials").fail(error.to_string(), error.hint()),
+                Some(error) => {
+                    let finding = Finding::of("credentials").fail(error.to_string(), error.hint());
+                    finding.command(Stage::Settings, correction(error))
+                }
                 None => credentials(&sdk, clock.now()).await,
             }
         });
@@ -111,6 +114,20 @@ impl Session {
     }
 }
 
+/// The command that corrects what the environment says of AWS. `None` where only a person knows: no
+/// command chooses credentials, or an account.
+fn correction(error: &ConfigError) -> Option<String> {
+    match error {
+        ConfigError::Variable { name, .. } if matches!(&**name, "AWS_REGION" | "AWS_DEFAULT_REGION") => {
+            export(name, DEFAULT_REGION)
+        }
+        // It may also be a setting of a profile, in words.
+        ConfigError::Variable { name, .. } if is_variable_name(name) => unset(name),
+        ConfigError::NoProfile { name, known } => export("AWS_PROFILE", alike(name, known).first()?),
+        _ => None,
+    }
+}
+
 async fn credentials(sdk: &SdkConfig, now: Timestamp) -> Finding {
     let finding = Finding::of("credentials");
     let fix = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run it where a role is attached";
@@ -166,7 +183,9 @@ fn source(credentials: &Credentials) -> Option<String> {
 fn region(sdk: &SdkConfig) -> Finding {
     let finding = Finding::of("region");
     match sdk.region().map(AsRef::as_ref) {
-        None => finding.fail("none", format!("set AWS_REGION to {DEFAULT_REGION}")),
+        None => finding
+            .fail("none", format!("set AWS_REGION to {DEFAULT_REGION}"))
+            .command(Stage::Settings, export("AWS_REGION", DEFAULT_REGION)),
         Some(DEFAULT_REGION) => finding.note(DEFAULT_REGION),
         Some(other) => finding.warn(
             format!(

@@ -3,10 +3,16 @@
 //! A [`Finding`] is one check's verdict with its reasons. A [`Checkup`] holds all findings in
 //! report order. Each program decides what it checks, and how. [`watched`] runs one check within a
 //! bound, and shows progress on a terminal.
+//!
+//! A fix is a sentence for people. Where the program knows the whole command that carries it out,
+//! the finding has that too ([`Finding::command`]): these are printed below the table, in the order
+//! in which they have to run, so that they can be pasted at once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use comfy_table::Color;
+use pmp_protocol::PlainText;
 use serde::Serialize;
 
 use crate::progress::{Step, step};
@@ -15,6 +21,8 @@ use crate::{Exit, Output, Table, count, stream};
 
 /// Bound on one check: longer than the SDK retries an endpoint that does not answer.
 const WITHIN: Duration = Duration::from_secs(60);
+/// The line above the commands.
+const PASTE: &str = "To fix it, paste:";
 
 /// What a check came to, by how much it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -52,6 +60,17 @@ impl Verdict {
     }
 }
 
+/// When a command of a fix runs, compared with the commands of the other findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Sets what the shell tells the programs, so it comes before every program.
+    Settings,
+    /// Makes a resource, or changes one.
+    Resources,
+    /// Runs the program on what is there by then.
+    Run,
+}
+
 /// What one check found. It begins as ok; what is found can only make it worse.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -62,6 +81,12 @@ pub struct Finding {
     #[serde(serialize_with = "joined")]
     detail: Vec<String>,
     fixes: Vec<String>,
+    #[serde(serialize_with = "without_stages")]
+    commands: Vec<(Stage, String)>,
+}
+
+fn without_stages<S: serde::Serializer>(commands: &[(Stage, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(commands.iter().map(|(_, command)| command))
 }
 
 fn joined<S: serde::Serializer>(detail: &[String], serializer: S) -> Result<S::Ok, S::Error> {
@@ -72,7 +97,7 @@ impl Finding {
     /// A check that has found nothing yet.
     #[must_use]
     pub fn of(check: &'static str) -> Self {
-        Self { check, about: None, result: Verdict::Ok, detail: Vec::new(), fixes: Vec::new() }
+        Self { check, about: None, result: Verdict::Ok, detail: Vec::new(), fixes: Vec::new(), commands: Vec::new() }
     }
 
     /// A check that was not made, because what it needs has failed: the name of another check, or a
@@ -132,6 +157,14 @@ impl Finding {
         self
     }
 
+    /// Adds the whole command that carries a fix out. It has to be safe to paste without a thought:
+    /// it deletes nothing, lets nobody in, and loosens no guard rail.
+    #[must_use]
+    pub fn command(mut self, stage: Stage, command: impl Into<Option<String>>) -> Self {
+        self.commands.extend(command.into().map(|command| (stage, command)));
+        self
+    }
+
     /// The details that were added so far.
     pub fn details(&self) -> impl Iterator<Item = &str> {
         self.detail.iter().map(String::as_str)
@@ -167,12 +200,30 @@ impl FromIterator<Finding> for Checkup {
 }
 
 impl Checkup {
-    /// Prints it: a table with a row below each finding for each fix, or `{"checks": [...]}`.
+    /// Prints it: a table with a row below each finding for each fix, and the commands below it; or
+    /// `{"checks": [...]}`.
     ///
     /// # Errors
     /// Where standard output cannot be written to.
     pub fn print(&self, output: Output) -> Result<(), PrintError> {
-        output.list("checks", &self.0, self.table(), &self.summary())
+        output.list("checks", &self.0, self.table(), &self.summary())?;
+        let commands = self.commands();
+        if !output.is_table() || commands.is_empty() {
+            return Ok(());
+        }
+        // A command that is cut would be another one, so these lines have no bound.
+        let lines = commands.iter().map(|command| format!("  {}", PlainText::bounded(command, usize::MAX)));
+        stream::out(&[vec![String::new(), PASTE.to_owned()], lines.collect()].concat().join("\n"))
+    }
+
+    /// The commands of all fixes, each once, in the order in which they have to run.
+    #[must_use]
+    pub fn commands(&self) -> Vec<&str> {
+        let mut all: Vec<_> = self.0.iter().flat_map(|finding| &finding.commands).collect();
+        // Within a stage the order of the checks stays: what comes first is what others need.
+        all.sort_by_key(|(stage, _)| *stage);
+        let mut told = BTreeSet::new();
+        all.into_iter().map(|(_, command)| command.as_str()).filter(|command| told.insert(*command)).collect()
     }
 
     /// The exit code: only a failed check counts. A person judges the warnings.
@@ -183,7 +234,7 @@ impl Checkup {
 
     fn table(&self) -> Table {
         let mut table = Table::new(&["CHECK", "RESULT", "DETAIL"]);
-        for Finding { check, about, result, detail, fixes } in &self.0 {
+        for Finding { check, about, result, detail, fixes, .. } in &self.0 {
             let check = about.as_ref().map_or_else(|| (*check).to_owned(), |about| format!("{check} {about}"));
             table.row([check, result.as_str().to_owned(), detail.join("; ")]);
             table.color(1, result.color());
@@ -259,9 +310,27 @@ mod tests {
     #[test]
     fn machines_read_the_same_words() {
         let json = serde_json::to_value(&checkup().0).unwrap();
-        assert_eq!(json[0], serde_json::json!({"check":"account","result":"ok","detail":"222222222222","fixes":[]}));
+        assert_eq!(
+            json[0],
+            serde_json::json!({"check":"account","result":"ok","detail":"222222222222","fixes":[],"commands":[]})
+        );
         assert_eq!((&json[1]["result"], &json[2]["result"]), (&"failed".into(), &"skipped".into()));
         assert_eq!(json[1]["fixes"], serde_json::json!(["set a redrive policy", "let the topic send"]));
+    }
+
+    #[test]
+    fn commands_come_once_and_in_the_order_in_which_they_have_to_run() {
+        let sync = || "pmp-spoke sync".to_owned();
+        let found: Checkup = [
+            Finding::of("life").command(Stage::Run, sync()).command(Stage::Settings, None),
+            Finding::of("queue").command(Stage::Resources, "pmp-spoke init".to_owned()).command(Stage::Run, sync()),
+            Finding::of("topic").command(Stage::Settings, "export PMP_TOPIC_ARN=a".to_owned()),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(found.commands(), ["export PMP_TOPIC_ARN=a", "pmp-spoke init", "pmp-spoke sync"]);
+        let json = serde_json::to_value(&found.0).unwrap();
+        assert_eq!(json[1]["commands"], serde_json::json!(["pmp-spoke init", "pmp-spoke sync"]));
     }
 
     #[test]

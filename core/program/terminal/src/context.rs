@@ -16,12 +16,15 @@
 //! it is given. A variable that is set wins over the file, and a flag over both.
 
 pub(crate) mod enter;
+pub(crate) mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pmp_protocol::{Hint, most_alike};
+use pmp_protocol::{Hint, alike, most_alike};
 use serde::Deserialize;
 use toml::Value;
+
+use crate::shell::export;
 
 /// The programs that may have a table of their own in a context.
 const PROGRAMS: [&str; 2] = ["pmp-hub", "pmp-spoke"];
@@ -219,7 +222,12 @@ impl Hint for ContextError {
             Self::Program { .. } => Some(format!("tables are for {}", PROGRAMS.join(" and "))),
             Self::Value { .. } => None,
             Self::NoContext { known, .. } if known.is_empty() => Some("the file has no contexts".to_owned()),
-            Self::NoContext { known, .. } => Some(format!("the contexts are {}", known.join(", "))),
+            Self::NoContext { name, known } => {
+                let meant = alike(name, known).first().and_then(|meant| export("PMP_CONTEXT", meant));
+                let meant =
+                    meant.map_or_else(String::new, |command| format!("; for the one that looks like it: `{command}`"));
+                Some(format!("the contexts are {}{meant}", known.join(", ")))
+            }
         }
     }
 }
@@ -400,6 +408,9 @@ mod tests {
         }
         let none = Contexts::parse(FILE, "pmp-hub").unwrap().choose(Some("live")).unwrap_err();
         assert_eq!(none.hint().unwrap(), "the contexts are prod, test");
+        let mistyped = Contexts::parse(FILE, "pmp-hub").unwrap().choose(Some("prodd")).unwrap_err();
+        let hint = "the contexts are prod, test; for the one that looks like it: `export PMP_CONTEXT=prod`";
+        assert_eq!(mistyped.hint().unwrap(), hint);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use crate::settings::{Settings, Source};
+use crate::{Settings, Source};
 
 /// What the documentation says of a setting.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use pmp_protocol::{Hint, PlainText, lines, told};
 
-use crate::Exit;
+use crate::{Exit, Source};
 
 /// Why a command failed, with hints, and how it exits.
 ///
@@ -30,6 +30,7 @@ pub struct Failure {
     told: Vec<String>,
     details: Vec<String>,
     hints: Vec<String>,
+    wrong: Vec<Source>,
     exit: Exit,
 }
 
@@ -46,14 +47,15 @@ impl Foreign for tokio::time::error::Elapsed {}
 
 impl<E: Hint + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { told: told(&error), details: Vec::new(), hints: error.hint().into_iter().collect(), exit: Exit::Error }
+        Self { told: told(&error), hints: error.hint().into_iter().collect(), ..Self::new("") }
     }
 }
 
 impl Failure {
     /// What this program found out by itself, without an error of a call.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { told: vec![text.into()], details: Vec::new(), hints: Vec::new(), exit: Exit::Error }
+        let told = vec![text.into()];
+        Self { told, details: Vec::new(), hints: Vec::new(), wrong: Vec::new(), exit: Exit::Error }
     }
 
     /// What was tried, and the error of another crate that came back.
@@ -87,6 +89,18 @@ impl Failure {
     pub fn hint_instead(mut self, hint: String) -> Self {
         self.hints = vec![hint];
         self
+    }
+
+    /// Says which settings have a mistake.
+    #[must_use]
+    pub(crate) fn about(self, wrong: Vec<Source>) -> Self {
+        Self { wrong, ..self }
+    }
+
+    /// The settings that have a mistake. Those that are only missing are not among them.
+    #[must_use]
+    pub fn wrong_settings(&self) -> &[Source] {
+        &self.wrong
     }
 
     /// Exits with another code than 1.

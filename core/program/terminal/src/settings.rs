@@ -1,31 +1,16 @@
 //! Checks the configuration at start: every problem at once, each by its flag and its variable.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::str::FromStr;
 
-use crate::Failure;
+use crate::{Failure, Source};
 
 /// Collects what is wrong with the configuration.
 #[derive(Debug, Default)]
 pub struct Settings {
     problems: Vec<String>,
     missing: bool,
-    wrong: bool,
-}
-
-/// Where a setting comes from, for messages.
-#[derive(Debug, Clone, Copy)]
-pub struct Source {
-    /// The flag, with its hyphens.
-    pub flag: &'static str,
-    /// The environment variable, by its whole name.
-    pub variable: &'static str,
-}
-
-impl Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.flag, self.variable)
-    }
+    wrong: Vec<Source>,
 }
 
 impl Settings {
@@ -72,7 +57,7 @@ impl Settings {
 
     /// Notes a problem that a caller found.
     pub fn problem(&mut self, source: Source, problem: impl Display) {
-        self.wrong = true;
+        self.wrong.push(source);
         self.problems.push(format!("{source}: {problem}"));
     }
 
@@ -87,7 +72,7 @@ impl Settings {
         {
             return Ok(complete);
         }
-        let (what, hint) = match (self.missing, self.wrong) {
+        let (what, hint) = match (self.missing, !self.wrong.is_empty()) {
             (false, true) => ("the configuration has a mistake", "correct the flag or the variable"),
             (true, true) => {
                 ("the configuration is not complete, and has a mistake", "give or correct the flag or the variable")
@@ -95,7 +80,7 @@ impl Settings {
             _ => ("the configuration is not complete", "give the flag or set the variable"),
         };
         let failure = self.problems.into_iter().fold(Failure::new(what), Failure::detail);
-        Err(failure.hint(format!("{hint}; `--help` explains each")))
+        Err(failure.hint(format!("{hint}; `--help` explains each")).about(self.wrong))
     }
 }
 

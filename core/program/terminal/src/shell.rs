@@ -1,4 +1,5 @@
-//! Variables as a shell takes them: what a command prints for `eval "$(…)"`.
+//! Variables as a shell takes them: what a command prints for `eval "$(…)"`, and what `doctor`
+//! prints to be pasted.
 
 use std::fmt::Write;
 
@@ -28,6 +29,23 @@ pub fn print_variables<'a>(
 
 /// How a value ends that `printf` writes.
 const END: &str = "_')\"";
+
+/// The command that sets a variable. `None` where the value has characters that could act on a
+/// terminal: nobody should paste these.
+#[must_use]
+pub fn export(variable: &str, value: &str) -> Option<String> {
+    Some(format!("export {variable}={}", word(value)?))
+}
+
+/// A value as one word of a command, in quotes where it needs them. `None` as for [`export`].
+#[must_use]
+pub fn word(value: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@+=".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        return Some(value.to_owned());
+    }
+    Some(quoted(value)).filter(|quoted| !quoted.ends_with(END))
+}
 
 /// Whether a shell takes this for the name of a variable.
 #[must_use]
@@ -80,6 +98,14 @@ mod tests {
         ] {
             assert_eq!(quoted(value), expected, "{value:?}");
         }
+    }
+
+    #[test]
+    fn a_command_has_quotes_where_it_needs_them_and_nothing_that_acts() {
+        assert_eq!(export("A", "arn:aws:sns:us-east-1:1:t").as_deref(), Some("export A=arn:aws:sns:us-east-1:1:t"));
+        assert_eq!(export("A", "a b;$(id)").as_deref(), Some("export A='a b;$(id)'"));
+        assert_eq!((word("").as_deref(), word("it's").as_deref()), (Some("''"), Some(r"'it'\''s'")));
+        assert_eq!((export("A", "a\nb"), word("\u{1b}[2J")), (None, None));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use pmp_ledger::Said;
 use pmp_protocol::{Direction, OrganizationId};
-use pmp_terminal::checkup::Finding;
+use pmp_terminal::checkup::{Finding, Stage};
 use pmp_terminal::{age, count};
 use pmp_windows::{TZDB, Windows};
 
@@ -41,10 +41,16 @@ fn change_windows(set: Option<&Windows>, reads: bool, fleet: Option<&Direction>,
     let finding = finding.note(format!("time zone database {TZDB}"));
     let wanted = set.map(|set| Some(set.to_string()).filter(|_| !set.is_always()));
     Some(match wanted {
-        Some(wanted) if reads && wanted.as_deref() != text => finding.warn(
-            format!("the members are told `{}`, and {CHANGE_WINDOWS} says `{}`", said(text), said(wanted.as_deref())),
-            "`pmp-hub publish` tells them what is set here".to_owned(),
-        ),
+        Some(wanted) if reads && wanted.as_deref() != text => finding
+            .warn(
+                format!(
+                    "the members are told `{}`, and {CHANGE_WINDOWS} says `{}`",
+                    said(text),
+                    said(wanted.as_deref())
+                ),
+                "`pmp-hub publish` tells them what is set here".to_owned(),
+            )
+            .command(Stage::Run, super::PUBLISH.to_owned()),
         _ => finding,
     })
 }

@@ -3,6 +3,7 @@
 
 mod guard_rails;
 pub(crate) mod ledger;
+mod meant;
 mod queue;
 mod windows;
 
@@ -10,14 +11,18 @@ use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
 use pmp_catalog::{SdkCatalog, SdkDirectory, tells_of_products};
-use pmp_doctor::{Session, configuration, told};
+use pmp_doctor::{Corrections, Session, configuration, told};
+use pmp_filter_host::{Filter, FilterSource};
 use pmp_protocol::{ExperienceId, Hint, ManagementId, OrganizationId, PlainText, alike, one_line};
-use pmp_terminal::checkup::{Checkup, Finding, watched};
-use pmp_terminal::{Output, age, count};
+use pmp_terminal::checkup::{Checkup, Finding, Stage, watched};
+use pmp_terminal::{Failure, Output, Source, age, count, export};
 use tokio::time::Instant;
 
 use crate::compose;
-use crate::config::{ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTERS, MEMBERS, ORG, SNAPSHOTS};
+use crate::config::{
+    ATTRIBUTES, ConfigArgs, DoctorConfig, EXPERIENCE, FILTER, FILTER_SIZE, FILTERS, ID_LIMIT, LEASE_TERM, MEMBERS,
+    MODE, OPEN, ORG, RATES, SNAPSHOTS, STOP_AFTER,
+};
 use crate::error::SpokeError;
 use crate::filters::Filters;
 use crate::filters::config::FilterConfig;
@@ -27,19 +32,28 @@ use crate::identity::ask_organizations;
 use crate::mode::Mode;
 use crate::pass::discover::{Absent, Member, Selection, find, list};
 
+/// The settings whose default is as safe as any value. Guard rails, change windows and what is told
+/// of filters are not among them: a member may have chosen something stricter.
+const DEFAULTS: &[(Source, &str)] =
+    &[(RATES, ""), (OPEN, "200"), (FILTER_SIZE, "4"), (LEASE_TERM, "10s"), (STOP_AFTER, "")];
+
 /// Makes all checks, and returns them in the order in which they are shown. Checks that do not
 /// depend on each other run at the same time.
 pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
+    let given = config.given();
     let (config, complete) = config.for_doctor();
     let clock = compose::clock();
-    let configuration = watched(output, "configuration", async { configuration(&complete) });
+    let built_in: Vec<_> = Filter::built_in_names().collect();
+    let words = [(MODE, &["apply", "observe"][..]), (ID_LIMIT, &["change", "request"]), (FILTER, &built_in)];
+    let corrections = Corrections { defaults: DEFAULTS, words: &words, given: &given };
+    let configuration = watched(output, "configuration", async { configuration(&complete, &corrections) });
     let (configuration, (session, who)) =
         tokio::join!(configuration, Session::begin("pmp-spoke", output, clock.as_ref()));
     let experience = config.experience.as_ref();
     let (filter, (organization, id), catalog, inbox) = tokio::join!(
         // A filter may come from S3, but does not depend on the other checks.
         watched(output, "filter", filter(&session.sdk, config.filters.as_ref())),
-        organization(&session, &config),
+        organization(&session, &config, is_wrong(&complete, ORG)),
         async {
             let mut found = None;
             let finding = session.look("catalog", experience.ok_or(EXPERIENCE), async |experience| {
@@ -85,7 +99,14 @@ async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>
                 let look = format!(
                     "look into it with `pmp-filter inspect {source}`, and try its settings with `pmp-filter run`"
                 );
-                finding.fail(PlainText::new(&one_line(&error)).to_string(), fix.unwrap_or(look))
+                let command = if error.needs_facts() {
+                    export(ATTRIBUTES.variable, "true")
+                } else {
+                    let file = rules.assigned().find_map(|(it, config)| (it == place).then_some(config.as_ref()?));
+                    file.filter(|_| !filters.has_rules()).and_then(|config| file_meant(&config.source))
+                };
+                let told = PlainText::new(&one_line(&error)).to_string();
+                finding.fail(told, fix.unwrap_or(look)).command(Stage::Settings, command)
             }
         };
         began = Instant::now();
@@ -95,6 +116,19 @@ async fn filter(sdk: &SdkConfig, rules: Option<&FilterRules<Option<FilterConfig>
         _ if filters.has_any() => finding,
         _ => finding.note("none: all that the hub approves is applied"),
     }
+}
+
+/// The command that names the filter's file, if there is none by this name, but one beside it whose
+/// name looks like it.
+fn file_meant(source: &FilterSource) -> Option<String> {
+    let FilterSource::File(path) = source else { return None };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let there = std::fs::read_dir(folder.unwrap_or(std::path::Path::new("."))).ok()?;
+    let names: Vec<_> = there.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let filters = names.iter().map(String::as_str).filter(|name| name.ends_with(".wasm"));
+    let wanted = path.file_name()?.to_str().filter(|_| !path.exists())?;
+    let meant = alike(wanted, filters).into_iter().next()?;
+    export(FILTER.variable, folder.map_or_else(|| format!("./{meant}").into(), |folder| folder.join(meant)).to_str()?)
 }
 
 /// Says that this spoke changes nothing, if it only observes.
@@ -126,8 +160,14 @@ fn listed(ids: &[&str]) -> String {
     if ids.len() > SHOWN { format!("{shown} and {} more", ids.len() - SHOWN) } else { shown }
 }
 
-/// Checks the organization of this account.
-async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Option<OrganizationId>) {
+/// Whether a setting has a mistake, so that the configuration does without it.
+fn is_wrong(complete: &Result<(), Failure>, setting: Source) -> bool {
+    complete.as_ref().is_err_and(|failure| failure.wrong_settings().contains(&setting))
+}
+
+/// Checks the organization of this account. `is_wrong`: the one that is set is no organization's
+/// id.
+async fn organization(session: &Session, config: &DoctorConfig, is_wrong: bool) -> (Finding, Option<OrganizationId>) {
     const CHECK: &str = "organization";
     if let Some(id) = &config.organization {
         let mut finding = Finding::of(CHECK).note(format!("{id}, from {ORG}"));
@@ -140,7 +180,8 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
     let finding = session
         .look(CHECK, Ok(()), async |()| match ask_organizations(&session.sdk).await {
             Ok(id) => {
-                let finding = Finding::of(CHECK).note(id.to_string());
+                let command = is_wrong.then(|| export(ORG.variable, id.as_str())).flatten();
+                let finding = Finding::of(CHECK).note(id.to_string()).command(Stage::Settings, command);
                 found = Some(id);
                 finding
             }
@@ -155,10 +196,12 @@ async fn organization(session: &Session, config: &DoctorConfig) -> (Finding, Opt
 fn compared(finding: Finding, id: &OrganizationId, told: Result<OrganizationId, SpokeError>) -> Finding {
     match told {
         Ok(found) if found == *id => finding.note("as AWS Organizations says"),
-        Ok(found) => finding.fail(
-            format!("this account belongs to {found}, as AWS Organizations says"),
-            format!("set {ORG} to {found}, or unset it; or use credentials of {id}"),
-        ),
+        Ok(found) => finding
+            .fail(
+                format!("this account belongs to {found}, as AWS Organizations says"),
+                format!("set {ORG} to {found}, or unset it; or use credentials of {id}"),
+            )
+            .command(Stage::Settings, export(ORG.variable, found.as_str())),
         Err(error) => finding.note(format!("not checked: {}", one_line(&error))),
     }
 }
@@ -205,7 +248,8 @@ async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConf
             Err(None) if source == AttributeSource::Hub => {
                 let fix =
                     format!("ask the hub's operators to set PMP_PRODUCT_ATTRIBUTES there, or set {ATTRIBUTES} to own");
-                return Some(session.judge(finding.fail("the hub has not looked up any products", fix)).await);
+                let finding = finding.fail("the hub has not looked up any products", fix);
+                return Some(session.judge(finding.command(Stage::Settings, export(ATTRIBUTES.variable, "own"))).await);
             }
             Err(None) => finding = finding.note("the hub has looked none up"),
         }
@@ -229,6 +273,7 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BT
         ),
         some => finding.note(format!("{}: {}", count(some, "live member experience"), live.join(", "))),
     };
+    let finding = finding.command(Stage::Settings, if named { selection_meant(members, known) } else { None });
     let absent = members.iter().filter_map(|member| Some((&member.id, member.state.as_ref().err()?)));
     absent.fold(finding, |finding, (id, absent)| {
         let text = format!("{id}: {absent}");
@@ -247,4 +292,26 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BT
             Absent::NotLive(_) | Absent::Gone | Absent::Management => finding.note(text),
         }
     })
+}
+
+/// The command that selects what was meant: an id that names no experience becomes the one that
+/// looks like it, and one that is not live is left out. `None` if nothing is wrong, if it is not
+/// known what was meant, and if nothing would be left, because an empty selection means everything
+/// (rule 12).
+fn selection_meant(members: &[Member], known: &BTreeSet<ExperienceId>) -> Option<String> {
+    let mut meant = BTreeSet::new();
+    for member in members {
+        match &member.state {
+            Ok(_) => drop(meant.insert(member.id.as_str())),
+            Err(Absent::NotLive(_) | Absent::Gone) => {}
+            Err(Absent::Misnamed | Absent::Missing) => {
+                let others = known.iter().filter(|other| members.iter().all(|member| member.id != **other));
+                meant.insert(alike(member.id.as_str(), others).first()?.as_str());
+            }
+            Err(_) => return None,
+        }
+    }
+    let is_wrong = members.iter().any(|member| member.state.is_err());
+    let meant: Vec<_> = meant.into_iter().collect();
+    if is_wrong && !meant.is_empty() { export(MEMBERS.variable, &meant.join(",")) } else { None }
 }

@@ -50,6 +50,11 @@ impl FilterError {
     pub(crate) fn new(tried: String, cause: impl Into<FilterFault>) -> Self {
         Self { tried, cause: cause.into() }
     }
+
+    /// Whether the filter needs facts about products, and nobody is to look them up.
+    pub(crate) fn needs_facts(&self) -> bool {
+        matches!(self.cause, FilterFault::NoFacts(_))
+    }
 }
 
 impl Hint for FilterError {

@@ -76,6 +76,14 @@ impl Applied {
     }
 }
 
+/// The command that takes a variable away, so that its default counts. `None` where the variable
+/// comes from a context of the configuration file: to unset it in the shell would change nothing.
+#[must_use]
+pub fn unset(variable: &str) -> Option<String> {
+    let of_the_file = Applied::here().is_some_and(|applied| applied.variables.contains(variable));
+    (!of_the_file).then(|| format!("unset {variable}"))
+}
+
 /// The configuration file that counts: where it is, and what it holds. None where there is no file,
 /// and none was asked for.
 pub(crate) fn contexts(program: &str, named: Option<&Path>) -> Result<Option<(PathBuf, Contexts)>, Failure> {

@@ -14,10 +14,10 @@ use pmp_protocol::{
     ExperienceId, Hint, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion, alike,
 };
 use pmp_signature::TrustedKeys;
-use pmp_terminal::checkup::Finding;
-use pmp_terminal::{Source, age, count};
+use pmp_terminal::checkup::{Finding, Stage};
+use pmp_terminal::{Source, age, count, export};
 
-use super::listed;
+use super::{listed, meant};
 use crate::compose;
 use crate::config::{
     DoctorConfig, EXPERIENCE, EXTERNAL_ID, FILTER_CONFIG, FILTERS, HUB_ROLE, MEMBERS, SNAPSHOTS, TIMESTAMPS, TRUSTED,
@@ -62,24 +62,44 @@ pub(super) async fn examine(
     };
     let mut seen = None;
     let (snapshots, timestamps, lease, trusted) = tokio::join!(
-        session.look("snapshots-table", with(config.snapshots.as_ref(), SNAPSHOTS), |(experience, table)| {
-            snapshots(&hub, experience, table, config.timestamps.clone())
-        }),
-        session.look("timestamps-table", with(config.timestamps.as_ref(), TIMESTAMPS), async |(experience, table)| {
-            let store = DynamoReceipts::new(&hub, table.clone());
-            match store.organization(organization, &experience).await {
-                Ok(found) => {
-                    let receipts = count(found.receipts.len(), "receipt");
-                    seen = Some(found);
-                    let finding = Finding::of("timestamps-table").note(table.as_str()).note(receipts);
-                    match store.mark(&experience).await {
-                        Ok(_) => finding,
-                        Err(error) => unread_mark(finding, &error),
+        async {
+            let found =
+                session.look("snapshots-table", with(config.snapshots.as_ref(), SNAPSHOTS), |(experience, table)| {
+                    snapshots(&hub, experience, table, config.timestamps.clone())
+                });
+            let found = found.await;
+            // A table that answers is the right one, whatever else is wrong with what it holds.
+            let meant = if experience.is_err() {
+                meant::experience(&hub, config).await
+            } else if config.snapshots.is_none() || found.is_failed() && !answers_at_all(&hub, config).await {
+                meant::snapshots(&hub, config).await
+            } else {
+                None
+            };
+            found.command(Stage::Settings, meant)
+        },
+        async {
+            let found = session
+                .look("timestamps-table", with(config.timestamps.as_ref(), TIMESTAMPS), async |(experience, table)| {
+                    let store = DynamoReceipts::new(&hub, table.clone());
+                    match store.organization(organization, &experience).await {
+                        Ok(found) => {
+                            let receipts = count(found.receipts.len(), "receipt");
+                            seen = Some(found);
+                            let finding = Finding::of("timestamps-table").note(table.as_str()).note(receipts);
+                            match store.mark(&experience).await {
+                                Ok(_) => finding,
+                                Err(error) => unread_mark(finding, &error),
+                            }
+                        }
+                        Err(error) => failed(Finding::of("timestamps-table"), &error, TIMESTAMPS),
                     }
-                }
-                Err(error) => failed(Finding::of("timestamps-table"), &error, TIMESTAMPS),
-            }
-        }),
+                })
+                .await;
+            let wrong = experience.is_err() || config.timestamps.is_none() || found.is_failed();
+            let meant = if wrong { meant::timestamps(&hub, config, organization).await } else { None };
+            found.command(Stage::Settings, meant)
+        },
         session.look("lease", config.timestamps.clone().ok_or(TIMESTAMPS), |table| lease(&hub, table, organization)),
         async {
             let Some(keys) = &config.trusted else {
@@ -99,12 +119,20 @@ pub(super) async fn examine(
         Some(seen) => {
             let beside = Beside::of(config.selection.scope(), seen);
             let now = compose::clock().now();
-            others(sign_of_life(&own(seen, &beside), now), &beside, now)
+            let filters =
+                config.filters.as_ref().is_none_or(|rules| rules.assigned().any(|(_, filter)| filter.is_some()));
+            others(sign_of_life(&own(seen, &beside), filters, now), &beside, now)
         }
         None => Finding::skipped("sign-of-life", "`timestamps-table` was not read"),
     };
     let life = session.judge(life).await;
     (vec![role, snapshots, timestamps, life, lease, trusted], Some(hub))
+}
+
+/// Whether the table of snapshots that is set answers about the experience.
+async fn answers_at_all(hub: &SdkConfig, config: &DoctorConfig) -> bool {
+    let (Some(experience), Some(table)) = (&config.experience, &config.snapshots) else { return false };
+    DynamoSnapshots::new(hub, table.clone()).head(experience).await.is_ok()
 }
 
 /// The hub's answers about products. The error is `None` if the hub has stored none.
@@ -134,7 +162,10 @@ async fn assume(
     let role = acting_for(role, organization);
     match assume_role_now(sdk, &role).await {
         Ok(hub) => (finding.note(role.arn), Some(hub)),
-        Err(error) if error.is_access_denied() => (refused(finding, &error), None),
+        Err(error) if error.is_access_denied() => {
+            let meant = meant::role(sdk, config, &role, organization).await;
+            (refused(finding, &error).command(Stage::Settings, meant), None)
+        }
         Err(error) => (pmp_doctor::failed(finding, &error), None),
     }
 }
@@ -237,7 +268,13 @@ async fn snapshots(
                 }
                 None => BTreeSet::new(),
             };
-            return finding.warn(format!("no snapshot of {experience} yet"), unknown(&experience, &known));
+            let meant = alike(experience.as_str(), &known);
+            // Without any, this one may be right, and its first snapshot still to come.
+            let meant = meant.first().copied().or_else(|| known.first().filter(|_| known.len() == 1));
+            let command = meant.and_then(|meant| export(EXPERIENCE.variable, meant.as_str()));
+            return finding
+                .warn(format!("no snapshot of {experience} yet"), unknown(&experience, &known))
+                .command(Stage::Settings, command);
         }
         Err(error) => return failed(finding, &error, SNAPSHOTS),
     };
@@ -313,13 +350,17 @@ fn others(finding: Finding, beside: &Beside, now: Timestamp) -> Finding {
             (None, None) => "all experiences".to_owned(),
         };
         let (account, ago) = (&seen.account, age(seen.last_seen, now));
-        finding.warn(
-            format!(
-                "another spoke, `{}` in account {account}, keeps {same} in step, too, and was seen {ago} ago",
-                spoke.id
-            ),
-            format!("give each spoke its own {MEMBERS}; where this one has taken its place, its next pass ends this"),
-        )
+        finding
+            .warn(
+                format!(
+                    "another spoke, `{}` in account {account}, keeps {same} in step, too, and was seen {ago} ago",
+                    spoke.id
+                ),
+                format!(
+                    "give each spoke its own {MEMBERS}; where this one has taken its place, its next pass ends this"
+                ),
+            )
+            .command(Stage::Run, sync())
     });
     beside.introduction().rivals.iter().fold(finding, |finding, rival| {
         finding.warn(
@@ -332,26 +373,28 @@ fn others(finding: Finding, beside: &Beside, now: Timestamp) -> Finding {
     })
 }
 
-/// Checks when the spoke last finished a pass, and its result.
-fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
+/// Checks when the spoke last finished a pass, and its result. `filters`: whether there are any.
+fn sign_of_life(found: &Organization, filters: bool, now: Timestamp) -> Finding {
     let finding = Finding::of("sign-of-life");
     let Some(seen) = &found.seen else {
         let fix = "let the hub announce (`pmp-hub publish`), or run `pmp-spoke sync`; where announcements do not come, look for a resource \
                    control policy on queues (docs/deploy.md, \"Data perimeters\")"
             .to_owned();
-        return finding.warn("no pass has finished yet", fix);
+        return finding.warn("no pass has finished yet", fix).command(Stage::Run, sync());
     };
     let ago = age(seen.last_seen, now);
     let finding = if now.duration_since(seen.last_seen) > SILENT {
-        finding.warn(
-            format!("the last pass finished {ago} ago"),
-            "look whether the spoke runs, whether messages wait in its queue, and what its log says".to_owned(),
-        )
+        finding
+            .warn(
+                format!("the last pass finished {ago} ago"),
+                "look whether the spoke runs, whether messages wait in its queue, and what its log says".to_owned(),
+            )
+            .command(Stage::Run, sync())
     } else {
         finding.note(format!("the last pass finished {ago} ago"))
     };
     let finding = match &seen.error {
-        Some(error) => finding.warn(error, None),
+        Some(error) => finding.warn(error, None).command(Stage::Run, sync()),
         None => finding,
     };
     let finding = match &seen.needs {
@@ -381,13 +424,23 @@ fn sign_of_life(found: &Organization, now: Timestamp) -> Finding {
     }
     let finding = warnings.into_iter().fold(finding, |finding, (warning, members)| {
         let fix = format!("check {FILTER_CONFIG}, or {FILTERS} where there are rules");
-        finding.warn(format!("{}: the filter warns: {warning}", listed(&members)), fix)
+        // Without a filter, the next pass takes the warning back.
+        let command = (!filters).then(sync);
+        finding.warn(format!("{}: the filter warns: {warning}", listed(&members)), fix).command(Stage::Run, command)
     });
     let well = |status| matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped | ReceiptStatus::Applying);
     found.receipts.iter().filter(|receipt| !well(receipt.status)).fold(finding, |finding, receipt| {
         let error = receipt.error.as_deref().unwrap_or_default();
-        finding.warn(format!("{} {}: {error}", receipt.member_experience, receipt.status), None)
+        // What a guard rail holds is for a person to confirm.
+        let again = (receipt.status != ReceiptStatus::Held).then(sync);
+        let told = format!("{} {}: {error}", receipt.member_experience, receipt.status);
+        finding.warn(told, None).command(Stage::Run, again)
     })
+}
+
+/// The command that lets this spoke look now.
+fn sync() -> String {
+    "pmp-spoke sync".to_owned()
 }
 
 /// Shows who holds the lease. It does not test whether the lease can be written.
@@ -400,7 +453,8 @@ async fn lease(hub: &SdkConfig, table: TableName, organization: &OrganizationId)
             format!("held by {}", lease.describe(now)),
             "a spoke that waits takes it after a term without a renewal; or delete the item `lease` of this organization"
                 .to_owned(),
-        ),
+        )
+        .command(Stage::Run, "pmp-spoke sync --wait".to_owned()),
         Ok(Some(lease)) => finding.note(format!("held by {}", lease.describe(now))),
         Err(error) => failed(finding, &error, TIMESTAMPS),
     }

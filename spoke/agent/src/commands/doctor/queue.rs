@@ -7,10 +7,11 @@ use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Subscription;
 use aws_sdk_sqs::types::QueueAttributeName;
-use pmp_aws::{ApiError, TopicArn};
-use pmp_doctor::{Queue, Session, dead_letters, failed, look_at_queue, queue_admits, unknown};
-use pmp_protocol::ExperienceId;
-use pmp_terminal::checkup::Finding;
+use pmp_aws::{ApiError, QueueArn, QueueUrl, TopicArn};
+use pmp_doctor::{Place, Queue, Session, dead_letters, failed, look_at_queue, queue_admits, unknown};
+use pmp_protocol::{ExperienceId, alike};
+use pmp_terminal::checkup::{Finding, Stage};
+use pmp_terminal::{export, word};
 use serde_json::{Value, json};
 
 use crate::config::{DoctorConfig, EXPERIENCE, QUEUE, TOPIC};
@@ -27,12 +28,16 @@ pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Fin
     let Some(url) = config.queue_url.as_ref() else {
         let fix = "set it: `run` and the function take messages from it; `sync` does without".to_owned();
         let finding = Finding::of("queue").warn(format!("{QUEUE} is not set"), fix);
-        return all(finding, "`queue` is not set");
+        let command = subscribed_queue(session, config).await;
+        return all(finding.command(Stage::Resources, command), "`queue` is not set");
     };
+    let init = how_to_init(session, config, url);
+    let init = init.as_deref();
     let mut queue = None;
     let found = session
         .look("queue", Ok(url), async |url| {
-            let (finding, found) = look_at_queue(&session.sdk, "queue", url.as_str(), &QUEUE.to_string()).await;
+            let place = Place { check: "queue", url: url.as_str(), setting: QUEUE, init };
+            let (finding, found) = look_at_queue(&session.sdk, &place).await;
             queue = found;
             finding
         })
@@ -40,20 +45,55 @@ pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Fin
     let Some(queue) = queue else { return all(found, session.because().unwrap_or("`queue` failed")) };
     let mut topic = config.topic_arn.as_ref().map(ToString::to_string);
     let (dead, subscription) = tokio::join!(
-        session.look(REST[0], Ok(&queue), |queue| dead_letters(&session.sdk, REST[0], queue)),
+        session.look(REST[0], Ok(&queue), |queue| dead_letters(&session.sdk, REST[0], queue, init)),
         session.look(REST[1], Ok(&queue), async |queue| {
-            let (finding, found) = subscription(&session.sdk, queue, config).await;
+            let (finding, found) = subscription(&session.sdk, queue, config, init).await;
             topic = topic.take().or(found);
             finding
         }),
     );
     let policy = session
         .look(REST[2], Ok(&queue), async |queue| match &topic {
-            Some(topic) => queue_admits(REST[2], queue, SNS, topic),
+            Some(topic) => queue_admits(REST[2], queue, SNS, topic, init),
             None => Finding::skipped(REST[2], &format!("no topic is known: {TOPIC} is not set")),
         })
         .await;
     vec![found, dead, subscription, policy]
+}
+
+/// The command of this program that makes the queue, or adds what it lacks. `None` for a queue of
+/// another account, and without the topic, which it needs.
+fn how_to_init(session: &Session, config: &DoctorConfig, url: &QueueUrl) -> Option<String> {
+    let mut parts = url.as_str().rsplit('/');
+    let (name, account) = (parts.next()?, parts.next()?);
+    let mine = session.caller.as_ref().is_ok_and(|caller| caller.account.as_str() == account);
+    let name = word(name).filter(|_| mine && config.topic_arn.is_some())?;
+    Some(format!("pmp-spoke init --queue-name {name}"))
+}
+
+/// The command that sets the queue where none is set: the one that is subscribed to the topic, or a
+/// new one.
+async fn subscribed_queue(session: &Session, config: &DoctorConfig) -> Option<String> {
+    let topic = config.topic_arn.as_ref().filter(|_| session.caller.is_ok())?;
+    let found = subscriptions(&session.sdk, topic.as_str()).await.ok()?;
+    let queue_of = |one: &Subscription| one.endpoint()?.parse::<QueueArn>().ok();
+    let of_the_topic = found.iter().filter(|one| one.topic_arn() == Some(topic.as_str())).find_map(queue_of);
+    // Where the topic is mistyped as well, the next look at the queue says so.
+    let of_one_like_it =
+        || found.iter().filter(|one| one.topic_arn().is_some_and(|it| is_meant(it, config))).find_map(queue_of);
+    let Some(queue) = of_the_topic.or_else(of_one_like_it) else {
+        return Some("eval \"$(pmp-spoke init)\"".to_owned());
+    };
+    let client = aws_sdk_sqs::Client::new(&pmp_aws::in_region(&session.sdk, queue.region()));
+    let url = client.get_queue_url().queue_name(queue.name()).send().await.ok()?.queue_url?;
+    export(QUEUE.variable, &url)
+}
+
+/// This account's own subscriptions, in the region of a topic.
+async fn subscriptions(sdk: &SdkConfig, arn: &str) -> Result<Vec<Subscription>, ApiError> {
+    let client = Client::new(&pmp_aws::in_region_of(sdk, arn));
+    let pages = client.list_subscriptions().into_paginator().items().send();
+    pages.collect::<Result<Vec<_>, _>>().await.map_err(|error| ApiError::new("sns:ListSubscriptions", &error))
 }
 
 fn all(first: Finding, because: &str) -> Vec<Finding> {
@@ -62,23 +102,37 @@ fn all(first: Finding, because: &str) -> Vec<Finding> {
 
 /// Checks the queue's subscription, and returns the topic. The subscription is found among this
 /// account's own, because a member may not list those of the topic.
-async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> (Finding, Option<String>) {
+async fn subscription(
+    sdk: &SdkConfig,
+    queue: &Queue,
+    config: &DoctorConfig,
+    init: Option<&str>,
+) -> (Finding, Option<String>) {
     let finding = Finding::of("subscription");
     // A subscription lives in the topic's region.
     let arn = config.topic_arn.as_ref().map_or(&*queue.arn, TopicArn::as_str);
-    let client = Client::new(&pmp_aws::in_region_of(sdk, arn));
-    let pages = client.list_subscriptions().into_paginator().items().send();
-    let found = match pages.collect::<Result<Vec<_>, _>>().await {
+    let mut found = match subscriptions(sdk, arn).await {
         Ok(found) => found,
-        Err(error) => return (unknown(finding, &ApiError::new("sns:ListSubscriptions", &error)), None),
+        Err(error) => return (unknown(finding, &error), None),
     };
+    // Where the topic's ARN names a wrong region, the subscription is in the queue's.
+    if !found.iter().any(|one| one.endpoint() == Some(&queue.arn)) {
+        found.extend(subscriptions(sdk, &queue.arn).await.unwrap_or_default());
+    }
+    let client = Client::new(&pmp_aws::in_region_of(sdk, arn));
     let wanted = config.topic_arn.as_ref().map(TopicArn::as_str);
     let is_ours =
         |one: &&Subscription| one.endpoint() == Some(&queue.arn) && (wanted.is_none() || one.topic_arn() == wanted);
     let Some(ours) = found.iter().find(is_ours) else {
         let to = wanted.map_or_else(|| "any topic".to_owned(), |topic| format!("`{topic}`"));
-        let fix = how_to_subscribe(queue, wanted);
-        return (finding.fail(format!("the queue is not subscribed to {to}"), fix), None);
+        let (fix, subscribe) = how_to_subscribe(queue, wanted, init);
+        let finding = finding.fail(format!("the queue is not subscribed to {to}"), fix);
+        let subscribed = found.iter().filter(|one| one.endpoint() == Some(&queue.arn));
+        let meant = subscribed.filter_map(Subscription::topic_arn).find(|topic| is_meant(topic, config));
+        return match meant {
+            Some(topic) => (finding.command(Stage::Settings, export(TOPIC.variable, topic)), None),
+            None => (finding.command(Stage::Resources, subscribe), None),
+        };
     };
     let topic = ours.topic_arn().map(str::to_owned);
     let finding = finding.note(format!("to {}", topic.as_deref().unwrap_or_default()));
@@ -86,7 +140,11 @@ async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> 
         return (unconfirmed(finding), topic);
     };
     match client.get_subscription_attributes().subscription_arn(arn).send().await {
-        Ok(answer) => (attributes(finding, &answer.attributes.unwrap_or_default(), config.experience.as_ref()), topic),
+        Ok(answer) => {
+            let found = answer.attributes.unwrap_or_default();
+            let widen = || how_to_widen(queue, arn, &found, init);
+            (attributes(finding, &found, config.experience.as_ref(), widen), topic)
+        }
         Err(error) => {
             let error = ApiError::new("sns:GetSubscriptionAttributes", &error);
             (if error.is_access_denied() { unknown(finding, &error) } else { failed(finding, &error) }, topic)
@@ -94,12 +152,50 @@ async fn subscription(sdk: &SdkConfig, queue: &Queue, config: &DoctorConfig) -> 
     }
 }
 
-/// The commands that subscribe the queue. They depend on how the queue was made.
-fn how_to_subscribe(queue: &Queue, topic: Option<&str>) -> String {
+/// Whether the setting of the topic was meant to name this one, to which the queue is subscribed. A
+/// subscription is to a topic that was there, and a mistyped ARN is to none.
+fn is_meant(subscribed: &str, config: &DoctorConfig) -> bool {
+    let (Some(wanted), Ok(topic)) = (&config.topic_arn, subscribed.parse::<TopicArn>()) else { return false };
+    let of_the_hub = [&config.snapshots, &config.timestamps].into_iter().flatten().filter_map(|table| table.account());
+    let of_the_hub: Vec<_> = of_the_hub.collect();
+    // Two hubs of one account may have topics whose names look alike: both would be the hub's.
+    of_the_hub.iter().all(|account| *account == topic.account()) && !alike(wanted.name(), [topic.name()]).is_empty()
+}
+
+/// Whether the queue looks like that of a stack.
+fn is_of_a_stack(queue: &Queue) -> bool {
     let visibility = queue.attribute(&QueueAttributeName::VisibilityTimeout).and_then(|text| text.parse::<u32>().ok());
-    if visibility.is_none_or(|seconds| seconds < STACKS_VISIBILITY) {
-        return "subscribe it from this account: `pmp-spoke init`, which leaves what else the queue has as it is"
-            .to_owned();
+    visibility.is_some_and(|seconds| seconds >= STACKS_VISIBILITY)
+}
+
+/// The command that lets messages about this experience through the filter policy of a
+/// subscription: `init` adds the experience to a policy of experiences; any other policy is taken
+/// away.
+fn how_to_widen(
+    queue: &Queue,
+    subscription: &str,
+    attributes: &HashMap<String, String>,
+    init: Option<&str>,
+) -> Option<String> {
+    let policy = attributes.get("FilterPolicy").and_then(|policy| serde_json::from_str::<Value>(policy).ok());
+    let of_experiences = policy.is_some_and(|policy| {
+        policy.as_object().is_some_and(|keys| keys.keys().all(|key| key == "experience") && keys.len() == 1)
+    });
+    if of_experiences && !is_of_a_stack(queue) && init.is_some() {
+        return init.map(str::to_owned);
+    }
+    let subscription = word(subscription)?;
+    Some(format!(
+        "aws sns set-subscription-attributes --subscription-arn {subscription} --attribute-name FilterPolicy --attribute-value '{{}}'"
+    ))
+}
+
+/// How to subscribe the queue, in a sentence and as a command. It depends on how the queue was
+/// made.
+fn how_to_subscribe(queue: &Queue, topic: Option<&str>, init: Option<&str>) -> (String, Option<String>) {
+    if !is_of_a_stack(queue) {
+        let fix = "subscribe it from this account: `pmp-spoke init`, which leaves what else the queue has as it is";
+        return (fix.to_owned(), init.map(str::to_owned));
     }
     let redrive = queue.attribute(&QueueAttributeName::RedrivePolicy);
     let redrive = redrive.and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
@@ -107,12 +203,16 @@ fn how_to_subscribe(queue: &Queue, topic: Option<&str>) -> String {
     if let Some(dead_letters) = redrive["deadLetterTargetArn"].as_str() {
         attributes["RedrivePolicy"] = json!(json!({"deadLetterTargetArn": dead_letters}).to_string());
     }
-    format!(
-        "subscribe it from this account: `aws sns subscribe --topic-arn {} --protocol sqs --notification-endpoint {} --attributes \
-         '{attributes}'`. The stack that made the queue takes its subscription for being there, so deploying it again changes nothing",
+    let command = format!(
+        "aws sns subscribe --topic-arn {} --protocol sqs --notification-endpoint {} --attributes '{attributes}'",
         topic.unwrap_or("TOPIC"),
         queue.arn
-    )
+    );
+    let fix = format!(
+        "subscribe it from this account: `{command}`. The stack that made the queue takes its subscription for being there, so deploying \
+         it again changes nothing"
+    );
+    (fix, topic.map(|_| command))
 }
 
 fn unconfirmed(finding: Finding) -> Finding {
@@ -122,7 +222,12 @@ fn unconfirmed(finding: Finding) -> Finding {
 }
 
 /// Checks the attributes of the subscription: its filter policy and its delivery.
-fn attributes(finding: Finding, attributes: &HashMap<String, String>, experience: Option<&ExperienceId>) -> Finding {
+fn attributes(
+    finding: Finding,
+    attributes: &HashMap<String, String>,
+    experience: Option<&ExperienceId>,
+    widen: impl FnOnce() -> Option<String>,
+) -> Finding {
     let get = |name: &str| attributes.get(name).map(String::as_str).filter(|text| !text.is_empty());
     let mut finding = finding;
     if get("PendingConfirmation") == Some("true") {
@@ -137,13 +242,15 @@ fn attributes(finding: Finding, attributes: &HashMap<String, String>, experience
         (Some(policy), Some(experience)) if lets_through(policy, experience) => {
             finding.note(format!("only about {experience}"))
         }
-        (Some(policy), Some(experience)) => finding.fail(
-            format!("its filter policy {policy} keeps messages about {experience} out"),
-            format!(
-                "check {EXPERIENCE}; where that is right, take the FilterPolicy away, or set it to {}",
-                json!({"experience": [experience]})
-            ),
-        ),
+        (Some(policy), Some(experience)) => finding
+            .fail(
+                format!("its filter policy {policy} keeps messages about {experience} out"),
+                format!(
+                    "check {EXPERIENCE}; where that is right, take the FilterPolicy away, or set it to {}",
+                    json!({"experience": [experience]})
+                ),
+            )
+            .command(Stage::Resources, widen()),
         (Some(policy), None) => finding.note(format!("filter policy {policy}")),
     }
 }

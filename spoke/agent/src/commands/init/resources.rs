@@ -11,6 +11,7 @@ use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use pmp_aws::{Admission, ApiError, Asker, Request, ResourcePolicy};
+use pmp_protocol::ExperienceId;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -25,6 +26,8 @@ const RETENTION_SECONDS: u64 = 1_209_600;
 const WAIT_SECONDS: u64 = 20;
 /// A message that was received this often without an outcome goes to the dead-letter queue.
 const MAX_RECEIVES: u64 = 5;
+/// AWS's own key for SQS. Its policy lets nobody but SQS use it, and nobody can change that.
+const UNUSABLE_KEY: &str = "alias/aws/sqs";
 /// The statement of the queue's policy that `init` makes.
 const STATEMENT: &str = "pmp-sync-topic";
 /// The service principal that sends on behalf of a topic.
@@ -52,11 +55,7 @@ pub(crate) async fn init(
     let dead_letters = match queue.dead_letters() {
         // An existing redrive policy names the queue for dead letters, and stays.
         Some(arn) => queues.named(&arn).await?,
-        None => {
-            let queue = queues.ensure(&format!("{queue_name}-dead-letters")).await?;
-            queues.set(&queue.url, queue.lacks_of_dead_letters()).await?;
-            queue
-        }
+        None => queues.for_dead_letters(&format!("{queue_name}-dead-letters")).await?,
     };
     let policy = |problem| SpokeError::QueuePolicy { queue: queue.url.clone(), problem };
     let lacks = queue.lacks(&dead_letters.arn, wanted.topic_arn.as_str()).map_err(policy)?;
@@ -91,10 +90,16 @@ impl Queue {
     }
 
     /// Sets encryption by SQS's own key if there is none. A key that is set stays, because SQS
-    /// permits only one of the two.
-    fn encrypted(&self) -> Option<(Name, String)> {
-        let is = self.text(&Name::KmsMasterKeyId).is_some() || self.text(&Name::SqsManagedSseEnabled) == Some("true");
-        (!is).then(|| (Name::SqsManagedSseEnabled, "true".to_owned()))
+    /// permits only one of the two; but for AWS's key for SQS, which no topic may use, so that
+    /// nothing is delivered.
+    fn encrypted(&self) -> Vec<(Name, String)> {
+        let own = (Name::SqsManagedSseEnabled, "true".to_owned());
+        match self.text(&Name::KmsMasterKeyId) {
+            Some(UNUSABLE_KEY) => vec![(Name::KmsMasterKeyId, String::new()), own],
+            Some(_) => Vec::new(),
+            None if self.text(&Name::SqsManagedSseEnabled) == Some("true") => Vec::new(),
+            None => vec![own],
+        }
     }
 
     fn redrive(&self) -> Option<Value> {
@@ -108,10 +113,7 @@ impl Queue {
 
     /// The attributes that a dead-letter queue lacks.
     fn lacks_of_dead_letters(&self) -> Attributes {
-        [self.at_least(Name::MessageRetentionPeriod, RETENTION_SECONDS), self.encrypted()]
-            .into_iter()
-            .flatten()
-            .collect()
+        self.at_least(Name::MessageRetentionPeriod, RETENTION_SECONDS).into_iter().chain(self.encrypted()).collect()
     }
 
     /// The attributes that the queue lacks to serve a spoke of this topic.
@@ -123,11 +125,10 @@ impl Queue {
             self.at_least(Name::VisibilityTimeout, VISIBILITY_SECONDS),
             self.at_least(Name::MessageRetentionPeriod, RETENTION_SECONDS),
             self.at_least(Name::ReceiveMessageWaitTimeSeconds, WAIT_SECONDS),
-            self.encrypted(),
             self.lacks_receives(dead_letters),
             self.lacks_statement(topic)?,
         ];
-        Ok(found.into_iter().flatten().collect())
+        Ok(found.into_iter().flatten().chain(self.encrypted()).collect())
     }
 
     /// A redrive policy, if the queue has none, or one that moves messages after too few receives.
@@ -205,14 +206,26 @@ impl Queues {
         self.read(url.unwrap_or_default()).await.map_err(failed)
     }
 
-    /// The queue with this ARN. It is in the same account and region, as SQS requires of
-    /// dead-letter queues.
+    /// The queue `name` for dead letters: made, or with what it lacks added.
+    async fn for_dead_letters(&self, name: &str) -> Result<Queue, SpokeError> {
+        let queue = self.ensure(name).await?;
+        self.set(&queue.url, queue.lacks_of_dead_letters()).await?;
+        Ok(queue)
+    }
+
+    /// The queue with this ARN, which a redrive policy names. It is in the same account and region,
+    /// as SQS requires of dead-letter queues. If it was deleted, dead letters are lost, so it is
+    /// made again.
     async fn named(&self, arn: &str) -> Result<Queue, SpokeError> {
         let name = arn.rsplit(':').next().unwrap_or_default();
         let failed = |source| SpokeError::Queue { queue: arn.to_owned(), source };
-        let found = self.client.get_queue_url().queue_name(name).send().await;
-        let url = found.map_err(|e| failed(ApiError::new("sqs:GetQueueUrl", &e)))?.queue_url;
-        self.read(url.unwrap_or_default()).await.map_err(failed)
+        match self.client.get_queue_url().queue_name(name).send().await {
+            Ok(found) => self.read(found.queue_url.unwrap_or_default()).await.map_err(failed),
+            Err(e) if e.as_service_error().is_some_and(|e| e.is_queue_does_not_exist()) => {
+                self.for_dead_letters(name).await
+            }
+            Err(e) => Err(failed(ApiError::new("sqs:GetQueueUrl", &e))),
+        }
     }
 
     async fn read(&self, url: String) -> Result<Queue, ApiError> {
@@ -236,7 +249,7 @@ impl Queues {
 }
 
 /// Subscribes the queue. Its owner does so, so there is nothing to confirm. An existing
-/// subscription stays as it is.
+/// subscription stays as it is; but a filter policy that names other experiences gets this one too.
 ///
 /// There is no filter policy unless the topic is shared: it would keep nothing out of a topic that
 /// carries one management experience, and SNS permits 200 of them per topic.
@@ -253,8 +266,14 @@ async fn subscribe(
     if shared_topic {
         call = call.attributes("FilterPolicy", json!({"experience": [wanted.experience]}).to_string());
     }
+    let failed = |source| SpokeError::Subscribe { topic: topic.to_owned(), source };
     let error = match call.send().await {
-        Ok(answer) => return Ok(answer.subscription_arn.unwrap_or_default()),
+        Ok(answer) => {
+            let found = answer.subscription_arn.unwrap_or_default();
+            // It may have been there before, with a filter policy that was not asked about.
+            widen(&client, &found, &wanted.experience).await.map_err(failed)?;
+            return Ok(found);
+        }
         Err(error) => ApiError::new("sns:Subscribe", &error),
     };
     // SNS answers so if the queue is subscribed with other attributes: a filter policy, dead
@@ -262,9 +281,40 @@ async fn subscribe(
     if error.code() == Some("InvalidParameter")
         && let Some(found) = subscription(&client, topic, queue_arn).await
     {
+        widen(&client, &found, &wanted.experience).await.map_err(failed)?;
         return Ok(found);
     }
-    Err(SpokeError::Subscribe { topic: topic.to_owned(), source: error })
+    Err(failed(error))
+}
+
+/// Adds the experience to the filter policy of a subscription, if that names experiences and
+/// nothing else.
+async fn widen(client: &aws_sdk_sns::Client, subscription: &str, experience: &ExperienceId) -> Result<(), ApiError> {
+    let found = client.get_subscription_attributes().subscription_arn(subscription).send().await;
+    let found = match found.map_err(|e| ApiError::new("sns:GetSubscriptionAttributes", &e)) {
+        Ok(found) => found.attributes.unwrap_or_default(),
+        // To subscribe needs no such permission. `doctor` says what the policy keeps out.
+        Err(error) if error.is_access_denied() => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let Some(wider) = found.get("FilterPolicy").and_then(|policy| with_experience(policy, experience)) else {
+        return Ok(());
+    };
+    let call = client.set_subscription_attributes().subscription_arn(subscription).attribute_name("FilterPolicy");
+    let set = call.attribute_value(wider).send().await;
+    set.map(drop).map_err(|e| ApiError::new("sns:SetSubscriptionAttributes", &e))
+}
+
+/// The filter policy with this experience. `None` if it has it, or asks for something else.
+fn with_experience(policy: &str, experience: &ExperienceId) -> Option<String> {
+    let mut policy: Value = serde_json::from_str(policy).ok()?;
+    let keys = policy.as_object_mut().filter(|keys| keys.len() == 1)?;
+    let experiences = keys.get_mut("experience")?.as_array_mut()?;
+    if experiences.iter().any(|one| one == experience.as_str()) {
+        return None;
+    }
+    experiences.push(json!(experience));
+    Some(policy.to_string())
 }
 
 /// The queue's subscription among this account's own. `None` if there is none, or if they may not
@@ -332,6 +382,26 @@ mod tests {
             ]);
             assert_eq!(full.lacks(DEAD, TOPIC), Ok(HashMap::new()));
             assert_eq!(full.lacks_of_dead_letters(), HashMap::new());
+        }
+    }
+
+    #[test]
+    fn a_key_that_no_topic_may_use_is_replaced_and_any_other_stays() {
+        let with = |key: &str| queue(&[(Name::KmsMasterKeyId, key)]).encrypted();
+        let own = (Name::SqsManagedSseEnabled, "true".to_owned());
+        assert_eq!(with(UNUSABLE_KEY), [(Name::KmsMasterKeyId, String::new()), own]);
+        assert_eq!(with("arn:aws:kms:us-east-1:222222222222:key/k"), []);
+    }
+
+    #[test]
+    fn a_filter_policy_of_experiences_gets_this_one_and_no_other_is_touched() {
+        let experience = ExperienceId::new("exp-a").unwrap();
+        let widened = |policy: &str| with_experience(policy, &experience);
+        assert_eq!(widened(r#"{"experience":["exp-b"]}"#).as_deref(), Some(r#"{"experience":["exp-b","exp-a"]}"#));
+        for other in
+            ["{}", r#"{"experience":["exp-a"]}"#, r#"{"experience":["exp-b"],"reason":["operator"]}"#, "no JSON"]
+        {
+            assert_eq!(widened(other), None, "{other}");
         }
     }
 
