@@ -7,7 +7,7 @@ use crate::inspect::exceptions::{self, HeldGroup};
 use crate::status::SpokeStatus;
 use crate::status::group::{Group, group};
 use crate::web::fleet::OneOrganization;
-use crate::web::fragments::{amount, links, said, state};
+use crate::web::fragments::{amount, links, said, state, with_commands};
 use crate::web::read::Seen;
 use crate::web::states;
 
@@ -51,7 +51,7 @@ fn cause(at: usize, group: &Group<'_, SpokeStatus>, held: &[HeldGroup<'_>]) -> M
                 (state(group.class)) " " strong { (amount(experiences, organizations.len())) } ": " (said(&group.cause)) (others)
             }
             div .within id={ "cause-" (at + 1) } {
-                @if let Some(advice) = states::advice(group.class) { p { (advice) } }
+                @if let Some(advice) = states::advice(group.class) { p { (with_commands(advice)) } }
                 @if let Some(held) = held.iter().find(|held| is_it(held, group)) {
                     p { "All of these: " code { "pmp-hub confirm --cause " (held.id) } }
                 }

@@ -18,6 +18,15 @@ pub(super) fn said(text: &str) -> String {
     PlainText::bounded(text, LONGEST).to_string()
 }
 
+/// A sentence of ours, in which commands stand between backticks.
+pub(super) fn with_commands(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('`').enumerate() {
+            @if at % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// A number as people read it: `5,000`.
 pub(super) fn number(number: usize) -> String {
     let digits = number.to_string();
@@ -99,6 +108,11 @@ pub(super) fn percent(part: usize, whole: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_in_a_sentence_are_marked() {
+        assert_eq!(with_commands("Run `pmp-hub log ORG`.").into_string(), "Run <code>pmp-hub log ORG</code>.");
+    }
 
     #[test]
     fn numbers_are_grouped_and_shares_never_round_to_all_or_nothing() {

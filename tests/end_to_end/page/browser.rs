@@ -212,6 +212,12 @@ fn picture_of(browser: &Browser, part: &str, name: &str) {
     browser.resize(DESKTOP.0, DESKTOP.1);
 }
 
+/// What stands there, in one step: between two, the page may have become another one.
+fn read(browser: &Browser, selector: &str) -> String {
+    let text = browser.evaluate(&format!("return document.querySelector('{selector}').textContent"));
+    text.as_str().unwrap_or_default().to_owned()
+}
+
 /// The search narrows the page to what is looked for.
 fn search(browser: &Browser) {
     let shown = "return [...document.querySelectorAll('.org')].filter((one) => one.checkVisibility()).map((one) => one.querySelector('summary').textContent)";
@@ -267,7 +273,7 @@ async fn the_served_page_is_new_by_itself_and_what_is_open_stays_open() {
     let served = Served::start(&scene.hub).await;
     browser.resize(DESKTOP.0, DESKTOP.1);
     browser.open(&format!("http://127.0.0.1:{}/#{ALPHA}", served.port));
-    assert_eq!(browser.text(".verdict"), "Nothing needs a person.");
+    assert_eq!(read(&browser, ".verdict"), "Nothing needs a person.");
     let seen = format!("return document.getElementById('{ALPHA}').checkVisibility()");
     assert_eq!(browser.evaluate(&seen), true, "the link opens it");
     browser.evaluate("window.stayed = true");
@@ -276,14 +282,14 @@ async fn the_served_page_is_new_by_itself_and_what_is_open_stays_open() {
     let call = call.key("item", text(format!("{MANAGEMENT}#{ALPHA_PROD}"))).update_expression("SET #status = :status");
     let call = call.expression_attribute_names("#status", "status");
     call.expression_attribute_values(":status", text("failed")).send().await.unwrap();
-    until("the news", || browser.text(".verdict"), |text| text.contains("need a person"));
+    until("the news", || read(&browser, ".verdict"), |text| text.contains("need a person"));
     assert_eq!(browser.evaluate(&seen), true, "what was open stays open");
     assert_eq!(browser.evaluate("return window.stayed"), true, "the page was never loaded again");
     assert_eq!(browser.console(), Vec::<String>::new());
 
     // The program ends, and the page says so.
     assert_eq!(served.agent.stop().await.0, 0);
-    let told = || browser.text("#live");
+    let told = || read(&browser, "#live");
     until("that nobody answers", told, |text| text.contains("does not answer any more"));
     println!("served: new by itself, what is open stays open, and the end of the program is told");
 }
