@@ -64,7 +64,7 @@ def of_receipts(*given):
 
 # Whatever DynamoDB has or will have, but for what only reads.
 WRITES = IsNot(row("reads", sorted(f"dynamodb:{name}" for name in READS)))
-SHOWN = {BETA, "o-second0000", "o-third00000", "o-third11111", "o-fourth0000"}
+OTHERS = {BETA, "o-second0000", "o-third00000", "o-third11111", "o-fourth0000"}
 UNTOUCHED = [
     *("iam:*", "organizations:*", "cloudformation:*", "events:PutPermission", "kms:PutKeyPolicy", "kms:CreateGrant"),
     *("sns:*Permission", "sns:SetTopicAttributes", "sqs:*Permission", "sqs:SetQueueAttributes", "lambda:*Permission", "lambda:Update*"),
@@ -72,7 +72,7 @@ UNTOUCHED = [
 SERVICES_OF_DATA = tuple(f"{service}.us-east-1.amazonaws.com" for service in ("dynamodb", "sns", "sqs"))
 OBSERVING = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "kms:Decrypt", "kms:DescribeKey"]
 LOOKING = [f"aws-marketplace:{name}" for name in ("DescribeEntity", "GetProduct", "SearchListings")]
-HUB_SAYS = {f"hub#{one}" for one in SHOWN} | {"hub#audit", "hub#directed", "hub#told"}
+HUB_SAYS = {f"hub#{one}" for one in OTHERS} | {"hub#audit", "hub#directed", "hub#told"}
 SPOKES = ("arn:aws:iam::*:role/pmp-sync-spoke", "arn:aws:iam::*:role/marketplace/pmp-sync-spoke")
 FORWARDERS = ("222222222222", "555555555555", "666666666666")
 FORWARDING_ROLE = IsArn("aws:PrincipalArn", ("arn:aws:iam::*:role/*pmp-sync-change-events",))
@@ -92,7 +92,7 @@ SENTENCES = [
     never(
         "A member writes no other organization's items.",
         MEMBER,
-        *of_receipts(WRITES, Any("dynamodb:LeadingKeys", tuple(sorted(SHOWN)))),
+        *of_receipts(WRITES, Any("dynamodb:LeadingKeys", tuple(sorted(OTHERS)))),
         only="no beta",
     ),
     never(
@@ -104,7 +104,7 @@ SENTENCES = [
     never(
         "A member reads of other organizations nothing: neither their receipts nor what the hub says of them.",
         MEMBER,
-        *of_receipts(Any("dynamodb:LeadingKeys", tuple(sorted(SHOWN | HUB_SAYS)))),
+        *of_receipts(Any("dynamodb:LeadingKeys", tuple(sorted(OTHERS | HUB_SAYS)))),
         only="no beta",
     ),
     never("The hub's role writes no organization's receipts.", HUB_ROLE, *of_receipts(WRITES, Any("dynamodb:LeadingKeys", ("o-*",)))),
@@ -112,6 +112,12 @@ SENTENCES = [
         "The hub's role admits nobody: it does not write the roster.",
         HUB_ROLE,
         *of_receipts(WRITES, Any("dynamodb:LeadingKeys", ("hub#roster",))),
+    ),
+    never(
+        "Without waves, the hub's role confirms and directs nothing: it does not write hub#o-….",
+        HUB_ROLE,
+        *of_receipts(WRITES, Any("dynamodb:LeadingKeys", ("hub#o-*", "hub#directed"))),
+        only="no waves",
     ),
     never(
         "Operators write no receipts, and name what they write.",
