@@ -3,30 +3,10 @@
 import re
 from pathlib import Path
 
-import yaml
-
 from servers import Failed, expect
+from short_forms import load
 
 FOLDER = Path(__file__).resolve().parents[2] / "infra" / "cloudformation"
-
-
-class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms: `!Ref x` is `{"Ref": "x"}`, `!Sub x` is `{"Fn::Sub": "x"}`."""
-
-
-def short_form(loader, tag, node):
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)
-    if tag == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
-
-
-Loader.add_multi_constructor("!", short_form)
 
 
 def text(template):
@@ -34,7 +14,7 @@ def text(template):
 
 
 def read(template):
-    return yaml.load(text(template), Loader)  # noqa: S506: it is a SafeLoader
+    return load(text(template))
 
 
 def group(template, label):
