@@ -21,7 +21,7 @@ use crate::config::{ConfigArgs, StatusConfig};
 use crate::error::{HubError, sdk};
 use crate::inspect::kept::{Kept, KeptSnapshot};
 use crate::inspect::why::chain::{Chain, Step, chain};
-use crate::inspect::why::{Answer, Group, Known, Moment, answers, depth, groups, summary, told_by_receipts};
+use crate::inspect::why::{Answer, Group, Known, Moment, answers, depth, groups, summary};
 use crate::render::status as shown;
 use crate::status::fleet::{Fleet, Looked, View};
 use crate::status::named::{Meant, Names};
@@ -205,7 +205,7 @@ impl Place {
         now: Timestamp,
     ) -> Result<Found, Failure> {
         let whole_chain = args.org.is_some();
-        let known = self.known(view, moment, whole_chain).await;
+        let known = self.known(view).await;
         let versions = versions(view, &known, moment, version, whole_chain);
         let experience = &self.config.experience;
         let kept = Kept::read(&self.snapshots, experience, versions, &product.id).await.map_err(ledger)?;
@@ -247,17 +247,9 @@ impl Place {
         Known { organization, report, journals }
     }
 
-    /// Reads the report of each organization, and the records where the answer needs them: what an
-    /// organization decided before now, its whole chain, or what its receipts do not tell.
-    async fn known(&self, view: &View, moment: Moment, whole_chain: bool) -> Vec<Known> {
-        let only_now = moment == Moment::Now && !whole_chain;
-        let read = view.looked.iter().map(|looked| async move {
-            let report = looked.report.as_ref().ok().filter(|_| only_now && view.is_admitted(&looked.id));
-            match report.and_then(told_by_receipts) {
-                Some(journals) => Known { organization: looked.id.clone(), report: looked.report.clone(), journals },
-                None => self.known_of(view, looked).await,
-            }
-        });
+    /// Reads the report and the records of each organization.
+    async fn known(&self, view: &View) -> Vec<Known> {
+        let read = view.looked.iter().map(|looked| self.known_of(view, looked));
         let mut known: Vec<_> = futures::stream::iter(read).buffer_unordered(AT_ONCE).collect().await;
         known.sort_by(|a, b| a.organization.cmp(&b.organization));
         known

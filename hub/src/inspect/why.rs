@@ -150,15 +150,8 @@ pub(crate) struct Known {
     pub(crate) journals: Journals,
 }
 
-/// The journals that an organization's receipts already tell; `None` where one of them has to be
-/// read. A receipt that is in step, without a filter, decided each product as the snapshot lists
-/// it.
-pub(crate) fn told_by_receipts(report: &Report) -> Option<Journals> {
-    let managed = report.organization.receipts.iter().filter(|receipt| receipt.status != ReceiptStatus::Skipped);
-    let found = managed.map(|receipt| Some((receipt.member_experience.clone(), Ok(told_by(receipt)?))));
-    Some(Journals { found: found.collect::<Option<_>>()?, ..Journals::default() })
-}
-
+/// The journal that a receipt tells by itself: one that is in step, without a filter, decided each
+/// product as the snapshot lists it.
 fn told_by(receipt: &Receipt) -> Option<DecisionJournal> {
     let applied = receipt.applied().filter(|it| (it.version, it.digest) == (receipt.version, receipt.digest))?;
     let as_listed = receipt.filter.is_none() && receipt.filtered == 0 && receipt.deferred.is_empty();

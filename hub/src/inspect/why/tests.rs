@@ -187,43 +187,29 @@ fn what_is_alike_is_one_group_and_the_largest_comes_first() {
 
 #[test]
 fn a_receipt_tells_what_its_record_would_where_all_is_as_listed() {
-    let organization = |receipts: Vec<Receipt>| {
-        let organization = receipts[0].organization.clone();
-        Report { organization: Organization { receipts, ..Organization::unknown(organization) }, more: false }
-    };
-    let in_step = receipt(42, ReceiptStatus::InSync, None);
-    let applied = Applied { version: version(42), digest: digest(42), at: now() };
-    let in_step = Receipt { applied: Some(applied), ..in_step };
-    let skipped = Receipt {
-        member_experience: ExperienceId::new("exp-skipped").unwrap(),
-        ..receipt(42, ReceiptStatus::Skipped, Some("the experience is disabled"))
-    };
-    let told = told_by_receipts(&organization(vec![in_step.clone(), skipped])).unwrap();
-    let journal = told.found[&in_step.member_experience].as_ref().unwrap();
+    let applied = |number| Applied { version: version(number), digest: digest(number), at: now() };
+    let in_step = Receipt { applied: Some(applied(42)), ..receipt(42, ReceiptStatus::InSync, None) };
     for (before, after) in [(None, Some(Listed::Approved)), (Some(Listed::Approved), Some(Listed::Rejected))] {
         let kept = kept(before, after);
-        let by_record =
-            asked(&kept, in_step.clone(), Some(Ok(self::journal(&kept, None, ReceiptStatus::InSync))), Moment::Now);
-        assert_eq!(asked(&kept, in_step.clone(), Some(Ok(journal.clone())), Moment::Now), by_record);
+        let record = Some(Ok(journal(&kept, None, ReceiptStatus::InSync)));
+        let by_record = asked(&kept, in_step.clone(), record, Moment::Now);
+        assert_eq!(asked(&kept, in_step.clone(), None, Moment::Now), by_record);
     }
     // A version behind, it is told as not there yet.
-    let behind = Applied { version: version(41), digest: digest(41), at: now() };
-    let behind = Receipt { applied: Some(behind), ..receipt(41, ReceiptStatus::InSync, None) };
-    let told = told_by_receipts(&organization(vec![behind.clone()])).unwrap();
-    let journal = told.found[&behind.member_experience].as_ref().unwrap();
+    let behind = Receipt { applied: Some(applied(41)), ..receipt(41, ReceiptStatus::InSync, None) };
     let kept = kept(None, Some(Listed::Approved));
-    assert_eq!(asked(&kept, behind, Some(Ok(journal.clone())), Moment::Now).0, Stance::NotYet);
-    // In all other cases the record has to be read.
+    assert_eq!(asked(&kept, behind, None, Moment::Now).0, Stance::NotYet);
+    // In all other cases the receipt does not tell enough.
     for other in [
         Receipt { filtered: 1, ..in_step.clone() },
         Receipt {
             filter: Some(FilterIdentity { name: "f".into(), version: "1".into(), digest: digest(7) }),
             ..in_step.clone()
         },
-        Receipt { applied: Some(Applied { version: version(41), digest: digest(41), at: now() }), ..in_step.clone() },
+        Receipt { applied: Some(applied(41)), ..in_step.clone() },
         Receipt { status: ReceiptStatus::Held, ..in_step.clone() },
         Receipt { status: ReceiptStatus::Partial, ..in_step.clone() },
     ] {
-        assert!(told_by_receipts(&organization(vec![in_step.clone(), other.clone()])).is_none(), "{other:?}");
+        assert!(told_by(&other).is_none(), "{other:?}");
     }
 }
