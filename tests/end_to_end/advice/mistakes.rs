@@ -100,13 +100,12 @@ impl Mistake {
             matches!(topic, Mistake::SpokesTopicName | Mistake::SpokesTopicRegion)
                 && matches!(queue, Mistake::NoSubscription | Mistake::QueueDeleted)
         };
-        self != other
-            && !(self.is_in_an_account() && other.is_in_an_account())
-            && !told_by(self, other)
-            && !told_by(other, self)
-            // There is one configuration file, and a context that is not there keeps everything
-            // else back.
-            && !(self.is_of_the_file() || other.is_of_the_file())
+        let in_one_account = self.is_in_an_account() && other.is_in_an_account();
+        // There is one configuration file, and a context that is not there keeps everything else
+        // back.
+        let of_the_file = self.is_of_the_file() || other.is_of_the_file();
+        let apart = self == other || in_one_account || of_the_file;
+        !(apart || told_by(self, other) || told_by(other, self))
     }
 }
 
