@@ -80,7 +80,6 @@ pub(crate) async fn spoke(
         history: Some(catalog.clone()),
         progress: Arc::new(Silent),
         metrics: None,
-        metric_set: config.metrics,
         clock,
         chance,
     };

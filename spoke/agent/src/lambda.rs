@@ -63,6 +63,7 @@ struct BatchItemFailure {
 pub(crate) struct SpokeFunction {
     spoke: Spoke,
     inbox: SqsInbox,
+    metrics: StandardOutput,
 }
 
 impl Function for SpokeFunction {
@@ -73,7 +74,7 @@ impl Function for SpokeFunction {
         let sdk = sdk().await?;
         let spoke = spoke(&sdk, &config, &place(), Purpose::Pass).await?;
         tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke ready");
-        Ok(Self { spoke, inbox: SqsInbox::new(&sdk, queue_url) })
+        Ok(Self { spoke, inbox: SqsInbox::new(&sdk, queue_url), metrics: StandardOutput(config.metrics) })
     }
 
     /// Answers a batch. What is to come again stands in the answer, and Lambda deletes the rest.
@@ -84,7 +85,7 @@ impl Function for SpokeFunction {
         })?;
         let messages: Vec<_> = batch.records.into_iter().map(received).collect();
         let ids: Vec<_> = messages.iter().map(|message| message.id.clone()).collect();
-        let metrics = Metrics::begin(&StandardOutput);
+        let metrics = Metrics::begin(&self.metrics);
         let answer = Box::pin(answer(&self.spoke, &self.inbox, messages, IfHeld::Leave, &invocation.stop));
         let Some(answer) = invocation.stop.to_the_end(answer).await else {
             // What is not in the ledger comes again, and with it what is: nothing relies on single

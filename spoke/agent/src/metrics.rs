@@ -45,7 +45,7 @@ impl<'a> Metrics<'a> {
         if let Some(request_id) = request_id {
             datum = datum.property("requestId", request_id);
         }
-        for line in datum.lines(now, spoke.metric_set) {
+        for line in datum.lines(now, self.sink.wants()) {
             if let Err(error) = self.sink.write(&line) {
                 tracing::warn!(%error, "metrics could not be written");
             }

@@ -3,8 +3,13 @@
 
 use std::{fmt, io};
 
+use pmp_metrics::MetricSet;
+
 /// Takes the lines that CloudWatch reads metrics from, each a JSON document.
 pub(crate) trait MetricsSink: fmt::Debug + Send + Sync {
+    /// Which figures are to become metrics there.
+    fn wants(&self) -> MetricSet;
+
     /// Writes one line.
     ///
     /// # Errors

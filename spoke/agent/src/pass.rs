@@ -67,7 +67,6 @@ use crate::pass::standing::{SignOfLife, Standing};
 use crate::pass::tally::Tally;
 use crate::pass::trust::Trust;
 use crate::progress::{ShowProgress, Silent};
-use pmp_metrics::MetricSet;
 
 /// Runs of filters at once. Each run has memory of its own, and keeps a processor busy.
 const FILTERS: usize = 2;
@@ -125,8 +124,6 @@ pub struct Spoke {
     pub(crate) progress: Arc<dyn ShowProgress>,
     /// Where the figures of each run are written. `None` where nobody collects them.
     pub(crate) metrics: Option<Arc<dyn MetricsSink>>,
-    /// Which figures become metrics.
-    pub(crate) metric_set: MetricSet,
     /// Tells the time of day. The lease has it, too.
     pub(crate) clock: Arc<dyn Clock>,
     /// Where jitter and names that nobody else has come from. The lease has it, too.
@@ -207,7 +204,6 @@ impl Spoke {
             history: None,
             progress: Arc::new(Silent),
             metrics: None,
-            metric_set: MetricSet::default(),
             clock,
             chance,
         }

@@ -18,7 +18,8 @@ pub(crate) async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit
         return Ok(Exit::Ok);
     };
     let (sdk, mut spoke) = started?;
-    spoke.metrics = metrics.then(|| Arc::new(StandardOutput) as _);
+    let wanted = config.metrics;
+    spoke.metrics = metrics.then(|| Arc::new(StandardOutput(wanted)) as _);
     if stop.unless_stopped(mistyped::warn(&sdk, &config, &spoke)).await.is_none() {
         return Ok(Exit::Ok);
     }
