@@ -49,7 +49,7 @@ pub use audit::{AuditHead, AuditStore, DynamoAudit, NewAuditEntry, StoredEntry};
 pub use error::LedgerError;
 pub use lease::{Lease, LeaseTerm, Watched, may_take};
 pub use leases::DynamoLeases;
-pub use order::{may_replace, may_replace_late};
+pub use order::{is_restored, may_replace, may_replace_late};
 pub use outbox::{DynamoOutbox, NewTold, Outbox, OutboxEntry, SentEntry, ToldState};
 pub use port::{
     AnswerStore, AnswersHead, Directed, Directions, Found, Head, KeptVersion, LeaseStore, NewSnapshot, Organization,

@@ -1,9 +1,18 @@
-//! Which receipt may take another one's place. Pure. The conditional writes of the adapter
-//! (`receipts.rs`) say the same in DynamoDB's words.
+//! Which receipt may take another one's place, and whether a head is what was stored last. Pure.
+//! The conditional writes of the adapter (`receipts.rs`) say the first in DynamoDB's words.
 
-use pmp_protocol::Receipt;
+use pmp_protocol::{HeadMark, Receipt};
 
-use crate::Found;
+use crate::{Found, Head};
+
+/// Whether the table of snapshots was restored to an earlier moment, by the mark, which is read
+/// before the head: the head is behind it, or its number was given to another content since, by a
+/// hub that knows no mark.
+#[must_use]
+pub fn is_restored(mark: &HeadMark, head: Option<&Head>) -> bool {
+    // Protocol L8.
+    head.is_none_or(|head| head.latest < mark.version || (head.latest == mark.version && head.digest != mark.digest))
+}
 
 /// Whether `receipt` may take the place of the one that is `stored`. An older version never
 /// overwrites a newer one, unless what is stored is exactly the item that was `found` to be

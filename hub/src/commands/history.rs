@@ -375,15 +375,7 @@ fn allowed(requests: ResourceRequests) -> &'static str {
 
 /// The line below a difference, with its numbers.
 fn summary(found: &Difference, between: &str) -> String {
-    let now = |listed| found.products.iter().filter(|it| it.after == listed && it.before != listed).count();
-    let noted = found.products.iter().filter(|it| it.before == it.after).count();
-    let parts = [
-        (now(Some(Listed::Approved)), "approved"),
-        (now(Some(Listed::Rejected)), "rejected"),
-        (now(None), "on neither list any more"),
-        (noted, "with another note"),
-    ];
-    let parts = parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let parts = found.counts().map(|(count, what)| format!("{count} {what}"));
     let requests = found.policy_resource_requests.map(|(_, after)| format!("requests {} now", allowed(after)));
     format!("Between {between}: {}", parts.chain(requests).collect::<Vec<_>>().join(", "))
 }

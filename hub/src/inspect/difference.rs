@@ -79,6 +79,22 @@ pub(crate) struct Difference {
     pub(crate) policy_resource_requests: Option<(ResourceRequests, ResourceRequests)>,
 }
 
+impl Difference {
+    /// How many products came to stand elsewhere, each number with its words; those that are none
+    /// are left out.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (usize, &'static str)> {
+        let now = |listed| self.products.iter().filter(|it| it.after == listed && it.before != listed).count();
+        let noted = self.products.iter().filter(|it| it.before == it.after).count();
+        let counts = [
+            (now(Some(Listed::Approved)), "approved"),
+            (now(Some(Listed::Rejected)), "rejected"),
+            (now(None), "on neither list any more"),
+            (noted, "with another note"),
+        ];
+        counts.into_iter().filter(|(count, _)| *count > 0)
+    }
+}
+
 /// All products of a content, in the order of their ids.
 pub(crate) fn products(content: &Content) -> Vec<ListedProduct> {
     let listed = |product: &ProductId| {

@@ -17,8 +17,8 @@ use pmp_ledger::{Head, Organization, Report};
 use pmp_plan::{GuardRails, Lately};
 use pmp_protocol::deciding::{Answered, Ask};
 use pmp_protocol::{
-    Content, Digest, ExperienceId, FilterIdentity, NamedProduct, OrganizationId, Pin, ProductId, Receipt,
-    ReceiptStatus, SnapshotVersion, Verdict, paused,
+    Content, Digest, ExperienceId, FilterIdentity, NamedProduct, OrganizationId, ProductId, Receipt, ReceiptStatus,
+    SnapshotVersion, Verdict, paused,
 };
 use serde::Serialize;
 
@@ -27,6 +27,7 @@ pub use self::outlook::Outlook;
 use self::inquiry::{Foreseen, Inquiry, Outlooks, Supply};
 use self::moves::{Case, Moves, MovesOfAll};
 use crate::status::fleet::{Looked, View};
+use crate::status::judge::pinned;
 use crate::status::named::Names;
 
 /// The time for which spokes count removals by default, for their guard rails.
@@ -238,7 +239,7 @@ pub(crate) fn plan(
         for receipt in organization.receipts.iter().filter(|receipt| receipt.is_kept()) {
             let (outlook, case) = match case_of(view, receipt, kept, outlooks, now) {
                 // What is published is for the others: it stays on older content.
-                _ if pin.is_some() => (Outlook::Unchanged { reason: pin.map(told) }, None),
+                _ if pin.is_some() => (Outlook::Unchanged { reason: pin.map(pinned) }, None),
                 Err(outlook) => (outlook, None),
                 Ok(case) => {
                     let moved = moves.of(case);
@@ -320,11 +321,6 @@ fn case_of(
         Some(Err(reason)) => Err(Outlook::not_known(reason.clone())),
         None => Err(Outlook::not_known(format!("it has a filter of its own: `{}` {}", filter.name, filter.version))),
     }
-}
-
-/// That an organization is pinned, and why.
-fn told(pin: &Pin) -> String {
-    format!("pinned to {} by {}: {}", pin.version, pin.by, pin.reason)
 }
 
 /// What would happen in an experience with these changes.

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::inspect::difference::Listed;
 use crate::inspect::kept::Kept;
 use crate::status::fleet::{View, is_ahead};
-use crate::status::judge::waits as waits_for;
+use crate::status::judge::{pinned, waits as waits_for};
 
 /// How a product stands in a member experience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -433,7 +433,7 @@ impl Asked<'_> {
             && entry.is_about(pin.version, pin.digest)
         {
             // Nothing newer is to come: that is what operators want.
-            let why = format!("pinned to {} by {}: {}", pin.version, pin.by, pin.reason);
+            let why = pinned(pin);
             let why = if decided.why.is_empty() { why } else { format!("{}; {why}", decided.why) };
             return Some(Said::new(decided.stance, why));
         }
@@ -454,8 +454,7 @@ impl Asked<'_> {
                 ));
             }
             _ => {
-                let waits = self.view.reports().find(|report| report.organization.id == *organization);
-                let waits = waits.and_then(|report| waits_for(self.view, &report.organization));
+                let waits = waits_for(self.view, organization);
                 let waits = waits.unwrap_or_else(|| format!("snapshot {latest} is not applied yet"));
                 format!("{waits}; until then {}", decided.short())
             }

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{
     Directions, DynamoReceipts, DynamoReports, DynamoRollouts, DynamoRoster, DynamoSnapshots, Extent, Head,
     LedgerError, Member, ReceiptStore, Report, Reports, RolloutStore, Roster, Said, SnapshotStore, TableName,
+    is_restored,
 };
 use pmp_protocol::{
     Digest, Direction, ExperienceId, HeadMark, OrganizationId, Pin, Receipt, SnapshotVersion, most_alike, turn,
@@ -471,11 +472,7 @@ impl Restored {
     /// Whether it was, by the high-water mark, which is read before the head.
     pub(crate) fn find(mark: Option<&HeadMark>, head: Option<&Head>) -> Option<Self> {
         let mark = mark?;
-        // Protocol L8.
-        let is_behind = head.is_none_or(|head| head.latest < mark.version);
-        // Numbers that were given a second time, by a hub that knows no mark.
-        let is_another = head.is_some_and(|head| head.latest == mark.version && head.digest != mark.digest);
-        (is_behind || is_another || is_far_ahead(mark, head))
+        (is_restored(mark, head) || is_far_ahead(mark, head))
             .then(|| Self { mark: *mark, latest: head.map(|head| head.latest) })
     }
 

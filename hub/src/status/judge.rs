@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report, Unreadable};
 use pmp_protocol::{
     Confirmed, Direction, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS, OperatorConfirmation,
-    OrganizationSeen, Paused, PausedBy, Receipt, ReceiptStatus, SnapshotVersion, age, count, longest_hold, turn,
+    OrganizationId, OrganizationSeen, Paused, PausedBy, Pin, Receipt, ReceiptStatus, SnapshotVersion, age, count,
+    longest_hold, turn,
 };
 
 use crate::rollout::told::TurnOf;
@@ -285,16 +286,22 @@ fn judge(
             behind(format!("has not applied snapshot {} yet (published {waiting} ago)", expected.version))
         }
         None => {
-            let told =
-                waits(view, organization).into_iter().chain(Some(synced_message(receipt)).filter(|it| !it.is_empty()));
+            let told = waits(view, &organization.id)
+                .into_iter()
+                .chain(Some(synced_message(receipt)).filter(|it| !it.is_empty()));
             (SpokeState::Synced, told.collect::<Vec<_>>().join("; "))
         }
     }
 }
 
+/// That an organization is pinned, by whom and why.
+pub(crate) fn pinned(pin: &Pin) -> String {
+    format!("pinned to {} by {}: {}", pin.version, pin.by, pin.reason)
+}
+
 /// That the turn of an organization has not come; none where it has.
-pub(crate) fn waits(view: &View, organization: &Organization) -> Option<String> {
-    let (wave, kept) = (view.wave(&organization.id)?, view.waves.kept()?);
+pub(crate) fn waits(view: &View, organization: &OrganizationId) -> Option<String> {
+    let (wave, kept) = (view.wave(organization)?, view.waves.kept()?);
     let (name, version) = (&wave.name, kept.state.rollout.version);
     match wave.turn {
         TurnOf::Come => None,

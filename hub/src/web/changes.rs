@@ -44,19 +44,7 @@ fn lost() -> String {
 
 /// How many products it moved, in a line.
 fn summary(found: &Difference) -> String {
-    let now = |listed| found.products.iter().filter(|it| it.after == listed && it.before != listed).count();
-    let noted = found.products.iter().filter(|it| it.before == it.after).count();
-    let parts = [
-        (now(Some(Listed::Approved)), "approved"),
-        (now(Some(Listed::Rejected)), "rejected"),
-        (now(None), "on neither list any more"),
-        (noted, "with another note"),
-    ];
-    let parts: Vec<_> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{} {what}", number(*count)))
-        .collect();
+    let parts: Vec<_> = found.counts().map(|(count, what)| format!("{} {what}", number(count))).collect();
     if parts.is_empty() { "no product".to_owned() } else { parts.join(", ") }
 }
 

@@ -253,13 +253,9 @@ mod tests {
         let alarms = template.split("Type: AWS::CloudWatch::Alarm").skip(1);
         let ours = alarms.filter(|alarm| {
             let namespace = alarm.split("Namespace: ").nth(1).unwrap().lines().next().unwrap();
-            namespace.contains("pmp-sync")
+            namespace == "pmp-sync"
         });
-        ours.map(|alarm| {
-            let name = alarm.split("MetricName: ").nth(1).unwrap().lines().next().unwrap();
-            // Where it depends on a parameter, ours comes last.
-            name.trim_end_matches(']').rsplit(' ').next().unwrap()
-        })
+        ours.map(|alarm| alarm.split("MetricName: ").nth(1).unwrap().lines().next().unwrap())
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::ApiError;
-use pmp_ledger::{Found, Head, LedgerError, Organization, Said, Unreadable};
+use pmp_ledger::{Found, Head, LedgerError, Organization, Said, Unreadable, is_restored};
 use pmp_protocol::{
     ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Hold, Needs, OrganizationSeen, Paused, Receipt,
     ReceiptStatus, Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, WindowsSaid, one_line,
@@ -122,13 +122,7 @@ impl Spoke {
         // restored.
         let mark = self.mark().await?;
         let head = self.snapshots.head(&self.management).await?;
-        // Protocol L8. One number for two contents was given a second time, by a hub that knows no
-        // mark.
-        let is_behind = |mark: &HeadMark| head.as_ref().is_none_or(|head| head.latest < mark.version);
-        let is_another = |mark: &HeadMark| {
-            head.as_ref().is_some_and(|head| head.latest == mark.version && head.digest != mark.digest)
-        };
-        if let Some(mark) = mark.filter(|mark| is_behind(mark) || is_another(mark)) {
+        if let Some(mark) = mark.filter(|mark| is_restored(mark, head.as_ref())) {
             return Err(SpokeError::Restored { head: head.map(|head| head.latest), stored: mark.version });
         }
         let head = head.ok_or_else(|| SpokeError::NoSnapshot(ExperienceId::clone(&self.management)))?;
