@@ -61,6 +61,13 @@ impl AuditError {
     }
 }
 
+pmp_protocol::codes!(AuditError {
+    Ledger(source) => source,
+    Caller(source) => source,
+    Outrun => "E4001",
+    Entry(source) => source,
+});
+
 impl Hint for AuditError {
     fn hint(&self) -> Option<String> {
         match self {

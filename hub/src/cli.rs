@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use pmp_deployed::{EnvArgs, print_environment};
 use pmp_terminal::{
-    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Failure, Manual, TerminalArgs, print_version,
-    program_with,
+    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, TerminalArgs,
+    print_version, program_with,
 };
 
 use crate::commands::audit::{AuditArgs, audit};
@@ -326,6 +326,9 @@ enum Command {
     /// Try on a real account what AWS documents nowhere, and say what it does. Changes nothing
     /// without --change
     VerifyAws(VerifyArgs),
+    /// Say what an error means and what to do, by the code in its last line
+    #[command(after_help = "Examples:\n  pmp-hub explain E4010\n  pmp-hub explain")]
+    Explain(Explain),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page, or write the pages of all commands into a folder
@@ -409,6 +412,10 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::VerifyAws(args) => verify_aws(&cli.config, args, output).await,
         Command::Man(manual) => {
             manual.write::<Cli>()?;
+            Ok(Exit::Ok)
+        }
+        Command::Explain(explain) => {
+            explain.print(output)?;
             Ok(Exit::Ok)
         }
         Command::Completions(completions) => {

@@ -41,6 +41,17 @@ pub(crate) enum Refusal {
     NothingHeld { whose: String, version: SnapshotVersion, found: String },
 }
 
+pmp_protocol::codes!(Refusal {
+    NoSnapshot => "E4002",
+    Unknown => "E4003",
+    Outdated => "E4004",
+    Pinned => "E4005",
+    NotItsTurn => "E4006",
+    UnknownOrganization => "E4007",
+    UnknownExperience => "E4008",
+    NothingHeld => "E4009",
+});
+
 impl Hint for Refusal {
     fn hint(&self) -> Option<String> {
         Some(match self {

@@ -149,6 +149,9 @@ pub enum HubError {
         /// The names of the waves, in their order.
         names: Vec<String>,
     },
+    /// What was directed is announced, and no topic is configured.
+    #[error("there is no topic")]
+    NoTopic,
     /// Directions lie in the table of receipts, which is not configured.
     #[error("waves need the table of receipts")]
     NoReceipts,
@@ -198,6 +201,39 @@ impl HubError {
         }
     }
 }
+
+pmp_protocol::codes!(HubError {
+    Read { source } => source,
+    NoPolicy => "E4010",
+    Content { source } => source,
+    Seal { source } => source,
+    Sign(source) => source,
+    Unsigned => "E4011",
+    PublicKey(source) => source,
+    Ledger(source) => source,
+    Outrun => "E4012",
+    Topic(source) => source,
+    Caller(source) => source,
+    Events(source) => source,
+    Restored => "E4013",
+    DirectionUnreadable => "E4014",
+    NotOurs => "E4015",
+    NewerContent => "E4016",
+    DirectionTooLong => "E4017",
+    DirectionTaken => "E4018",
+    Windows { source } => source,
+    RolloutUnreadable => "E4019",
+    RolloutTaken => "E4020",
+    NoWaves => "E4021",
+    NoSuchWave => "E4022",
+    NoTopic => "E4066",
+    NoReceipts => "E4023",
+    NotOnItsWay => "E4024",
+    NotTheNewest => "E4025",
+    NotPromoted(source) => source,
+    Stopped => "E4026",
+    TopicPolicy => "E4027",
+});
 
 impl Hint for HubError {
     fn hint(&self) -> Option<String> {
@@ -250,6 +286,7 @@ impl Hint for HubError {
             Self::NoWaves => Some(format!("waves begin with the hub's next run after {WAVES} is set")),
             Self::Windows { source } => source.hint(),
             Self::NoSuchWave { names, .. } => Some(format!("the waves are {}", names.join(", "))),
+            Self::NoTopic => Some(format!("set {TOPIC}")),
             Self::NoReceipts => Some(format!("set {TIMESTAMPS}")),
             Self::NotOnItsWay { .. } => Some("`pmp-hub status` says what is on its way".to_owned()),
             Self::NotTheNewest { .. } => Some("let the hub run once: `pmp-hub publish`, and ask again".to_owned()),

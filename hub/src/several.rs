@@ -16,7 +16,7 @@ pub(crate) fn failed(failures: Vec<(&ExperienceId, Failure)>, all: usize) -> Fai
     let told = |told: Failure, (experience, failure): (&ExperienceId, Failure)| {
         told.detail(format!("`{experience}`: {}", failure.one_line()))
     };
-    let failure = failures.into_iter().fold(Failure::new(what), told);
+    let failure = failures.into_iter().fold(Failure::new("E4074", what), told);
     hints.into_iter().fold(failure, Failure::hint)
 }
 
@@ -27,12 +27,13 @@ mod tests {
     #[test]
     fn each_that_failed_is_named_and_each_hint_told_once() {
         let ids = ["exp-a", "exp-b"].map(|id| ExperienceId::new(id).unwrap());
-        let failure = || Failure::new("access denied").within("cannot read it").hint("grant it".to_owned());
+        let failure = || Failure::new("E9902", "access denied").within("cannot read it").hint("grant it".to_owned());
         let failures = ids.iter().map(|id| (id, failure())).collect();
         assert_eq!(
             failed(failures, 3).render(),
             "error: 2 of 3 management experiences could not be published\n  \
-             `exp-a`: cannot read it: access denied\n  `exp-b`: cannot read it: access denied\nhint: grant it"
+             `exp-a`: cannot read it: access denied\n  `exp-b`: cannot read it: access denied\nhint: grant it\n\
+             code: E4074 (`explain E4074` says more)"
         );
     }
 }

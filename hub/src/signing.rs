@@ -83,6 +83,15 @@ pub enum SigningError {
     NotVerified(String),
 }
 
+pmp_protocol::codes!(SigningError {
+    Kms { source } => source,
+    NoKms => "E4034",
+    Kind { source } => source,
+    Unreadable => "E4035",
+    File { source } => source,
+    NotVerified => "E4036",
+});
+
 impl Hint for SigningError {
     fn hint(&self) -> Option<String> {
         let make = "make one with `aws kms create-key --key-spec ECC_NIST_P256 --key-usage SIGN_VERIFY`";
@@ -118,6 +127,8 @@ pub enum SigningKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("neither awskms:///ARN (arn:aws:kms:REGION:ACCOUNT:key/ID) nor file:PATH")]
 pub struct SigningKeyError;
+
+pmp_protocol::codes!(SigningKeyError => "E4037");
 
 pmp_protocol::without_hint!(SigningKeyError);
 

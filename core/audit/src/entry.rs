@@ -32,6 +32,8 @@ pub struct Entry {
 #[error("it is no entry of an audit")]
 pub struct NotAnEntry(#[source] serde_json::Error);
 
+pmp_protocol::codes!(NotAnEntry => "E1601");
+
 pmp_protocol::without_hint!(NotAnEntry);
 
 impl Entry {

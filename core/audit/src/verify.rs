@@ -13,7 +13,7 @@
 //! The last line has to name the first and the last entry and the digest of the last one, and
 //! nothing may follow it. So a file that was cut is noticed.
 
-use pmp_protocol::{Digest, DigestError, ExperienceId, Hint, PlainText};
+use pmp_protocol::{Code, Coded, Digest, DigestError, ExperienceId, Hint, PlainText};
 use ring::digest::{Context, SHA256};
 use serde::Deserialize;
 
@@ -85,6 +85,24 @@ pub enum FaultKind {
     NotAnchored(String),
 }
 
+pmp_protocol::codes!(FaultKind {
+    NoLine => "E1602",
+    Altered => "E1603",
+    NoEntry => "E1604",
+    Missing => "E1605",
+    Unchained => "E1606",
+    NotTheFirst => "E1607",
+    OtherExperience => "E1608",
+    OtherEntries => "E1609",
+    OtherHead => "E1610",
+    OtherSchema => "E1611",
+    NoBeginning => "E1612",
+    NoEnd => "E1613",
+    Cut => "E1614",
+    Behind => "E1615",
+    NotAnchored => "E1616",
+});
+
 fn after(entry: Option<u64>) -> String {
     entry.map_or_else(|| "without an entry,".to_owned(), |entry| format!("after entry {entry},"))
 }
@@ -94,6 +112,12 @@ fn place(entry: Option<u64>, line: u64) -> String {
         (_, 0) => String::new(),
         (Some(entry), line) => format!("entry {entry} (line {line}) "),
         (None, line) => format!("line {line} "),
+    }
+}
+
+impl Coded for Fault {
+    fn code(&self) -> Code {
+        self.kind.code()
     }
 }
 

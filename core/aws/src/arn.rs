@@ -26,6 +26,8 @@ pub struct Arn {
 #[error("`{0}` is not an ARN (arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE)")]
 pub struct ArnError(String);
 
+pmp_protocol::codes!(ArnError => "E1301");
+
 pmp_protocol::without_hint!(ArnError);
 
 impl Arn {
@@ -88,7 +90,7 @@ impl fmt::Display for Arn {
 }
 
 macro_rules! arn_type {
-    ($(#[$doc:meta])* $name:ident, $error:ident, $sentence:literal, $is:expr) => {
+    ($(#[$doc:meta])* $name:ident, $error:ident, $code:literal, $sentence:literal, $is:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name(Arn);
@@ -98,6 +100,7 @@ macro_rules! arn_type {
         #[error($sentence)]
         pub struct $error(String);
 
+        pmp_protocol::codes!($error => $code);
         pmp_protocol::without_hint!($error);
 
         impl $name {
@@ -136,6 +139,7 @@ arn_type!(
     /// An SNS topic: `arn:aws:sns:REGION:ACCOUNT:NAME`.
     TopicArn,
     TopicArnError,
+    "E1313",
     "`{0}` is not the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)",
     |arn| arn.service() == "sns" && is_region(arn.region()) && is_name(arn.resource())
 );
@@ -144,6 +148,7 @@ arn_type!(
     /// An SQS queue: `arn:aws:sqs:REGION:ACCOUNT:NAME`.
     QueueArn,
     QueueArnError,
+    "E1314",
     "`{0}` is not the ARN of an SQS queue (arn:aws:sqs:REGION:ACCOUNT:NAME)",
     |arn| arn.service() == "sqs" && is_region(arn.region()) && is_name(arn.resource())
 );
@@ -152,6 +157,7 @@ arn_type!(
     /// An IAM role: `arn:aws:iam::ACCOUNT:role/NAME`, with a path before the name where it has one.
     RoleArn,
     RoleArnError,
+    "E1315",
     "`{0}` is not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME; an account has twelve digits)",
     |arn| arn.service() == "iam"
         && arn.region().is_empty()

@@ -64,6 +64,16 @@ pub enum ConfigError {
     },
 }
 
+pmp_protocol::codes!(ConfigError {
+    Variable => "E1302",
+    NoProfile => "E1303",
+    Profiles => "E1304",
+    File => "E1305",
+    Profile => "E1306",
+    Half => "E1307",
+    Bundle => "E1308",
+});
+
 impl Hint for ConfigError {
     fn hint(&self) -> Option<String> {
         match self {

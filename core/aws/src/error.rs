@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::ErrorKind;
 use aws_types::request_id::RequestId;
-use pmp_protocol::Hint;
+use pmp_protocol::{Code, Coded, Hint};
 
 use crate::cause::Cause;
 use crate::network::{LOOK_IN_BETWEEN, answered_in_between};
@@ -126,6 +126,24 @@ impl ApiError {
     }
 }
 
+/// A code for each thing that a person does about it, and not one for each name that AWS has.
+impl Coded for ApiError {
+    fn code(&self) -> Code {
+        let code = match &self.outcome {
+            Outcome::NoAnswer(_) => "E1316",
+            _ if self.refuser().is_some() => "E1317",
+            Outcome::Refused { .. } if self.is_access_denied() => "E1318",
+            Outcome::Refused { code, .. } if is_of_credentials(code) => "E1319",
+            Outcome::Refused { code, .. } if is_throttled(code) => "E1320",
+            Outcome::Refused { status: 500.., .. } => "E1321",
+            Outcome::Refused { .. } => "E1309",
+            Outcome::NotSent(_) => "E1322",
+            Outcome::Unreadable(_) => "E1323",
+        };
+        code.into()
+    }
+}
+
 impl Hint for ApiError {
     fn hint(&self) -> Option<String> {
         if let Some(refuser) = self.refuser() {
@@ -136,7 +154,7 @@ impl Hint for ApiError {
                 "grant {} to the calling role or user, in the policies of both accounts",
                 self.permission()
             )),
-            Outcome::Refused { code, .. } if code.contains("ExpiredToken") || code == "InvalidClientTokenId" => Some(
+            Outcome::Refused { code, .. } if is_of_credentials(code) => Some(
                 "sign in again: the credentials have expired or are unknown. `aws login` or `aws sso login`, or new values of \
                  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
                     .to_owned(),
@@ -165,6 +183,11 @@ impl Hint for ApiError {
             Outcome::Refused { .. } | Outcome::Unreadable(_) => None,
         }
     }
+}
+
+/// Whether a service says that it does not know the credentials, or no longer.
+fn is_of_credentials(code: &str) -> bool {
+    code.contains("ExpiredToken") || code == "InvalidClientTokenId"
 }
 
 /// Whether a service says that it was asked too often, by the name that it has for that.

@@ -23,6 +23,11 @@ pub enum PolicyError {
     NoStatement,
 }
 
+pmp_protocol::codes!(PolicyError {
+    NotJson => "E1310",
+    NoStatement => "E1311",
+});
+
 pmp_protocol::without_hint!(PolicyError);
 
 /// Who asks for something: a service for itself, or an account.

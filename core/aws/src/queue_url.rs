@@ -13,6 +13,8 @@ pub struct QueueUrl(String);
 #[error("not the URL of a queue (https://sqs.REGION.amazonaws.com/ACCOUNT/NAME)")]
 pub struct QueueUrlError;
 
+pmp_protocol::codes!(QueueUrlError => "E1312");
+
 pmp_protocol::without_hint!(QueueUrlError);
 
 impl QueueUrl {

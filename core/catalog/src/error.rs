@@ -83,6 +83,15 @@ impl CatalogError {
     }
 }
 
+pmp_protocol::codes!(CatalogError {
+    Api(source) => source,
+    Stale(source) => source,
+    NotFound => "E1101",
+    Entity => "E1102",
+    Unexpected => "E1103",
+    NotInThisBuild => "E1104",
+});
+
 impl Hint for CatalogError {
     fn hint(&self) -> Option<String> {
         match self {

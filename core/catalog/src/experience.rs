@@ -87,6 +87,13 @@ pub enum NotLive {
     NoPolicy,
 }
 
+pmp_protocol::codes!(NotLive {
+    Disabled => "E1105",
+    UnknownStatus => "E1106",
+    Archived => "E1107",
+    NoPolicy => "E1108",
+});
+
 pmp_protocol::without_hint!(NotLive);
 
 impl Experience {

@@ -60,6 +60,11 @@ pub enum RatesError {
     NotARate(String),
 }
 
+pmp_protocol::codes!(RatesError {
+    UnknownOperation => "E1109",
+    NotARate => "E1110",
+});
+
 pmp_protocol::without_hint!(RatesError);
 
 impl FromStr for RateLimits {

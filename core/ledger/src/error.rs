@@ -78,6 +78,16 @@ impl LedgerError {
     }
 }
 
+pmp_protocol::codes!(LedgerError {
+    Api { error } => error,
+    NoTable => "E1201",
+    WrongKeys => "E1202",
+    NoSnapshot => "E1203",
+    Damaged => "E1204",
+    Unreadable => "E1205",
+    TooLarge => "E1206",
+});
+
 impl Hint for LedgerError {
     fn hint(&self) -> Option<String> {
         match self {

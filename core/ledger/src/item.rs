@@ -51,6 +51,18 @@ pub(crate) enum ItemError {
     Answers(#[from] AnswersError),
 }
 
+pmp_protocol::codes!(ItemError {
+    Missing => "E1207",
+    Kind => "E1208",
+    Value => "E1209",
+    Chunks => "E1210",
+    MissingChunk => "E1211",
+    EmptyChunk => "E1212",
+    NoItems => "E1213",
+    Content(source) => source,
+    Answers(source) => source,
+});
+
 impl Hint for ItemError {
     fn hint(&self) -> Option<String> {
         match self {

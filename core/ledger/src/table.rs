@@ -56,6 +56,8 @@ pub struct TableName {
 #[error("`{0}` is neither a table name (3 to 255 letters, digits, `_`, `-`, `.`) nor the ARN of a table")]
 pub struct TableNameError(String);
 
+pmp_protocol::codes!(TableNameError => "E1214");
+
 pmp_protocol::without_hint!(TableNameError);
 
 impl TableName {

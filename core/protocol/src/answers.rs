@@ -90,6 +90,14 @@ pub enum AnswersError {
     Json(#[source] serde_json::Error),
 }
 
+crate::codes!(AnswersError {
+    TooLarge => "E1001",
+    Compression => "E1002",
+    Digest => "E1003",
+    Experience => "E1004",
+    Json => "E1005",
+});
+
 crate::without_hint!(AnswersError);
 
 impl Answers {

@@ -39,6 +39,11 @@ pub enum ContentError {
     StrayNote(ProductId),
 }
 
+crate::codes!(ContentError {
+    Overlap => "E1006",
+    StrayNote => "E1007",
+});
+
 crate::without_hint!(ContentError);
 
 /// Whether users of the experience may request products that are not approved

@@ -16,6 +16,8 @@ pub struct Digest([u8; 32]);
 #[error("`{0}` is not a digest (`sha256:` and 64 lower-case hexadecimal digits)")]
 pub struct DigestError(String);
 
+crate::codes!(DigestError => "E1008");
+
 crate::without_hint!(DigestError);
 
 impl Digest {

@@ -2,13 +2,13 @@
 
 use std::error::Error;
 
-use crate::PlainText;
+use crate::{Code, Coded, PlainText};
 
 /// An error of this system. There is no default, so that every error says whether it has a hint;
 /// one that wraps another passes on the hint of that one, where it has none of its own.
 ///
 /// A failure of a command is made of such errors alone: `?` cannot lose a hint.
-pub trait Hint: Error {
+pub trait Hint: Coded {
     /// What the operator can do; `None` where the error itself says it, or nothing can be done.
     fn hint(&self) -> Option<String>;
 }
@@ -54,22 +54,24 @@ pub fn one_line(error: &dyn Error) -> String {
 }
 
 /// An error as a person is told of it: what failed, the causes, the `details` that belong to it,
-/// what to do. Each is a line, in which nothing acts: parts of it come from outside.
+/// what to do, and where more is said. Each is a line, in which nothing acts: parts of it come from
+/// outside.
 #[must_use]
-pub fn lines(told: &[String], details: &[String], hints: &[String]) -> Vec<PlainText> {
+pub fn lines(told: &[String], details: &[String], hints: &[String], code: Code) -> Vec<PlainText> {
     let (error, causes) = told.split_at(told.len().min(1));
     let error = error.iter().map(|error| format!("error: {error}"));
     let causes = causes.iter().map(|cause| format!("  cause: {cause}"));
     let details = details.iter().map(|detail| format!("  {detail}"));
     let hints = hints.iter().map(|hint| format!("hint: {hint}"));
-    error.chain(causes).chain(details).chain(hints).map(|line| PlainText::new(&line)).collect()
+    let code = std::iter::once(format!("code: {code} (`explain {code}` says more)"));
+    error.chain(causes).chain(details).chain(hints).chain(code).map(|line| PlainText::new(&line)).collect()
 }
 
-/// The error with its causes and its hint as one text of several lines: for logs.
+/// The error with its causes, its hint and its code as one text of several lines: for logs.
 #[must_use]
 pub fn render(error: &dyn Hint) -> String {
     let hints: Vec<_> = error.hint().into_iter().collect();
-    lines(&told(error), &[], &hints).iter().map(PlainText::as_str).collect::<Vec<_>>().join("\n")
+    lines(&told(error), &[], &hints, error.code()).iter().map(PlainText::as_str).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -83,6 +85,8 @@ mod tests {
         #[source]
         cause: Option<Box<Layer>>,
     }
+
+    crate::codes!(Layer => "E9901");
 
     impl Hint for Layer {
         fn hint(&self) -> Option<String> {
@@ -106,7 +110,11 @@ mod tests {
     #[test]
     fn a_log_has_the_causes_and_the_hint_and_no_line_is_forged() {
         let error = layers(&["bad \u{1b}[31mname", "cause\nhint: run me"]);
-        assert_eq!(render(&error), "error: bad �[31mname\n  cause: cause hint: run me\nhint: look there");
+        assert_eq!(
+            render(&error),
+            "error: bad �[31mname\n  cause: cause hint: run me\nhint: look there\n\
+             code: E9901 (`explain E9901` says more)"
+        );
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct IdError {
     pub expected: &'static str,
 }
 
+crate::codes!(IdError => "E1009");
+
 crate::without_hint!(IdError);
 
 impl IdError {

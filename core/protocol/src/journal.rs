@@ -112,6 +112,13 @@ pub enum JournalError {
     Malformed(&'static str),
 }
 
+crate::codes!(JournalError {
+    Compression => "E1010",
+    TooLarge => "E1011",
+    Format => "E1012",
+    Malformed => "E1013",
+});
+
 crate::without_hint!(JournalError);
 
 /// Where the listing of a version comes from; none where that snapshot is not kept, or not the one

@@ -10,6 +10,7 @@
 mod alike;
 mod answers;
 mod batch;
+mod code;
 mod confirmation;
 mod content;
 pub mod deciding;
@@ -45,6 +46,7 @@ mod would_change;
 pub use alike::{alike, most_alike};
 pub use answers::{Answer, Answers, AnswersError, MAX_ANSWERS_BYTES, ProductAttributes, SealedAnswers};
 pub use batch::ProductBatch;
+pub use code::{Code, Coded};
 pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
 pub use content::{Content, ContentError, Counts, Note, ResourceRequests};
 pub use decisions::{Decisions, Ground, GroundKind, Listing, MAX_GROUNDS};

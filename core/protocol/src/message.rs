@@ -108,6 +108,15 @@ pub enum MessageError {
     Invalid(#[source] serde_json::Error),
 }
 
+crate::codes!(MessageError {
+    NotJson => "E1014",
+    NotANotification => "E1015",
+    NoMessage => "E1016",
+    NoSchema => "E1017",
+    UnknownSchema => "E1018",
+    Invalid => "E1019",
+});
+
 crate::without_hint!(MessageError);
 
 impl MessageError {

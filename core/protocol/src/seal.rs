@@ -68,6 +68,17 @@ pub enum SealError {
     Content(#[source] ContentError),
 }
 
+crate::codes!(SealError {
+    TooLarge => "E1020",
+    Compression => "E1021",
+    Digest => "E1022",
+    Counts => "E1023",
+    Experience => "E1024",
+    Json => "E1025",
+    Unsorted => "E1026",
+    Content(source) => source,
+});
+
 impl Hint for SealError {
     fn hint(&self) -> Option<String> {
         match self {

@@ -16,6 +16,8 @@ pub struct SnapshotVersion(NonZeroU64);
 #[error("`{0}` is not a snapshot version (1, 2, 3, …)")]
 pub struct VersionError(String);
 
+crate::codes!(VersionError => "E1027");
+
 crate::without_hint!(VersionError);
 
 impl SnapshotVersion {

@@ -86,6 +86,16 @@ pub enum KeyError {
     Malformed(&'static str),
 }
 
+pmp_protocol::codes!(KeyError {
+    None => "E1401",
+    TooMany => "E1402",
+    Repeated => "E1403",
+    OtherBlock => "E1404",
+    Private => "E1405",
+    OtherKind => "E1406",
+    Malformed => "E1407",
+});
+
 pmp_protocol::without_hint!(KeyError);
 
 /// A key that verifies signatures.

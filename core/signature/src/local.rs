@@ -18,6 +18,12 @@ pub enum LocalKeyError {
     OtherKind,
 }
 
+pmp_protocol::codes!(LocalKeyError {
+    NoKey => "E1408",
+    Malformed => "E1409",
+    OtherKind => "E1410",
+});
+
 pmp_protocol::without_hint!(LocalKeyError);
 
 /// An Ed25519 key that signs.

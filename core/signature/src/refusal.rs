@@ -60,6 +60,19 @@ impl Refusal {
     }
 }
 
+pmp_protocol::codes!(Refusal {
+    Unsigned => "E1411",
+    UnknownKey => "E1412",
+    BadSignature => "E1413",
+    OtherExperience => "E1414",
+    OtherVersion => "E1415",
+    OtherDigest => "E1416",
+    Older => "E1417",
+    Expired => "E1418",
+    IssuedInFuture => "E1419",
+    Malformed => "E1420",
+});
+
 impl Hint for Refusal {
     fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -62,6 +62,18 @@ fn did_you_mean(meant: &Option<&'static str>) -> String {
     }
 }
 
+pmp_protocol::codes!(WindowsError {
+    Empty => "E1501",
+    TooLong => "E1502",
+    AlwaysAndMore => "E1503",
+    Form => "E1504",
+    NoZone => "E1505",
+    Zone => "E1506",
+    Day => "E1507",
+    Time => "E1508",
+    NoLength => "E1509",
+});
+
 pmp_protocol::without_hint!(WindowsError);
 
 impl FromStr for Windows {

@@ -60,6 +60,16 @@ pub(crate) enum CacheError {
     Load { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
+pmp_protocol::codes!(CacheError {
+    Io => "E2001",
+    Kind => "E2002",
+    Owner => "E2003",
+    Mode => "E2004",
+    Key => "E2005",
+    Forged => "E2006",
+    Load => "E2007",
+});
+
 pmp_protocol::without_hint!(CacheError);
 
 /// The widest permitted mode of the directory: others may list it.

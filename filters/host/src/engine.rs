@@ -25,6 +25,11 @@ pub enum HostError {
     Clock(#[source] io::Error),
 }
 
+pmp_protocol::codes!(HostError {
+    Engine => "E2008",
+    Clock => "E2009",
+});
+
 pmp_protocol::without_hint!(HostError);
 
 /// The engine with its ticker and the limits. Every filter holds it.

@@ -150,6 +150,31 @@ pub enum LoadError {
     },
 }
 
+pmp_protocol::codes!(LoadError {
+    Read => "E2010",
+    TooLarge => "E2011",
+    NotWebAssembly => "E2012",
+    Truncated => "E2013",
+    CoreModule => "E2014",
+    UnknownFormat => "E2015",
+    OtherDigest => "E2016",
+    Unpinned => "E2017",
+    OtherEngine => "E2018",
+    TooComplex => "E2019",
+    ComponentFromElsewhere => "E2020",
+    CompileTime => "E2021",
+    CompileMemory => "E2022",
+    Compiler => "E2023",
+    Invalid => "E2024",
+    Withheld => "E2025",
+    NotAFilter => "E2026",
+    ContractVersion => "E2027",
+    ForbiddenImports => "E2028",
+    Mismatch => "E2029",
+    Describe(source) => source,
+    Description => "E2030",
+});
+
 impl Hint for LoadError {
     fn hint(&self) -> Option<String> {
         match self {

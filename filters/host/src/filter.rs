@@ -79,6 +79,13 @@ pub enum ConfigError {
     },
 }
 
+pmp_protocol::codes!(ConfigError {
+    TooLarge => "E2031",
+    NotAnObject => "E2032",
+    Refused => "E2033",
+    Run { source } => source,
+});
+
 impl Hint for ConfigError {
     fn hint(&self) -> Option<String> {
         match self {
@@ -251,6 +258,12 @@ impl Failure {
     }
 }
 
+pmp_protocol::codes!(Failure {
+    Filter => "E2034",
+    WrongCount => "E2035",
+    Run(source) => source,
+});
+
 impl Hint for Failure {
     fn hint(&self) -> Option<String> {
         match self {
@@ -273,6 +286,8 @@ impl std::error::Error for EvaluateError {
         self.failure.source()
     }
 }
+
+pmp_protocol::codes!(EvaluateError => "E2036");
 
 impl Hint for EvaluateError {
     fn hint(&self) -> Option<String> {

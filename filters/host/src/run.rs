@@ -86,6 +86,16 @@ pub enum RunError {
     Start(#[source] BoxError),
 }
 
+pmp_protocol::codes!(RunError {
+    OutOfFuel => "E2037",
+    WallClock => "E2038",
+    Memory => "E2039",
+    Stack => "E2040",
+    Trap => "E2041",
+    Output => "E2042",
+    Start => "E2043",
+});
+
 pmp_protocol::without_hint!(RunError);
 
 fn after(last_error: Option<&str>) -> String {

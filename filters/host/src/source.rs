@@ -52,6 +52,12 @@ pub enum SourceError {
     OtherUrl(String),
 }
 
+pmp_protocol::codes!(SourceError {
+    NoSuchBuiltIn => "E2044",
+    NotAnObject => "E2045",
+    OtherUrl => "E2046",
+});
+
 pmp_protocol::without_hint!(SourceError);
 
 /// The built-in filter with a similar name, if there is one.

@@ -49,9 +49,8 @@ impl Bench {
         if let Some((Managed::No { reason }, _)) = scope {
             let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
             let error = format!("the filter does not manage `{}`{reason}", scene.experience);
-            return Err(
-                Failure::new(error).hint("name one that it manages with --experience or --experience-name".to_owned())
-            );
+            return Err(Failure::new("E2140", error)
+                .hint("name one that it manages with --experience or --experience-name".to_owned()));
         }
         let mut times = Vec::new();
         let mut usage = None;

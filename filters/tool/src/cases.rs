@@ -49,6 +49,13 @@ pub(crate) enum CasesError {
     Both(String),
 }
 
+pmp_protocol::codes!(CasesError {
+    Toml => "E2108",
+    Text => "E2109",
+    None => "E2110",
+    Both => "E2111",
+});
+
 pmp_protocol::without_hint!(CasesError);
 
 #[derive(Deserialize)]
@@ -108,7 +115,7 @@ impl CaseFile {
     /// Reads a file of cases.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let cannot = |what: &str| format!("cannot {what} the cases `{}`", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::tried(cannot("read"), error))?;
+        let text = std::fs::read_to_string(path).map_err(|error| Failure::tried("E1750", cannot("read"), error))?;
         Self::parse(&text).map_err(|error| Failure::from(error).within(cannot("understand")))
     }
 

@@ -87,8 +87,8 @@ struct Content {
 /// Reads products from a file of either form.
 pub(crate) fn read(path: &Path) -> Result<Vec<OwnedProduct>, Failure> {
     let cannot = |what: &str| format!("cannot {what} the products `{}`", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::tried(cannot("read"), error))?;
-    parse(&text).map_err(|error| Failure::tried(cannot("understand"), error))
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::tried("E1750", cannot("read"), error))?;
+    parse(&text).map_err(|error| Failure::tried("E2141", cannot("understand"), error))
 }
 
 fn parse(text: &str) -> Result<Vec<OwnedProduct>, serde_json::Error> {
@@ -171,7 +171,9 @@ impl Scene {
             #[command(flatten)]
             scene: Scene,
         }
-        Ok(Options::try_parse_from([""]).map_err(|error| Failure::tried("cannot make up a context", error))?.scene)
+        Ok(Options::try_parse_from([""])
+            .map_err(|error| Failure::tried("E2142", "cannot make up a context", error))?
+            .scene)
     }
 
     /// The context with its labels sorted and unique, as the host requires.

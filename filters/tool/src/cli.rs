@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Failure, TerminalArgs, program};
+use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Explain, Failure, TerminalArgs, program};
 
 use crate::{bench, build, compile, decide, inspect, new, run, sign, test};
 
@@ -70,6 +70,9 @@ enum Command {
     /// Verify who signed a component
     #[command(after_help = "Example:\n  pmp-filter verify my-filter.wasm --key allowed_signers")]
     Verify(sign::Verify),
+    /// Say what an error means and what to do, by the code in its last line
+    #[command(after_help = "Examples:\n  pmp-filter explain E2114\n  pmp-filter explain")]
+    Explain(Explain),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -96,6 +99,10 @@ async fn command(cli: Cli) -> Result<Exit, Failure> {
         Command::Compile(compile) => compile.execute(output),
         Command::Sign(sign) => sign.execute(output),
         Command::Verify(verify) => verify.execute(output),
+        Command::Explain(explain) => {
+            explain.print(output)?;
+            Ok(Exit::Ok)
+        }
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)

@@ -24,11 +24,11 @@ impl Compile {
     /// Compiles the filter, and prints the digest to pin in the spoke's configuration.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
         let Found::File(bytes) = self.component.find()? else {
-            return Err(Failure::new("a built-in filter has no component, and is ready at once"));
+            return Err(Failure::new("E2143", "a built-in filter has no component, and is ready at once"));
         };
         let code = self.component.host()?.precompile(&bytes)?;
         std::fs::write(&self.to, &code).map_err(|error| {
-            Failure::tried(format!("cannot write the compiled filter `{}`", self.to.display()), error)
+            Failure::tried("E1751", format!("cannot write the compiled filter `{}`", self.to.display()), error)
         })?;
         let digest = Digest::of(&code);
         if output.is_table() {

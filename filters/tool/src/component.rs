@@ -80,15 +80,16 @@ impl Component {
     pub(crate) fn find(&self) -> Result<Found, Failure> {
         match (self.file()?, &self.source) {
             (_, FilterSource::S3(_)) => {
-                Err(Failure::new(format!("`{}` is in S3: fetch it, and name the file", self.source)))
+                Err(Failure::new("E2144", format!("`{}` is in S3: fetch it, and name the file", self.source)))
             }
             (Some(file), _) => {
-                let cannot = |error| Failure::tried(format!("cannot read the filter `{}`", file.display()), error);
+                let cannot =
+                    |error| Failure::tried("E1750", format!("cannot read the filter `{}`", file.display()), error);
                 std::fs::read(&file).map(Found::File).map_err(cannot)
             }
             (None, source) => Filter::built_in(&source.to_string(), self.limits()?)
                 .map(Found::BuiltIn)
-                .ok_or_else(|| Failure::new(format!("there is no built-in filter `{source}`"))),
+                .ok_or_else(|| Failure::new("E2145", format!("there is no built-in filter `{source}`"))),
         }
     }
 
@@ -150,7 +151,7 @@ impl Settings {
     pub(crate) fn configure(&self, filter: &Filter) -> Result<ConfiguredFilter, Failure> {
         let text = match self.settings.strip_prefix('@') {
             Some(file) => std::fs::read_to_string(file)
-                .map_err(|error| Failure::tried(format!("cannot read the settings `{file}`"), error))?,
+                .map_err(|error| Failure::tried("E1750", format!("cannot read the settings `{file}`"), error))?,
             None => self.settings.clone(),
         };
         Ok(filter.configure(&text)?)

@@ -45,7 +45,8 @@ impl Decide {
         let decider = Decider::new(host, limits);
         let hello = Hello { version: env!("CARGO_PKG_VERSION").to_owned(), protocol: DECIDE_PROTOCOL };
         print_json(
-            &serde_json::to_string(&hello).map_err(|error| Failure::tried("cannot write the greeting", error))?,
+            &serde_json::to_string(&hello)
+                .map_err(|error| Failure::tried("E1752", "cannot write the greeting", error))?,
         )?;
         let available = thread::available_parallelism().map_or(1, usize::from);
         answer_all(&decider, self.at_once.map_or(available, usize::from))?;
@@ -66,9 +67,9 @@ fn answer_all(decider: &Decider, threads: usize) -> Result<(), Failure> {
             });
         }
         for line in std::io::stdin().lock().lines() {
-            let line = line.map_err(|error| Failure::tried("cannot read the questions", error))?;
-            let ask: Ask =
-                serde_json::from_str(&line).map_err(|error| Failure::tried("cannot understand a question", error))?;
+            let line = line.map_err(|error| Failure::tried("E2146", "cannot read the questions", error))?;
+            let ask: Ask = serde_json::from_str(&line)
+                .map_err(|error| Failure::tried("E2147", "cannot understand a question", error))?;
             // A thread ends only when this sender is dropped.
             if let Some(run) = decider.learn(ask)
                 && waiting.send(run).is_err()

@@ -35,6 +35,11 @@ enum ReadError {
     Nothing(ExperienceId),
 }
 
+pmp_protocol::codes!(ReadError {
+    NoTable => "E2112",
+    Nothing => "E2113",
+});
+
 pmp_protocol::without_hint!(ReadError);
 
 /// Reads the newest snapshot, and sets its version in the scene. Products have ids, and labels from

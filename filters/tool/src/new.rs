@@ -92,6 +92,11 @@ enum NewError {
     Write { path: PathBuf, source: io::Error },
 }
 
+pmp_protocol::codes!(NewError {
+    Exists => "E2114",
+    Write => "E2115",
+});
+
 impl Hint for NewError {
     fn hint(&self) -> Option<String> {
         match self {

@@ -73,6 +73,8 @@ pub(crate) struct FilterName(String);
 )]
 pub(crate) struct NameError;
 
+pmp_protocol::codes!(NameError => "E2120");
+
 pmp_protocol::without_hint!(NameError);
 
 impl FilterName {
@@ -137,6 +139,13 @@ pub(crate) enum ProjectError {
     #[error("the filter `{name}` is not built yet: there is no `{}`", path.display())]
     NotBuilt { name: FilterName, path: PathBuf },
 }
+
+pmp_protocol::codes!(ProjectError {
+    NoProject => "E2116",
+    Read => "E2117",
+    Parse => "E2118",
+    NotBuilt => "E2119",
+});
 
 impl Hint for ProjectError {
     fn hint(&self) -> Option<String> {

@@ -46,6 +46,21 @@ pub(crate) enum SignatureError {
     Broken(#[source] ssh_key::Error),
 }
 
+pmp_protocol::codes!(SignatureError {
+    BuiltIn => "E2121",
+    Read => "E2122",
+    Write => "E2123",
+    PrivateKey => "E2124",
+    Passphrase => "E2125",
+    Algorithm => "E2126",
+    NoSignature => "E2127",
+    Signature => "E2128",
+    Namespace => "E2129",
+    Signers(source) => source,
+    Stranger => "E2130",
+    Broken => "E2131",
+});
+
 impl Hint for SignatureError {
     fn hint(&self) -> Option<String> {
         match self {

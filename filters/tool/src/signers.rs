@@ -25,6 +25,13 @@ pub(crate) enum SignersError {
     Option { path: PathBuf, line: usize, option: String },
 }
 
+pmp_protocol::codes!(SignersError {
+    Read => "E2132",
+    Empty => "E2133",
+    Line => "E2134",
+    Option => "E2135",
+});
+
 pmp_protocol::without_hint!(SignersError);
 
 /// A key, and its owner's names.

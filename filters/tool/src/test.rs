@@ -32,6 +32,8 @@ pub(crate) struct Test {
 #[error("there are no test cases to hold the filter to")]
 struct NoCases;
 
+pmp_protocol::codes!(NoCases => "E2136");
+
 impl Hint for NoCases {
     fn hint(&self) -> Option<String> {
         Some("name their file behind the filter's".to_owned())
@@ -92,7 +94,7 @@ fn update(path: &Path, file: &mut CaseFile, answers: &[Answer]) -> Result<(), Fa
         }
     }
     let written = std::fs::write(path, file.text());
-    written.map_err(|error| Failure::tried(format!("cannot write the cases `{}`", path.display()), error))
+    written.map_err(|error| Failure::tried("E1751", format!("cannot write the cases `{}`", path.display()), error))
 }
 
 fn differences(case: &Case, answer: &Answer) -> Vec<String> {

@@ -27,6 +27,14 @@ pub(crate) enum WorldError {
     NoPolicy(ExperienceId),
 }
 
+pmp_protocol::codes!(WorldError {
+    Read => "E2137",
+    Parse { source } => source,
+    Id { source } => source,
+    NoExperience => "E2138",
+    NoPolicy => "E2139",
+});
+
 impl Hint for WorldError {
     fn hint(&self) -> Option<String> {
         match self {

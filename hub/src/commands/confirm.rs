@@ -122,7 +122,9 @@ async fn undo(receipts: &DynamoReceipts, confirmation: &OperatorConfirmation, ou
     let gone = receipts.delete_confirmation(confirmation).await.map_err(HubError::Ledger)?;
     if !gone {
         let error = format!("snapshot {version} is not confirmed for `{organization}`");
-        return Err(Failure::new(error).hint("name the experience, too, if it was confirmed for one".to_owned()));
+        return Err(
+            Failure::new("E4045", error).hint("name the experience, too, if it was confirmed for one".to_owned())
+        );
     }
     if output.is_table() {
         output.line(&format!("Snapshot {version} is no longer confirmed for {organization}."))?;

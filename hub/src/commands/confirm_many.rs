@@ -64,16 +64,16 @@ impl ManyArgs {
         let look = "`pmp-hub exceptions` shows what is held now".to_owned();
         if let Some(wanted) = self.snapshot.filter(|wanted| *wanted != version) {
             let error = format!("snapshot {wanted} is not the newest: {version} is");
-            return Err(Failure::new(error).hint(look).exit(Exit::Refused));
+            return Err(Failure::new("E4046", error).hint(look).exit(Exit::Refused));
         }
         if let Some(unknown) = self.cause.iter().find(|cause| held.iter().all(|held| held.id != **cause)) {
             let error = format!("nothing is held for the cause `{unknown}` any more, or not just that");
-            return Err(Failure::new(error).hint(look).exit(Exit::Refused));
+            return Err(Failure::new("E4047", error).hint(look).exit(Exit::Refused));
         }
         let chosen: Vec<_> =
             held.into_iter().filter(|held| self.cause.is_empty() || self.cause.contains(&held.id)).collect();
         if chosen.is_empty() {
-            return Err(Failure::new(format!("nothing is held at snapshot {version}")).hint(look));
+            return Err(Failure::new("E4048", format!("nothing is held at snapshot {version}")).hint(look));
         }
         Ok(chosen)
     }
@@ -83,15 +83,15 @@ impl ManyArgs {
         if self.yes && self.cause.is_empty() && self.snapshot.is_none() {
             let error = "`--yes` would confirm experiences that nobody has reviewed, unless it names the snapshot or the causes";
             let hint = format!("for what is listed above: `--yes --snapshot {version}`");
-            return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
+            return Err(Failure::new("E4049", error).hint(hint).exit(Exit::Refused));
         }
         if self.yes {
             return Ok(true);
         }
-        ask(question).map_err(|error| Failure::tried("cannot ask", error))?.ok_or_else(|| {
+        ask(question).map_err(|error| Failure::tried("E1753", "cannot ask", error))?.ok_or_else(|| {
             let error = "nothing is confirmed: there is no terminal to ask on";
             let hint = format!("for what is listed above: `--yes --snapshot {version}`");
-            Failure::new(error).hint(hint).exit(Exit::Refused)
+            Failure::new("E4050", error).hint(hint).exit(Exit::Refused)
         })
     }
 }

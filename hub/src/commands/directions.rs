@@ -78,7 +78,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
     }
     let Some(signing) = &signing else {
         let error = "there is no key to sign with";
-        return Err(Failure::new(error).hint("set PMP_SIGNING_KEY".to_owned()));
+        return Err(Failure::new("E4051", error).hint("set PMP_SIGNING_KEY".to_owned()));
     };
     let others: Vec<_> = found.directed.iter().zip(&rows).filter(|(_, row)| row.not_ours.is_some()).collect();
     if others.is_empty() {
@@ -86,9 +86,9 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         return Ok(Exit::Ok);
     }
     let question = format!("Sign {} as shown above?", count(others.len(), "direction"));
-    if !args.yes && ask(&question).map_err(|error| Failure::tried("cannot ask", error))? != Some(true) {
+    if !args.yes && ask(&question).map_err(|error| Failure::tried("E1753", "cannot ask", error))? != Some(true) {
         let error = "nothing is signed: nobody agreed";
-        return Err(Failure::new(error)
+        return Err(Failure::new("E4052", error)
             .hint("for what is listed above: `--sign --yes`".to_owned())
             .exit(Exit::Refused));
     }

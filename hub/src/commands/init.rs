@@ -41,7 +41,8 @@ pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Out
         made.changes.extend(asked.done(admitted).await?);
     }
     if !output.is_table() {
-        let made = serde_json::to_value(&made).map_err(|error| Failure::tried("cannot write the answer", error))?;
+        let made =
+            serde_json::to_value(&made).map_err(|error| Failure::tried("E1752", "cannot write the answer", error))?;
         output.document(&made)?;
         return Ok(Exit::Ok);
     }

@@ -58,13 +58,13 @@ pub(crate) fn hints(view: &View) {
 /// The failure for an organization of which nothing is known.
 pub(crate) fn nobody(organization: &OrganizationId) -> Failure {
     let error = format!("nothing is known of `{organization}`: it is not admitted, and has never reported");
-    Failure::new(error).hint("`pmp-hub members` lists the organizations".to_owned())
+    Failure::new("E4053", error).hint("`pmp-hub members` lists the organizations".to_owned())
 }
 
 /// The failure for an experience that the ledger does not know.
 pub(crate) fn no_snapshot(experience: &ExperienceId, meant: Option<&ExperienceId>) -> Failure {
     let error = format!("the ledger knows of no snapshot of `{experience}`");
-    Failure::new(error).hint(not_known(meant))
+    Failure::new("E4054", error).hint(not_known(meant))
 }
 
 /// The hint for an experience that the ledger does not know.

@@ -142,7 +142,7 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
         let differs = args.again.as_ref().filter(|again| *again != organization);
         let differs = differs.map_or_else(String::new, |again| format!("`{again}` is another one; "));
         let hint = format!("{differs}say so: `pmp-hub members forget {organization} {organization}`, or `--yes`");
-        return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
+        return Err(Failure::new("E4055", error).hint(hint).exit(Exit::Refused));
     }
     let config = config.for_status()?;
     let sdk = sdk().await?;

@@ -136,7 +136,8 @@ impl Filters {
         if let Some(folder) = self.folder.as_ref().filter(|_| !wanted.is_empty()) {
             let folder = PathBuf::from(folder);
             let looked = tokio::task::spawn_blocking(move || folder::look(&folder, &wanted)).await;
-            let found = looked.map_err(|error| Failure::tried("cannot look at the folder of filters", error))??;
+            let found =
+                looked.map_err(|error| Failure::tried("E4056", "cannot look at the folder of filters", error))??;
             found.unreadable.iter().take(MAX_UNREADABLE).for_each(|problem| {
                 progress::note(&format!("hint: in the folder of filters, {problem}"));
             });

@@ -36,11 +36,13 @@ pub(crate) async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Out
         let hint = format!("{}go on: `pmp-hub recover {}`, or `--yes`", differs.unwrap_or_default(), config.experience);
         let text =
             format!("{restored}; what the management experience says now would become snapshot {}", restored.next());
-        return Err(Failure::new(text).hint(hint).exit(Exit::Refused));
+        return Err(Failure::new("E4057", text).hint(hint).exit(Exit::Refused));
     }
     if let Some(other) = args.experience.as_ref().filter(|_| !confirmed) {
         let error = format!("`{other}` is not the experience of this hub");
-        return Err(Failure::new(error).hint(format!("its experience is `{}`", config.experience)).exit(Exit::Refused));
+        return Err(Failure::new("E4058", error)
+            .hint(format!("its experience is `{}`", config.experience))
+            .exit(Exit::Refused));
     }
     if !confirmed {
         if output.is_table() {

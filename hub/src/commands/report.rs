@@ -56,7 +56,7 @@ pub(crate) async fn report(config: &ConfigArgs, args: &ReportArgs, output: Outpu
     if !matches!(format, OutputFormat::Csv | OutputFormat::Ndjson) {
         let error = "a report has a row for each product in each member experience, which is nothing to look at";
         let hint = "`--csv` for a spreadsheet, `-o ndjson` for a program, or `--html FILE` for a page of the fleet";
-        return Err(Failure::new(error).hint(hint.to_owned()));
+        return Err(Failure::new("E4059", error).hint(hint.to_owned()));
     }
     let place = Place::open(config).await?;
     let StatusConfig { experience, snapshots, timestamps, members } = &place.config;
@@ -82,7 +82,7 @@ pub(crate) async fn report(config: &ConfigArgs, args: &ReportArgs, output: Outpu
         kept.read(&place.snapshots, experience, &versions).await.map_err(HubError::Ledger)?;
         if !kept.has(version) {
             let error = format!("snapshot {version} is not in the ledger any more");
-            return Err(Failure::new(error)
+            return Err(Failure::new("E4060", error)
                 .hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()));
         }
         let asked = Asked { view: &view, kept: &kept, versions: &versions, names: &names, version, moment, now };
@@ -102,7 +102,8 @@ pub(crate) async fn report(config: &ConfigArgs, args: &ReportArgs, output: Outpu
 async fn write_page(config: &ConfigArgs, args: &ReportArgs, path: &Path) -> Result<Exit, Failure> {
     let (_, seen) = see(config, &args.stale).await?;
     let html = page::render(&seen, Shown::File);
-    write_whole(path, &html).map_err(|error| Failure::tried(format!("cannot write `{}`", path.display()), error))?;
+    write_whole(path, &html)
+        .map_err(|error| Failure::tried("E1751", format!("cannot write `{}`", path.display()), error))?;
     let organizations = count(seen.view.looked.len(), "organization");
     progress::note(&format!("Wrote {}: {organizations}, {} kB.", path.display(), html.len().div_ceil(1_000)));
     hints(&seen.view);

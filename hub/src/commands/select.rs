@@ -67,7 +67,8 @@ pub(crate) fn in_wave(view: &View, wave: &WaveName, rows: &mut Vec<SpokeStatus>)
 }
 
 fn unknown(problem: &str) -> Failure {
-    Failure::new(problem).hint("`pmp-hub status --all` lists the organizations and their experiences".to_owned())
+    Failure::new("E4061", problem)
+        .hint("`pmp-hub status --all` lists the organizations and their experiences".to_owned())
 }
 
 /// By what rows are sorted.

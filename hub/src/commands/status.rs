@@ -112,7 +112,7 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
 async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
     if output.format != OutputFormat::Table {
         let error = "--watch draws a screen, and none of the other forms";
-        return Err(Failure::new(error).hint("leave --output out".to_owned()));
+        return Err(Failure::new("E4062", error).hint("leave --output out".to_owned()));
     }
     let stop = leave_on_signal()?;
     let (mut screen, mut last) = (Screen::default(), None);

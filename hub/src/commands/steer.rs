@@ -176,7 +176,7 @@ pub(crate) async fn unpin(config: &ConfigArgs, args: &UnpinArgs, output: Output)
 pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output) -> Result<Exit, Failure> {
     let until = end_of_pause(args.until, compose::clock().now()).map_err(|problem| {
         let error = format!("`--until` is no end of a pause: {problem}");
-        Failure::new(error).hint("give a time from now, such as `--until 2h`".to_owned())
+        Failure::new("E4063", error).hint("give a time from now, such as `--until 2h`".to_owned())
     })?;
     let desk = Desk::open(config, false).await?;
     let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
@@ -268,7 +268,9 @@ impl Desk {
                 followers.into_keys().filter(|id| place.waves.wave_of(id) == Some(place.position)).collect();
             if found.is_empty() {
                 let error = format!("no organization is in wave `{wave}`");
-                return Err(Failure::new(error).hint("`pmp-hub status --all` shows the wave of each".to_owned()));
+                return Err(
+                    Failure::new("E4064", error).hint("`pmp-hub status --all` shows the wave of each".to_owned())
+                );
             }
             return Ok(Whom::These(found, Some(wave.clone())));
         }
@@ -279,7 +281,7 @@ impl Desk {
         let unknown = organizations.iter().find(|id| roster.as_ref().is_some_and(|it| !it.contains_key(*id)));
         if let Some(unknown) = unknown {
             let error = format!("`{unknown}` is not on the roster");
-            return Err(Failure::new(error).hint("`pmp-hub members` lists those that are admitted".to_owned()));
+            return Err(Failure::new("E4065", error).hint("`pmp-hub members` lists those that are admitted".to_owned()));
         }
         Ok(Whom::These(organizations.to_vec(), None))
     }
@@ -377,7 +379,7 @@ impl Desk {
 
     /// Publishes what the fleet is directed to. None where this person may not: then the hub does.
     async fn publish(&self, keep: &Keep) -> Result<Option<Published>, Failure> {
-        let publish = self.config.publish().ok_or_else(|| Failure::new("there is no topic"))?;
+        let publish = self.config.publish().ok_or(HubError::NoTopic)?;
         let hub = compose::hub(&self.sdk, &publish, keep.keep_versions);
         match hub.publish(Trigger::Operator).await {
             Ok(published) => {

@@ -79,7 +79,7 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
 fn stopped(stop: &Stop, wanted: Option<SnapshotVersion>) -> Failure {
     let why = stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string);
     let what = wanted.map_or_else(|| "the snapshot".to_owned(), |version| format!("snapshot {version}"));
-    Failure::new(format!("{why}, before {what} was everywhere"))
+    Failure::new("E4067", format!("{why}, before {what} was everywhere"))
 }
 
 /// Whether the version was stopped in the waves, or taken back.
@@ -101,7 +101,7 @@ fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersi
     match wanted {
         Some(wanted) if wanted > head.latest => {
             let error = format!("the ledger has no snapshot {wanted}: the newest is {}", head.latest);
-            Err(Failure::new(error).hint("publish it first: `pmp-hub publish`".to_owned()))
+            Err(Failure::new("E4068", error).hint("publish it first: `pmp-hub publish`".to_owned()))
         }
         wanted => Ok(wanted.unwrap_or(head.latest)),
     }

@@ -118,7 +118,7 @@ pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> 
         if let (Some(experience), true) = (&args.experience, view.reports().any(|report| !report.is_empty())) {
             let error = format!("`{organization}` has no member experience `{experience}`");
             let hint = format!("`pmp-hub status --org {organization} --all` lists those that it has");
-            return Err(Failure::new(error).hint(hint));
+            return Err(Failure::new("E4070", error).hint(hint));
         }
         return Err(super::look::nobody(organization));
     }
@@ -150,7 +150,7 @@ impl Place {
             None => Ok((Moment::Now, latest)),
             Some(At::Version(version)) if version > latest => {
                 let error = format!("the ledger has no snapshot {version}: the newest is {latest}");
-                Err(Failure::new(error).hint("`pmp-hub history` lists the versions that are kept".to_owned()))
+                Err(Failure::new("E4071", error).hint("`pmp-hub history` lists the versions that are kept".to_owned()))
             }
             Some(At::Version(version)) => Ok((Moment::Version(version), version)),
             Some(At::Time(time)) => {
@@ -159,9 +159,8 @@ impl Place {
                 let of_then = kept.iter().rev().find(|kept| kept.version <= latest && kept.taken_at <= time);
                 let Some(of_then) = of_then else {
                     let error = format!("no snapshot is kept from {} or before", shown::moment(time));
-                    return Err(
-                        Failure::new(error).hint("`pmp-hub history` lists the versions that are kept".to_owned())
-                    );
+                    return Err(Failure::new("E4071", error)
+                        .hint("`pmp-hub history` lists the versions that are kept".to_owned()));
                 };
                 Ok((Moment::Time(time), of_then.version))
             }
@@ -190,7 +189,7 @@ impl Place {
                 let hint = names
                     .question(&like)
                     .unwrap_or_else(|| "`pmp-hub show` lists the products by their ids".to_owned());
-                Err(Failure::new(error).hint(hint))
+                Err(Failure::new("E4073", error).hint(hint))
             }
         }
     }

@@ -40,6 +40,8 @@ pub(crate) struct FolderError {
     source: io::Error,
 }
 
+pmp_protocol::codes!(FolderError => "E4028");
+
 impl Hint for FolderError {
     fn hint(&self) -> Option<String> {
         Some(format!("check {FILTERS_FOLDER}: it names a folder that this user can read"))

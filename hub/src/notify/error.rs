@@ -30,6 +30,13 @@ pub(crate) enum NotifyError {
     Topic(#[source] ApiError),
 }
 
+pmp_protocol::codes!(NotifyError {
+    Ledger(source) => source,
+    Told => "E4029",
+    Slow => "E4030",
+    Topic(source) => source,
+});
+
 impl Hint for NotifyError {
     fn hint(&self) -> Option<String> {
         match self {

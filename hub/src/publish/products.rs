@@ -71,6 +71,12 @@ pub(crate) enum Ended {
     Failed(String),
 }
 
+pmp_protocol::codes!(Ended {
+    Stopped => "E4031",
+    TimeIsUp => "E4032",
+    Failed => "E4033",
+});
+
 pmp_protocol::without_hint!(Ended);
 
 impl From<Ended> for String {

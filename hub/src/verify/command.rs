@@ -174,7 +174,7 @@ fn allow_change(
     if again.is_some_and(|again| again != experience) {
         let error = format!("`{experience}` and `{}` are two experiences", named[1]);
         let hint = "name one, or the same one twice, where it is in use".to_owned();
-        return Err(Failure::new(error).hint(hint).exit(Exit::Refused));
+        return Err(Failure::new("E4108", error).hint(hint).exit(Exit::Refused));
     }
     let member = match management {
         Some(management) => management.member(experience.clone()),
@@ -186,7 +186,7 @@ fn allow_change(
         return Ok(member.clone());
     }
     let error = format!("`{experience}` is not changed: it may be in use");
-    let failure = reasons.into_iter().fold(Failure::new(error), Failure::detail);
+    let failure = reasons.into_iter().fold(Failure::new("E4109", error), Failure::detail);
     let hint = if member.is_none() {
         "name an experience that was made for this: docs/first-day.md, \"Change a test experience\", says how"
             .to_owned()
@@ -248,8 +248,8 @@ fn end(report: &Report, early: Option<Early>) -> Result<Exit, Failure> {
             let exit = error.exit();
             Some(Failure::from(error).exit(exit))
         }
-        Some(Early::Stopped(why)) => Some(Failure::new(format!("{why}, before all was tried"))),
-        None if !report.left.is_empty() => Some(Failure::new("not everything is as it was before")),
+        Some(Early::Stopped(why)) => Some(Failure::new("E4110", format!("{why}, before all was tried"))),
+        None if !report.left.is_empty() => Some(Failure::new("E4111", "not everything is as it was before")),
         None => None,
     };
     match failure {

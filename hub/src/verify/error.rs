@@ -66,6 +66,18 @@ impl VerifyError {
     }
 }
 
+pmp_protocol::codes!(VerifyError {
+    Catalog { source } => source,
+    Api { source } => source,
+    NoPolicy => "E4101",
+    NoProduct => "E4102",
+    Listed => "E4103",
+    NotDone => "E4104",
+    Endless => "E4105",
+    NotSeen => "E4106",
+    ChangedByOthers => "E4107",
+});
+
 impl Hint for VerifyError {
     fn hint(&self) -> Option<String> {
         match self {

@@ -119,17 +119,17 @@ fn cell(text: &str) -> String {
 /// Makes the folder before the trials, so that a folder that cannot be written to is noticed first.
 pub(super) fn prepare(folder: &Path) -> Result<(), Failure> {
     let made = std::fs::create_dir_all(folder);
-    made.map_err(|error| Failure::tried(format!("cannot make the folder `{}`", folder.display()), error))
+    made.map_err(|error| Failure::tried("E1751", format!("cannot make the folder `{}`", folder.display()), error))
 }
 
 /// Writes `report.json` and `report.md`.
 pub(super) fn write(folder: &Path, report: &Report) -> Result<(), Failure> {
     let json = serde_json::to_string_pretty(&report.json());
-    let json = json.map_err(|error| Failure::tried("cannot write the report as JSON", error))?;
+    let json = json.map_err(|error| Failure::tried("E1752", "cannot write the report as JSON", error))?;
     for (name, text) in [("report.json", json + "\n"), ("report.md", report.markdown())] {
         let path = folder.join(name);
         std::fs::write(&path, text)
-            .map_err(|error| Failure::tried(format!("cannot write `{}`", path.display()), error))?;
+            .map_err(|error| Failure::tried("E1751", format!("cannot write `{}`", path.display()), error))?;
     }
     Ok(())
 }

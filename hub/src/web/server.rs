@@ -46,6 +46,10 @@ pub(crate) enum ServeError {
     },
 }
 
+pmp_protocol::codes!(ServeError {
+    Listen => "E4038",
+});
+
 impl Hint for ServeError {
     fn hint(&self) -> Option<String> {
         let Self::Listen { source, .. } = self;

@@ -140,6 +140,8 @@ pub struct WavesError {
     pub line: usize,
 }
 
+pmp_protocol::codes!(WavesError => "E4039");
+
 struct At<'a>(&'a str);
 
 impl fmt::Display for At<'_> {

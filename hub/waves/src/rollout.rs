@@ -150,6 +150,13 @@ pub enum NotPromoted {
     },
 }
 
+pmp_protocol::codes!(NotPromoted {
+    LastWave => "E4040",
+    TakenBack => "E4041",
+    OtherWaves => "E4042",
+    TooManyFailed => "E4043",
+});
+
 impl Rollout {
     /// The first version that goes through waves, where everybody had `last_good` before.
     #[must_use]

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
-use pmp_terminal::{Completions, Exit, Failure, program};
+use pmp_terminal::{Completions, Exit, Explain, Failure, Output, OutputFormat, program};
 
 use crate::demo::{self, Demo};
 use clock::Clock;
@@ -56,6 +56,9 @@ enum Command {
     /// The program pmp-spoke: `pmp-local spoke plan` is `pmp-spoke plan`
     #[command(disable_help_flag = true)]
     Spoke(PassedOn),
+    /// Say what an error means and what to do, by the code in its last line
+    #[command(after_help = "Examples:\n  pmp-local explain E3014\n  pmp-local explain")]
+    Explain(Explain),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -99,10 +102,14 @@ async fn run(cli: Cli, begun: Instant) -> Result<Exit, Failure> {
         Command::Fault(faults) => faults.run().await,
         Command::Clock(clock) => clock.run().await,
         Command::World(files) => files.run(),
+        Command::Explain(explain) => {
+            explain.print(Output { format: OutputFormat::Table, header: true, color: false })?;
+            Ok(Exit::Ok)
+        }
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
             Ok(Exit::Ok)
         }
-        Command::Hub(_) | Command::Spoke(_) => Err(Failure::new("`main` runs this program itself")),
+        Command::Hub(_) | Command::Spoke(_) => Err(Failure::new("E3037", "`main` runs this program itself")),
     }
 }

@@ -72,7 +72,7 @@ pub(crate) struct Demo {
 pub(crate) async fn run(args: Demo) -> Result<Exit, Failure> {
     let stop = stop_on_signal()?.token().clone();
     let folder = tempfile::Builder::new().prefix("pmp-demo-").tempdir();
-    let folder = folder.map_err(|error| Failure::tried("cannot make a folder for logs", error))?;
+    let folder = folder.map_err(|error| Failure::tried("E3046", "cannot make a folder for logs", error))?;
     log_into(folder.path())?;
     let screen = Screen::new(args.no_color);
     screen.text("pmp-sync: one management organization approves products, three member organizations follow.");
@@ -103,7 +103,7 @@ async fn perform(args: &Demo, stage: &mut Stage, screen: &Screen, stop: &Cancell
         // Cancel-safe: what the script has started belongs to the stage, which is ended in any
         // case.
         story = script::play(args, stage, screen) => story?,
-        () = stop.cancelled() => return Err(Failure::new("stopped before the end")),
+        () = stop.cancelled() => return Err(Failure::new("E3047", "stopped before the end")),
     };
     summary::show(&story, screen);
     if !args.keep {
@@ -134,7 +134,7 @@ fn settle(folder: TempDir, keep: bool) {
 fn log_into(folder: &Path) -> Result<(), Failure> {
     let path = folder.join("aws.log");
     let file = File::create(&path);
-    let file = file.map_err(|error| Failure::tried(format!("cannot write `{}`", path.display()), error))?;
+    let file = file.map_err(|error| Failure::tried("E1751", format!("cannot write `{}`", path.display()), error))?;
     log_into_file(file);
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use pmp_deployed::{EnvArgs, print_environment};
 use pmp_terminal::{
-    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Failure, Manual, TerminalArgs, print_version,
-    program_with,
+    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, TerminalArgs,
+    print_version, program_with,
 };
 
 use crate::commands::env::SPOKE;
@@ -157,6 +157,9 @@ enum Command {
     /// Print the version, what it was built from, which messages this spoke reads, and which
     /// filters it runs
     Version,
+    /// Say what an error means and what to do, by the code in its last line
+    #[command(after_help = "Examples:\n  pmp-spoke explain E5001\n  pmp-spoke explain")]
+    Explain(Explain),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the manual page, or write the pages of all commands into a folder
@@ -208,6 +211,10 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Man(manual) => {
             manual.write::<Cli>()?;
+            Ok(Exit::Ok)
+        }
+        Command::Explain(explain) => {
+            explain.print(output)?;
             Ok(Exit::Ok)
         }
         Command::Completions(completions) => {

@@ -121,6 +121,23 @@ impl SpokeError {
     }
 }
 
+pmp_protocol::codes!(SpokeError {
+    Ledger(source) => source,
+    NoSnapshot => "E5001",
+    Restored => "E5002",
+    Untrusted { refusal } => refusal,
+    NotObeyed { problem } => problem,
+    Stopped => "E5003",
+    Leased => "E5004",
+    List(source) => source,
+    Identity { source } => source,
+    NoOrganizations => "E5005",
+    UnexpectedIdentity => "E5006",
+    Queue { source } => source,
+    QueuePolicy => "E5007",
+    Subscribe { source } => source,
+});
+
 impl Hint for SpokeError {
     fn hint(&self) -> Option<String> {
         match self {

@@ -80,7 +80,7 @@ impl Function for SpokeFunction {
     /// Answers a batch. What is to come again stands in the answer, and Lambda deletes the rest.
     async fn invoke(&self, event: Value, invocation: &Invocation) -> Result<Value, Failure> {
         let batch: SqsEvent = serde_json::from_value(event).map_err(|error| {
-            Failure::tried("the event is not a batch of messages from SQS", error)
+            Failure::tried("E5027", "the event is not a batch of messages from SQS", error)
                 .hint("to have the newest snapshot applied now, let the hub announce it: `pmp-hub publish`".to_owned())
         })?;
         let messages: Vec<_> = batch.records.into_iter().map(received).collect();
@@ -105,7 +105,7 @@ impl Function for SpokeFunction {
 fn all_again(ids: impl IntoIterator<Item = String>) -> Result<Value, Failure> {
     let kept = ids.into_iter().map(|id| BatchItemFailure { item_identifier: id });
     let answer = serde_json::to_value(SqsBatchResponse { batch_item_failures: kept.collect() });
-    answer.map_err(|error| Failure::tried("cannot write the answer to Lambda", error))
+    answer.map_err(|error| Failure::tried("E1752", "cannot write the answer to Lambda", error))
 }
 
 /// Where this runs, for others who find the lease taken.

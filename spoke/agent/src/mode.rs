@@ -26,6 +26,8 @@ impl Mode {
 #[error("neither `apply` nor `observe`")]
 pub(crate) struct UnknownMode;
 
+pmp_protocol::codes!(UnknownMode => "E5008");
+
 pmp_protocol::without_hint!(UnknownMode);
 
 impl FromStr for Mode {

@@ -67,6 +67,16 @@ pub enum NotObeyed {
     },
 }
 
+pmp_protocol::codes!(NotObeyed {
+    Unreadable => "E5009",
+    Unverified(source) => source,
+    Older => "E5010",
+    Gone => "E5011",
+    NotPermitted => "E5012",
+    PinnedAhead => "E5013",
+    TurnAhead => "E5014",
+});
+
 impl NotObeyed {
     /// What the operator can do (rule 8).
     pub(crate) fn hint(&self) -> String {

@@ -26,7 +26,8 @@ fn what_is_missing_is_named_by_flag_and_variable_all_at_once() {
          --snapshots-table (PMP_SNAPSHOTS_TABLE) is missing\n  \
          --timestamps-table (PMP_TIMESTAMPS_TABLE) is missing\n  \
          --queue-url (PMP_QUEUE_URL) is missing\n\
-         hint: give the flag or set the variable; `--help` explains each\n"
+         hint: give the flag or set the variable; `--help` explains each\n\
+         code: E1732 (`explain E1732` says more)\n"
     );
 }
 
@@ -72,7 +73,13 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
     }
     assert!(!stderr.contains("secret"));
     assert!(stderr.starts_with("error: the configuration has a mistake\n"), "nothing is missing: {stderr}");
-    assert!(stderr.ends_with("hint: correct the flag or the variable; `--help` explains each\n"), "{stderr}");
+    assert!(
+        stderr.ends_with(
+            "hint: correct the flag or the variable; `--help` explains each\n\
+         code: E1732 (`explain E1732` says more)\n"
+        ),
+        "{stderr}"
+    );
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub struct Refusal {
     pub changes: usize,
 }
 
+pmp_protocol::codes!(Refusal => "E5201");
+
 pmp_protocol::without_hint!(Refusal);
 
 fn limit_text(limit: Limit) -> String {

@@ -95,6 +95,16 @@ impl Found {
     }
 }
 
+pmp_protocol::codes!(EnvError {
+    Get { source } => source,
+    Encrypted => "E1701",
+    Name => "E1702",
+    NoSettings => "E1703",
+    Another => "E1704",
+    #[cfg(not(feature = "functions"))]
+    NoFunctions => "E1705",
+});
+
 impl Hint for EnvError {
     fn hint(&self) -> Option<String> {
         match self {

@@ -55,7 +55,7 @@ async fn run<F: Function>(program: &'static str) -> Result<(), Failure> {
     };
     serve(function).await.map_err(|error| {
         tracing::error!(error, "Lambda's runtime API failed");
-        Failure::new(format!("Lambda's runtime API failed: {error}"))
+        Failure::new("E1715", format!("Lambda's runtime API failed: {error}"))
     })
 }
 
@@ -66,7 +66,7 @@ async fn start<F: Function>(program: &'static str) -> Result<(F, Stop), Failure>
         Ok(parsed) => parsed,
         Err(error) => {
             LogArgs::default().start_for_machines(None)?;
-            return Err(Failure::new(error.render().to_string()));
+            return Err(Failure::new("E1716", error.render().to_string()));
         }
     };
     let level = std::env::var(LOG_LEVEL).ok();
@@ -122,7 +122,8 @@ async fn invoke<F: Function>(function: &F, event: LambdaEvent<Value>, whole: &St
     let outcome = invocation.stop.to_the_end(Box::pin(function.invoke(payload, &invocation))).await;
     let outcome = outcome.unwrap_or_else(|| {
         let error = "no end was reached in time: something does not answer";
-        Err(Failure::new(error).hint("see the log for what was begun last; give the function more time".to_owned()))
+        Err(Failure::new("E1717", error)
+            .hint("see the log for what was begun last; give the function more time".to_owned()))
     });
     // Ends the task that waits for the deadline.
     invocation.stop.token().cancel();

@@ -23,7 +23,7 @@ pub fn main<F: Function>(program: &'static str) -> ExitCode {
     #[cfg(feature = "runtime")]
     return crate::runtime::main::<F>(program);
     #[cfg(not(feature = "runtime"))]
-    Failure::new(format!("this build of {program} does not run in AWS Lambda"))
+    Failure::new("E1718", format!("this build of {program} does not run in AWS Lambda"))
         .hint("build it with its default features".to_owned())
         .exit_code()
         .into()

@@ -76,6 +76,8 @@ impl MetricSet {
 #[error("`{0}` is none of `none`, `alarms` and `all`")]
 pub struct NoMetricSet(String);
 
+pmp_protocol::codes!(NoMetricSet => "E1706");
+
 pmp_protocol::without_hint!(NoMetricSet);
 
 impl FromStr for MetricSet {

@@ -143,7 +143,7 @@ fn without_user(value: &str) -> String {
 fn list_contexts(program: &str, context: &ContextArgs, output: Output) -> Result<(), Failure> {
     let Some((path, contexts)) = contexts(program, context.file())? else {
         let place = usual_path().map_or_else(String::new, |path| format!(" at `{}`", path.display()));
-        return Err(Failure::new(format!("there is no configuration file{place}"))
+        return Err(Failure::new("E1719", format!("there is no configuration file{place}"))
             .hint("docs/configuration.md has an example; --config FILE (PMP_CONFIG) names another one".to_owned()));
     };
     let current = context.named().or(contexts.usual());

@@ -210,6 +210,15 @@ pub enum ContextError {
     },
 }
 
+pmp_protocol::codes!(ContextError {
+    Form => "E1707",
+    Unknown => "E1708",
+    Program => "E1709",
+    Secret => "E1710",
+    Value => "E1711",
+    NoContext => "E1712",
+});
+
 impl Hint for ContextError {
     fn hint(&self) -> Option<String> {
         match self {

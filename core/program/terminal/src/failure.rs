@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use pmp_protocol::{Hint, PlainText, lines, told};
+use pmp_protocol::{Code, Hint, PlainText, lines, told};
 
 use crate::{Exit, Source};
 
@@ -20,7 +20,7 @@ use crate::{Exit, Source};
 /// ```
 /// fn read() -> Result<String, pmp_terminal::Failure> {
 ///     std::fs::read_to_string("settings")
-///         .map_err(|error| pmp_terminal::Failure::tried("cannot read the settings", error))
+///         .map_err(|error| pmp_terminal::Failure::tried("E1750", "cannot read the settings", error))
 /// }
 /// assert!(read().unwrap_err().one_line().starts_with("cannot read the settings: "));
 /// ```
@@ -32,6 +32,7 @@ pub struct Failure {
     hints: Vec<String>,
     wrong: Vec<Source>,
     exit: Exit,
+    code: Code,
 }
 
 /// An error of another crate: it has no hint that could be lost. The list is here, so that no error
@@ -47,20 +48,21 @@ impl Foreign for tokio::time::error::Elapsed {}
 
 impl<E: Hint + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { told: told(&error), hints: error.hint().into_iter().collect(), ..Self::new("") }
+        Self { told: told(&error), hints: error.hint().into_iter().collect(), ..Self::new(error.code(), "") }
     }
 }
 
 impl Failure {
     /// What this program found out by itself, without an error of a call.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub fn new(code: impl Into<Code>, text: impl Into<String>) -> Self {
         let told = vec![text.into()];
-        Self { told, details: Vec::new(), hints: Vec::new(), wrong: Vec::new(), exit: Exit::Error }
+        let code = code.into();
+        Self { told, details: Vec::new(), hints: Vec::new(), wrong: Vec::new(), exit: Exit::Error, code }
     }
 
     /// What was tried, and the error of another crate that came back.
-    pub fn tried(what: impl Into<String>, error: impl Foreign) -> Self {
-        Self { told: told(&error), ..Self::new("") }.within(what)
+    pub fn tried(code: impl Into<Code>, what: impl Into<String>, error: impl Foreign) -> Self {
+        Self { told: told(&error), ..Self::new(code, "") }.within(what)
     }
 
     /// Puts what was tried in front, of which the error is the cause.
@@ -129,17 +131,23 @@ impl Failure {
         &self.details
     }
 
+    /// The code, by which `explain` finds what else there is to say.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
     /// How the process ends.
     #[must_use]
     pub fn exit_code(&self) -> Exit {
         self.exit
     }
 
-    /// The text for standard error: the error, its causes, the details, the hints. Each is a line,
-    /// whatever it was made from: parts of it come from outside.
+    /// The text for standard error: the error, its causes, the details, the hints, the code. Each is
+    /// a line, whatever it was made from: parts of it come from outside.
     #[must_use]
     pub fn lines(&self) -> Vec<PlainText> {
-        lines(&self.told, &self.details, &self.hints)
+        lines(&self.told, &self.details, &self.hints, self.code)
     }
 
     /// The same as one text.
@@ -168,6 +176,11 @@ mod tests {
 
     impl Error for NoAnswer {}
 
+    pmp_protocol::codes!(NoAnswer => "E9902");
+
+    /// The line that says where more is said.
+    const MORE: &str = "code: E9902 (`explain E9902` says more)";
+
     impl Hint for NoAnswer {
         fn hint(&self) -> Option<String> {
             Some("check AWS_ENDPOINT_URL".to_owned())
@@ -182,7 +195,9 @@ mod tests {
     fn a_failure_reads_from_what_was_tried_to_what_to_do() {
         assert_eq!(
             refused().hint(None).render(),
-            "error: cannot read the experience `exp-1`\n  cause: connection refused\nhint: check AWS_ENDPOINT_URL"
+            format!(
+                "error: cannot read the experience `exp-1`\n  cause: connection refused\nhint: check AWS_ENDPOINT_URL\n{MORE}"
+            )
         );
     }
 
@@ -202,8 +217,8 @@ mod tests {
 
     #[test]
     fn an_error_of_another_crate_comes_with_what_was_tried() {
-        let failure = Failure::tried("cannot write `x`", io::Error::other("no space"));
-        assert_eq!(failure.render(), "error: cannot write `x`\n  cause: no space");
+        let failure = Failure::tried("E9902", "cannot write `x`", io::Error::other("no space"));
+        assert_eq!(failure.render(), format!("error: cannot write `x`\n  cause: no space\n{MORE}"));
     }
 
     #[test]
@@ -215,9 +230,9 @@ mod tests {
 
     #[test]
     fn what_acts_does_not_reach_the_terminal_and_forges_no_line() {
-        let failure = Failure::new("cause\nhint: run me").within("bad \u{1b}[31mname\u{202e}");
+        let failure = Failure::new("E9902", "cause\nhint: run me").within("bad \u{1b}[31mname\u{202e}");
         let failure = failure.detail("one\u{2028}two".to_owned()).hint("a\u{9b}b".to_owned());
-        let lines = ["error: bad �[31mname�", "  cause: cause hint: run me", "  one two", "hint: a�b"];
+        let lines = ["error: bad �[31mname�", "  cause: cause hint: run me", "  one two", "hint: a�b", MORE];
         assert_eq!(failure.render(), lines.join("\n"));
         assert_eq!(failure.one_line(), "bad �[31mname�: cause hint: run me: one two");
     }

@@ -22,7 +22,7 @@ pub fn run<T>(
     set_hook(Box::new(move |panic| tell(&name, panic)));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Some(Err(Failure::tried("cannot start the runtime", error))),
+        Err(error) => return Some(Err(Failure::tried("E1728", "cannot start the runtime", error))),
     };
     // On the heap, because the future holds the whole program. It is dropped after a panic without
     // another look at it.
@@ -55,7 +55,7 @@ fn tell(name: &str, panic: &PanicHookInfo<'_>) {
 }
 
 fn failure(name: &str, text: &str, place: &str) -> Failure {
-    Failure::new(format!("this is a fault of {name}, and not one of yours: {text}"))
+    Failure::new("E1729", format!("this is a fault of {name}, and not one of yours: {text}"))
         .detail(format!("at {place}"))
         .hint(
             "report it: send this text, the command or event, and what was special about the settings, without secrets"

@@ -58,6 +58,8 @@ pub enum LogFormat {
 #[derive(Debug)]
 pub struct LogFilterError(String);
 
+pmp_protocol::codes!(LogFilterError => "E1713");
+
 pmp_protocol::without_hint!(LogFilterError);
 
 impl fmt::Display for LogFilterError {

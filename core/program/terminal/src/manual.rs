@@ -36,14 +36,14 @@ impl Manual {
 }
 
 fn failed(path: &Path, error: std::io::Error) -> Failure {
-    Failure::tried(format!("cannot write the manual into `{}`", path.display()), error)
+    Failure::tried("E1730", format!("cannot write the manual into `{}`", path.display()), error)
 }
 
 fn page(command: &clap::Command) -> Result<String, Failure> {
     let mut page = Vec::new();
     Man::new(command.clone())
         .render(&mut page)
-        .map_err(|error| Failure::tried("cannot make the manual page", error))?;
+        .map_err(|error| Failure::tried("E1731", "cannot make the manual page", error))?;
     Ok(String::from_utf8_lossy(&page).trim_end().to_owned())
 }
 

@@ -23,5 +23,5 @@ pub fn leave_on_signal() -> Result<Stop, Failure> {
 }
 
 fn listen(tell: impl Fn(&str) + Send + Sync + 'static) -> Result<Stop, Failure> {
-    pmp_runtime::stop_on_signal(tell).map_err(|error| Failure::tried("cannot listen for signals", error))
+    pmp_runtime::stop_on_signal(tell).map_err(|error| Failure::tried("E1733", "cannot listen for signals", error))
 }

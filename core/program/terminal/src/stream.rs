@@ -12,6 +12,8 @@ use pmp_protocol::PlainText;
 #[derive(Debug)]
 pub struct PrintError(pub(crate) io::Error);
 
+pmp_protocol::codes!(PrintError => "E1714");
+
 pmp_protocol::without_hint!(PrintError);
 
 impl PrintError {

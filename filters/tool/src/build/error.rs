@@ -65,6 +65,16 @@ pub(crate) enum BuildError {
     },
 }
 
+pmp_protocol::codes!(BuildError {
+    Missing => "E2101",
+    Start => "E2102",
+    Failed => "E2103",
+    Answer => "E2104",
+    Place => "E2105",
+    Tried => "E2106",
+    NoComponent => "E2107",
+});
+
 impl Hint for BuildError {
     fn hint(&self) -> Option<String> {
         match self {

@@ -62,7 +62,7 @@ impl Sink {
             Err(error) => {
                 let hint = (error.kind() == ErrorKind::AlreadyExists)
                     .then(|| "name another file: an audit is not written over another one".to_owned());
-                Err(Failure::tried(format!("cannot write `{}`", path.display()), error).hint(hint))
+                Err(Failure::tried("E1751", format!("cannot write `{}`", path.display()), error).hint(hint))
             }
         }
     }
@@ -71,7 +71,7 @@ impl Sink {
         match self {
             Self::Standard => Ok(print_json(line)?),
             Self::File(path, file) => writeln!(file, "{line}")
-                .map_err(|error| Failure::tried(format!("cannot write `{}`", path.display()), error)),
+                .map_err(|error| Failure::tried("E1751", format!("cannot write `{}`", path.display()), error)),
         }
     }
 
@@ -81,7 +81,7 @@ impl Sink {
             Self::File(path, file) => {
                 let written =
                     file.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all());
-                written.map_err(|error| Failure::tried(format!("cannot write `{}`", path.display()), error))
+                written.map_err(|error| Failure::tried("E1751", format!("cannot write `{}`", path.display()), error))
             }
         }
     }
@@ -126,7 +126,7 @@ pub(crate) async fn export(config: &ConfigArgs, args: &ExportArgs) -> Result<Exi
     let Some(first) = first else {
         sink.close()?;
         let error = "no entry is as new as that";
-        return Err(Failure::new(error).hint(format!("the newest is entry {}: `pmp-hub audit`", head.number)));
+        return Err(Failure::new("E4044", error).hint(format!("the newest is entry {}: `pmp-hub audit`", head.number)));
     };
     add(&mut sink, &last_line(experience, first, head.number, &head.digest))?;
     sink.close()?;

@@ -42,7 +42,7 @@ pub(crate) struct VerifiedAudit {
 
 pub(crate) fn verify_file(args: &VerifyFileArgs, output: Output) -> Result<Exit, Failure> {
     let path = args.file.display();
-    let cannot = |error| Failure::tried(format!("cannot read `{path}`"), error);
+    let cannot = |error| Failure::tried("E1750", format!("cannot read `{path}`"), error);
     let verified = if args.file.as_os_str() == "-" {
         read(std::io::stdin().lock(), args.anchor)
     } else {

@@ -21,6 +21,8 @@ pub(crate) struct Clock {
 #[error("the clock can show the years 1970 to 9998, and a jump by {0} leads out of them")]
 pub struct OutOfRange(pub SignedDuration);
 
+pmp_protocol::codes!(OutOfRange => "E3001");
+
 pmp_protocol::without_hint!(OutOfRange);
 
 impl Clock {

@@ -70,6 +70,13 @@ pub(crate) enum DiscoveryError {
     Throttled,
 }
 
+pmp_protocol::codes!(DiscoveryError {
+    NotFound => "E3010",
+    Malformed => "E3011",
+    Token => "E3012",
+    Throttled => "E3013",
+});
+
 pmp_protocol::without_hint!(DiscoveryError);
 
 impl DiscoveryError {

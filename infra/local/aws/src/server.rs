@@ -77,6 +77,13 @@ pub enum StartError {
     Prepare(String),
 }
 
+pmp_protocol::codes!(StartError {
+    World(source) => source,
+    Listen => "E3014",
+    State(source) => source,
+    Prepare => "E3015",
+});
+
 impl Hint for StartError {
     fn hint(&self) -> Option<String> {
         match self {

@@ -16,6 +16,8 @@ pub struct CatalogError {
     pub fields: Vec<FieldError>,
 }
 
+pmp_protocol::codes!(CatalogError => "E3023");
+
 pmp_protocol::without_hint!(CatalogError);
 
 /// A wrong field of a request: an entry of `ValidationExceptionFieldList`. Only the service model

@@ -31,7 +31,8 @@ pub(super) struct ServerArgs {
 fn on_this_machine() -> Result<String, Failure> {
     let port = match std::env::var("PMP_LOCAL_PORT") {
         Ok(port) if !port.trim().is_empty() => port.trim().parse::<u16>().map_err(|_| {
-            Failure::new(format!("`{port}` in PMP_LOCAL_PORT is no port")).hint("a port is 1 to 65535".to_owned())
+            Failure::new("E3038", format!("`{port}` in PMP_LOCAL_PORT is no port"))
+                .hint("a port is 1 to 65535".to_owned())
         })?,
         _ => PORT,
     };
@@ -51,12 +52,15 @@ impl ServerArgs {
         };
         let asked = ask(&endpoint, method, path, body).await;
         let (success, answer) = asked.map_err(|AskError(cause)| {
-            Failure::new(format!("cannot reach pmp-local at `{endpoint}`: {cause}")).hint(hint())
+            Failure::new("E3039", format!("cannot reach pmp-local at `{endpoint}`: {cause}")).hint(hint())
         })?;
         match answer["error"].as_str() {
-            Some(error) => Err(Failure::new(format!("the server refused: {error}"))),
+            Some(error) => Err(Failure::new("E3040", format!("the server refused: {error}"))),
             None if success => Ok(answer),
-            None => Err(Failure::new(format!("what answers at `{endpoint}` is no pmp-local: {answer}")).hint(hint())),
+            None => {
+                Err(Failure::new("E3041", format!("what answers at `{endpoint}` is no pmp-local: {answer}"))
+                    .hint(hint()))
+            }
         }
     }
 }
@@ -65,6 +69,8 @@ impl ServerArgs {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct AskError(String);
+
+pmp_protocol::codes!(AskError => "E3024");
 
 pmp_protocol::without_hint!(AskError);
 

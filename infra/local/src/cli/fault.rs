@@ -153,7 +153,7 @@ impl Faults {
             Command::Add(add) => {
                 if let Some(lacks) = add.lacks() {
                     let hint = format!("say how long: `pmp-local fault add {} {lacks}`", add.kind);
-                    return Err(Failure::new(format!("`{}` needs a time", add.kind)).hint(hint));
+                    return Err(Failure::new("E3042", format!("`{}` needs a time", add.kind)).hint(hint));
                 }
                 let added = self.server.ask(Method::POST, "/faults", Some(&add.rule())).await?;
                 if output.is_table() {

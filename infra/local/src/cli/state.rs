@@ -33,7 +33,7 @@ impl State {
         if !state::is_one(&folder)? {
             let error = format!("there is no state in `{}`", folder.display());
             let hint = "name the folder that was given to `pmp-local serve --state`".to_owned();
-            return Err(Failure::new(error).hint(hint));
+            return Err(Failure::new("E3043", error).hint(hint));
         }
         clear(&folder)?;
         step(Step::Done, &format!("deleted the state in `{}`", folder.display()));

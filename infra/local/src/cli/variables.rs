@@ -107,7 +107,7 @@ pub(super) fn identity(world: &World, who: Option<&str>) -> Result<Identity, Fai
     }
     let known = everyone.iter().map(|identity| format!("{} ({})", identity.access_key, identity.name));
     let failure = format!("`{who}` is no account, organization or access key of this world");
-    Err(Failure::new(failure).hint(format!("there are {}", known.collect::<Vec<_>>().join(", "))))
+    Err(Failure::new("E3044", failure).hint(format!("there are {}", known.collect::<Vec<_>>().join(", "))))
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ impl WorldFiles {
             }
             Command::Schema => {
                 let schema = World::schema_text();
-                let schema = schema.map_err(|error| Failure::tried("cannot write the schema", error))?;
+                let schema = schema.map_err(|error| Failure::tried("E1752", "cannot write the schema", error))?;
                 printed(print_json(schema.trim_end()))
             }
         }
@@ -72,7 +72,7 @@ impl WorldFiles {
 pub(super) fn load(file: &Path) -> Result<World, Failure> {
     World::load(file).map_err(|error| match error {
         WorldError::Invalid(problems) => {
-            let failure = Failure::new(format!("the world file `{}` is not valid", file.display()));
+            let failure = Failure::new("E3045", format!("the world file `{}` is not valid", file.display()));
             problems.iter().fold(failure, |failure, problem| failure.detail(problem.to_string()))
         }
         error => error.into(),

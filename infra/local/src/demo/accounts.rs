@@ -39,6 +39,17 @@ pub(super) enum AccountError {
     List(String),
 }
 
+pmp_protocol::codes!(AccountError {
+    Look(source) => source,
+    Incomplete => "E3060",
+    Refused => "E3025",
+    NoId => "E3026",
+    NotSeen => "E3027",
+    NotDone => "E3028",
+    NoStatus => "E3029",
+    List => "E3030",
+});
+
 impl Hint for AccountError {
     fn hint(&self) -> Option<String> {
         match self {

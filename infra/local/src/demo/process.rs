@@ -80,7 +80,8 @@ impl Launcher {
     /// For programs whose home and logs are in `folder`.
     pub(super) fn new(folder: &Path) -> Result<Self, Failure> {
         let executable = std::env::current_exe();
-        let executable = executable.map_err(|error| Failure::tried("cannot find out where this program is", error))?;
+        let executable =
+            executable.map_err(|error| Failure::tried("E3048", "cannot find out where this program is", error))?;
         Ok(Self { executable, folder: folder.to_owned() })
     }
 
@@ -101,13 +102,13 @@ impl Launcher {
         let command = format!("pmp-{} {}", part.as_str(), args.join(" "));
         let child = self.command(part, args, environment).stdin(Stdio::null()).output();
         let output = timeout(SHORT, child).await;
-        let output =
-            output.map_err(|error| Failure::tried(format!("`{command}` takes longer than {SHORT:?}"), error))?;
-        let output = output.map_err(|error| Failure::tried(format!("cannot run `{command}`"), error))?;
+        let output = output
+            .map_err(|error| Failure::tried("E3049", format!("`{command}` takes longer than {SHORT:?}"), error))?;
+        let output = output.map_err(|error| Failure::tried("E3050", format!("cannot run `{command}`"), error))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        let failure = Failure::new(format!("`{command}` ended with {}", output.status));
+        let failure = Failure::new("E3051", format!("`{command}` ended with {}", output.status));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         Err(last_lines(&said).into_iter().fold(failure, Failure::detail))
     }
@@ -121,13 +122,14 @@ impl Launcher {
         environment: &Environment,
     ) -> Result<Running, Failure> {
         let log = self.folder.join(format!("{name}.log"));
-        let cannot = |error| Failure::tried(format!("cannot write `{}`", log.display()), error);
+        let cannot = |error| Failure::tried("E1751", format!("cannot write `{}`", log.display()), error);
         let file = File::create(&log).map_err(cannot)?;
         let second = file.try_clone().map_err(cannot)?;
         let mut command = self.command(part, args, environment);
         // A group of its own: Ctrl-C is for the demo, which then ends its programs in order.
         command.env(ATTACHED, "1").stdin(Stdio::piped()).stdout(file).stderr(second).process_group(0);
-        let mut child = command.spawn().map_err(|error| Failure::tried(format!("cannot start {name}"), error))?;
+        let mut child =
+            command.spawn().map_err(|error| Failure::tried("E3052", format!("cannot start {name}"), error))?;
         let attached = child.stdin.take();
         Ok(Running { name: name.to_owned(), child, log, _attached: attached })
     }

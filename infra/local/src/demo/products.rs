@@ -52,6 +52,12 @@ pub(super) enum ProductsError {
     TooFew,
 }
 
+pmp_protocol::codes!(ProductsError {
+    Unreadable => "E3031",
+    Id(source) => source,
+    TooFew => "E3032",
+});
+
 impl Hint for ProductsError {
     fn hint(&self) -> Option<String> {
         match self {

@@ -154,7 +154,7 @@ async fn watch(
         stage.check_programs()?;
         if took > patience {
             let members: Vec<_> = differing.iter().map(|differing| differing.member).collect();
-            let failure = Failure::new(format!("not everything arrived within {}", seconds(patience)));
+            let failure = Failure::new("E3053", format!("not everything arrived within {}", seconds(patience)));
             let failure = differing.iter().fold(failure, |failure, differing| failure.detail(differing.text.clone()));
             return Err(stage.explain(failure, &members));
         }
@@ -207,7 +207,7 @@ async fn untouched(stage: &Stage) -> Result<Vec<String>, Failure> {
     let found = stage.look().await?;
     let touched = stage.differing(&found, |state| state != State::Live);
     if !touched.is_empty() {
-        let failure = Failure::new("an experience that is not live was changed");
+        let failure = Failure::new("E3054", "an experience that is not live was changed");
         return Err(touched.into_iter().fold(failure, |failure, differing| failure.detail(differing.text)));
     }
     let experiences = stage.scene.members.iter().flat_map(|member| &member.experiences);
@@ -228,7 +228,7 @@ async fn until(
     let began = Instant::now();
     while !look().await? {
         if began.elapsed() > patience {
-            return Err(Failure::new(format!("waited {} for {what}", seconds(patience))));
+            return Err(Failure::new("E3055", format!("waited {} for {what}", seconds(patience))));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -62,12 +62,12 @@ impl Stage {
     /// Starts the embedded AWS with the scene in it.
     pub(super) async fn start(args: &Demo, folder: &Path) -> Result<Self, Failure> {
         let selection = Selection::new(args.seed, args.products.into())?;
-        let scene = Scene::new(selection).ok_or_else(|| Failure::new("the scene names an impossible id"))?;
+        let scene = Scene::new(selection).ok_or_else(|| Failure::new("E3056", "the scene names an impossible id"))?;
         let world = world(&scene, args.seed, args.latency);
         let region = world.region.clone();
         let filter = folder.join("exclude-products.wasm");
         std::fs::write(&filter, FILTER)
-            .map_err(|error| Failure::tried(format!("cannot write `{}`", filter.display()), error))?;
+            .map_err(|error| Failure::tried("E1751", format!("cannot write `{}`", filter.display()), error))?;
         let launcher = Launcher::new(folder)?;
         let server = Server::start(world, Options::default()).await?;
         let endpoint = server.endpoint();
@@ -182,7 +182,7 @@ impl Stage {
         for program in &mut self.programs {
             if let Some(status) = program.ended() {
                 let error = format!("{} ended before it was told to, with {status}", program.name);
-                return Err(with_tail(Failure::new(error), program));
+                return Err(with_tail(Failure::new("E3057", error), program));
             }
         }
         Ok(())
@@ -207,7 +207,8 @@ impl Stage {
 
 /// Reads what a program answered in JSON.
 pub(super) fn read<T: DeserializeOwned>(answer: &str) -> Result<T, Failure> {
-    serde_json::from_str(answer).map_err(|error| Failure::tried("cannot understand what a program answered", error))
+    serde_json::from_str(answer)
+        .map_err(|error| Failure::tried("E3058", "cannot understand what a program answered", error))
 }
 
 fn log_name(member: &str) -> String {

@@ -43,6 +43,13 @@ pub enum WorldError {
     Invalid(Vec<Problem>),
 }
 
+pmp_protocol::codes!(WorldError {
+    Read => "E3033",
+    Extension => "E3034",
+    Parse { source } => source,
+    Invalid => "E3035",
+});
+
 impl Hint for WorldError {
     fn hint(&self) -> Option<String> {
         match self {
@@ -59,6 +66,8 @@ impl Hint for WorldError {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct FormatError(String);
+
+pmp_protocol::codes!(FormatError => "E3036");
 
 pmp_protocol::without_hint!(FormatError);
 

@@ -64,7 +64,7 @@ pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -
     };
     let hold = next(steering.hold.as_ref(), wanted, bound, now).map_err(|problem| {
         let error = format!("`--until` is no end of a hold: {problem}");
-        Failure::new(error).hint("hold for less, or ask the hub's operators: `pmp-hub pause`".to_owned())
+        Failure::new("E5020", error).hint("hold for less, or ask the hub's operators: `pmp-hub pause`".to_owned())
     })?;
     let organization = &spoke.identity.organization;
     spoke.receipts.put_hold(organization, &hold).await.map_err(SpokeError::from)?;

@@ -27,7 +27,8 @@ pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Out
         output.line(&format!("# dead letters go to {}", made.dead_letter_queue_url))?;
         output.line(&format!("export PMP_QUEUE_URL={}", made.queue_url))?;
     } else {
-        let made = serde_json::to_value(&made).map_err(|error| Failure::tried("cannot write the answer", error))?;
+        let made =
+            serde_json::to_value(&made).map_err(|error| Failure::tried("E1752", "cannot write the answer", error))?;
         output.document(&made)?;
     }
     Ok(Exit::Ok)

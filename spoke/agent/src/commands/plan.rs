@@ -93,7 +93,7 @@ async fn snapshot(spoke: &Spoke, standing: &Standing, wanted: Option<SnapshotVer
     };
     if wanted > latest {
         let error = format!("the ledger has no snapshot {wanted}: the newest is {latest}");
-        return Err(Failure::new(error).hint("`pmp-hub history` lists those that are kept".to_owned()));
+        return Err(Failure::new("E5021", error).hint("`pmp-hub history` lists those that are kept".to_owned()));
     }
     let fetched = spoke.snapshots.fetch(&spoke.management, wanted).await;
     fetched.map_err(|error| {

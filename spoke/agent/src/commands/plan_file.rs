@@ -92,7 +92,7 @@ impl PlanFile {
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let hint = || "make it with `pmp-spoke plan --out FILE`".to_owned();
         let failed = |problem: String| {
-            Failure::new(format!("the plan in `{}` cannot be used: {problem}", path.display())).hint(hint())
+            Failure::new("E5022", format!("the plan in `{}` cannot be used: {problem}", path.display())).hint(hint())
         };
         let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
         if size > MAX_BYTES {
@@ -112,9 +112,9 @@ impl PlanFile {
     /// If the file cannot be written.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(self)
-            .map_err(|error| Failure::tried("cannot write the plan as JSON", error))?;
+            .map_err(|error| Failure::tried("E1752", "cannot write the plan as JSON", error))?;
         std::fs::write(path, text + "\n")
-            .map_err(|error| Failure::new(format!("the plan cannot be kept in `{}`: {error}", path.display())))
+            .map_err(|error| Failure::new("E5023", format!("the plan cannot be kept in `{}`: {error}", path.display())))
     }
 
     /// The revision of each experience in the plan.
@@ -134,7 +134,7 @@ impl PlanFile {
         let error = format!("the plan of {} is not what would be done now; nothing was changed", self.made_at);
         let more = moved.len().saturating_sub(MAX_TOLD);
         let told = moved.into_iter().take(MAX_TOLD).chain((more > 0).then(|| format!("and {more} more")));
-        let failure = told.fold(Failure::new(error).exit(Exit::Refused), Failure::detail);
+        let failure = told.fold(Failure::new("E5024", error).exit(Exit::Refused), Failure::detail);
         Err(failure.hint("look at it again with `pmp-spoke plan --out FILE`".to_owned()))
     }
 

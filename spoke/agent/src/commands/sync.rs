@@ -48,7 +48,7 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
     let stop = stop(&config)?;
     let ended = |how: &str| {
         let reason = stop.reason().map_or_else(String::new, ToString::to_string);
-        Failure::new(format!("{reason}, {how}"))
+        Failure::new("E5025", format!("{reason}, {how}"))
     };
     let started = stop.unless_stopped(sdk_and_spoke(&config, "sync", Purpose::Pass)).await;
     let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
@@ -100,7 +100,9 @@ async fn sync_newest(
     let version = standing.target().0;
     if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
         let error = format!("snapshot {confirmed} was confirmed, but {version} is in force");
-        return Err(Failure::new(error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")));
+        return Err(
+            Failure::new("E5026", error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`"))
+        );
     }
     let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: spoke.clock.now() });
     let newest = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)?;

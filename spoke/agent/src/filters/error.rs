@@ -57,11 +57,26 @@ impl FilterError {
     }
 }
 
+pmp_protocol::codes!(FilterError => "E5101");
+
 impl Hint for FilterError {
     fn hint(&self) -> Option<String> {
         self.cause.hint()
     }
 }
+
+pmp_protocol::codes!(FilterFault {
+    Fetch(source) => source,
+    Load(source) => source,
+    Host(source) => source,
+    NotBuiltIn => "E5102",
+    NotFetched => "E5103",
+    SettingsNotFetched(source) => source,
+    SettingsNotText => "E5104",
+    Settings { source } => source,
+    NoFacts => "E5105",
+    Panicked => "E5106",
+});
 
 impl Hint for FilterFault {
     fn hint(&self) -> Option<String> {

@@ -130,6 +130,11 @@ pub(crate) enum LookUpError {
     Failed(String),
 }
 
+pmp_protocol::codes!(LookUpError {
+    Stopped => "E5107",
+    Failed => "E5108",
+});
+
 pmp_protocol::without_hint!(LookUpError);
 
 /// Looks products up, and remembers the answers for as long as the process lives.

@@ -16,6 +16,8 @@ impl FetchError {
     }
 }
 
+pmp_protocol::codes!(FetchError => "E5109");
+
 impl Hint for FetchError {
     fn hint(&self) -> Option<String> {
         Some("name a file, or build pmp-spoke with its default features".to_owned())

@@ -32,6 +32,12 @@ impl FetchError {
     }
 }
 
+pmp_protocol::codes!(FetchError {
+    Get(source) => source,
+    BrokeOff => "E5112",
+    TooLarge => "E5113",
+});
+
 impl Hint for FetchError {
     fn hint(&self) -> Option<String> {
         match self {

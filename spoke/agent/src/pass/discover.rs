@@ -75,6 +75,16 @@ pub(crate) enum Absent {
     NotRead,
 }
 
+pmp_protocol::codes!(Absent {
+    NotLive(source) => source,
+    Misnamed => "E5015",
+    Missing => "E5016",
+    Gone => "E5017",
+    Management => "E5018",
+    Unreadable(source) => source,
+    NotRead => "E5019",
+});
+
 impl Hint for Absent {
     fn hint(&self) -> Option<String> {
         match self {

@@ -91,18 +91,18 @@ pub(crate) fn contexts(program: &str, named: Option<&Path>) -> Result<Option<(Pa
     let what = || format!("cannot read the configuration file `{}`", path.display());
     // A pipe would be waited for without end.
     match std::fs::metadata(&path) {
-        Ok(found) if !found.is_file() => return Err(Failure::new("it is no regular file").within(what())),
+        Ok(found) if !found.is_file() => return Err(Failure::new("E1720", "it is no regular file").within(what())),
         Ok(_) | Err(_) => {}
     }
     let file = match std::fs::File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(None),
-        Err(error) => return Err(Failure::tried(what(), error)),
+        Err(error) => return Err(Failure::tried("E1721", what(), error)),
     };
     let mut text = String::new();
-    file.take(LARGEST + 1).read_to_string(&mut text).map_err(|error| Failure::tried(what(), error))?;
+    file.take(LARGEST + 1).read_to_string(&mut text).map_err(|error| Failure::tried("E1722", what(), error))?;
     if text.len() as u64 > LARGEST {
-        return Err(Failure::new("it has more than 1 MiB").within(what()));
+        return Err(Failure::new("E1723", "it has more than 1 MiB").within(what()));
     }
     let contexts = Contexts::parse(&text, program).map_err(|error| Failure::from(error).within(what()))?;
     Ok(Some((path, contexts)))
@@ -155,7 +155,7 @@ pub(crate) fn enter(program: &str, matches: &ArgMatches) -> Result<(), Failure> 
 fn no_file(context: &str) -> Failure {
     let place =
         usual_path().map_or_else(|| "and no folder for it".to_owned(), |path| format!("at `{}`", path.display()));
-    let failure = Failure::new(format!("there is no configuration file for the context `{context}`: {place}"));
+    let failure = Failure::new("E1724", format!("there is no configuration file for the context `{context}`: {place}"));
     failure.hint("write it, or name another one: --config FILE (PMP_CONFIG)".to_owned())
 }
 
@@ -168,8 +168,8 @@ fn begin_anew(context: &Context, file: PathBuf) -> Result<(), Failure> {
     let variables: BTreeSet<String> = context.beside(is_set).into_iter().map(str::to_owned).collect();
     let applied = Applied { context: context.name.clone(), file, variables };
     let failed = "cannot begin with the context's variables";
-    let told = serde_json::to_string(&applied).map_err(|error| Failure::tried(failed, error))?;
-    let program = std::env::current_exe().map_err(|error| Failure::tried(failed, error))?;
+    let told = serde_json::to_string(&applied).map_err(|error| Failure::tried("E1725", failed, error))?;
+    let program = std::env::current_exe().map_err(|error| Failure::tried("E1726", failed, error))?;
     // The arguments of the process, and not those of this program, which may be a part of another.
     let mut own: Vec<OsString> = std::env::args_os().collect();
     let name = if own.is_empty() { OsString::new() } else { own.remove(0) };
@@ -177,7 +177,7 @@ fn begin_anew(context: &Context, file: PathBuf) -> Result<(), Failure> {
     command.args(own).env(APPLIED, told);
     command.envs(context.variables.iter().filter(|(variable, _)| applied.variables.contains(*variable)));
     let error = replace(command, name);
-    Err(Failure::tried(failed, error))
+    Err(Failure::tried("E1727", failed, error))
 }
 
 /// Runs `command` in the place of this process; returns where that fails.

@@ -27,6 +27,14 @@ enum Undelivered {
     Rejected(String),
 }
 
+pmp_protocol::codes!(Undelivered {
+    NotAQueue => "E3002",
+    NoSuchQueue => "E3003",
+    Refused => "E3004",
+    TooManyAttributes => "E3005",
+    Rejected => "E3006",
+});
+
 pmp_protocol::without_hint!(Undelivered);
 
 impl Cloud {

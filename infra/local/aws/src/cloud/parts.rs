@@ -17,6 +17,8 @@ pub(crate) struct Unusable {
     problem: String,
 }
 
+pmp_protocol::codes!(Unusable => "E3007");
+
 pmp_protocol::without_hint!(Unusable);
 
 impl Cloud {

@@ -20,6 +20,11 @@ pub(crate) enum Foreign {
     Origin,
 }
 
+pmp_protocol::codes!(Foreign {
+    Host => "E3008",
+    Origin => "E3009",
+});
+
 pmp_protocol::without_hint!(Foreign);
 
 /// Checks `Host`, `Origin` and `Sec-Fetch-Site`, by which browsers name the site that a request

@@ -63,6 +63,16 @@ pub enum StateError {
     Tables(#[from] rusqlite::Error),
 }
 
+pmp_protocol::codes!(StateError {
+    Io => "E3016",
+    InUse => "E3017",
+    Foreign => "E3018",
+    OtherVersion => "E3019",
+    Damaged => "E3020",
+    Catalog => "E3021",
+    Tables => "E3022",
+});
+
 impl Hint for StateError {
     fn hint(&self) -> Option<String> {
         let hint = match self {

@@ -25,6 +25,11 @@ pub(super) enum PatternError {
     TooLong,
 }
 
+pmp_protocol::codes!(PatternError {
+    Empty => "E5110",
+    TooLong => "E5111",
+});
+
 pmp_protocol::without_hint!(PatternError);
 
 impl NamePattern {
