@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use pmp_audit::Event;
 use pmp_ledger::{Directed, DynamoReceipts, ReceiptStore};
 use pmp_protocol::{Direction, OrganizationId, Turn};
-use pmp_terminal::{Exit, Failure, Output, Table, age, ask, count, progress};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, ask, count, progress};
 use serde::Serialize;
 use serde_json::json;
 
@@ -26,6 +26,9 @@ pub(crate) struct DirectionsArgs {
     /// With --sign: do not ask
     #[arg(long, requires = "sign")]
     yes: bool,
+    /// All of them, with their author and signature, and whole texts
+    #[arg(long)]
+    all: bool,
 }
 
 /// What is directed in one place.
@@ -72,7 +75,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         let (direction, signed) = (directed.direction.clone(), directed.statement.is_some());
         rows.push(Row { direction, signed, not_ours });
     }
-    print(&rows, &found, config.experience.as_ref(), output)?;
+    print(&rows, &found, config.experience.as_ref(), args, output)?;
     if !args.sign {
         return Ok(Exit::Ok);
     }
@@ -111,7 +114,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
     Ok(Exit::Ok)
 }
 
-fn print(rows: &[Row], found: &Found, experience: &str, output: Output) -> Result<(), Failure> {
+fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, output: Output) -> Result<(), Failure> {
     let now = compose::clock().now();
     if output.is_document() {
         output.document(&json!({"experience": experience, "directions": rows, "unreadable": found.unreadable}))?;
@@ -122,24 +125,53 @@ fn print(rows: &[Row], found: &Found, experience: &str, output: Output) -> Resul
         return Ok(());
     }
     let fleet = rows.iter().map(|row| &row.direction).find(|direction| direction.organization.is_none());
-    let mut table = Table::new(&["FOR", "WHAT", "SINCE", "BY", "SIGNED", "REASON"]);
-    for row in rows {
-        let whom = whose(row.direction.organization.as_ref()).replace('`', "");
-        let signed = match (&row.not_ours, row.signed) {
+    // What is to be signed is shown whole before a person is asked.
+    let whole = args.all || args.sign || output.format == OutputFormat::Wide;
+    let mut table = match whole {
+        true => Table::new(&["FOR", "WHAT", "SINCE", "BY", "SIGNED", "REASON"]),
+        false => Table::new(&["FOR", "WHAT", "SINCE", "WHY"]),
+    };
+    let mut row = |[whom, what, since, by, signed, reason]: [String; 6]| match whole {
+        true => table.row([whom, what, since, by, signed, reason]),
+        false => table.row([whom, what, since, in_short(&by, &reason)]),
+    };
+    for Row { direction, signed, not_ours } in rows {
+        let whom = whose(direction.organization.as_ref()).replace('`', "");
+        let signed = match (not_ours, signed) {
             (Some(_), true) => "by another key",
             (_, true) => "yes",
             (_, false) => "no",
         };
-        for (what, at, by, reason) in told(&row.direction, fleet, now) {
-            table.row([whom.clone(), what, age(at, now), by, signed.to_owned(), reason]);
+        for (what, at, by, reason) in told(direction, fleet, now) {
+            row([whom.clone(), what, age(at, now), by, signed.to_owned(), reason]);
         }
     }
     for (organization, problem) in &found.unreadable {
         let dash = || "-".to_owned();
-        table.row([organization.to_string(), "cannot be read".to_owned(), dash(), dash(), dash(), problem.clone()]);
+        row([organization.to_string(), "cannot be read".to_owned(), dash(), dash(), dash(), problem.clone()]);
     }
-    output.list("directions", rows, table, "")?;
+    let summary = summary(rows, found);
+    output.list_on_a_screen("directions", rows, table, &summary, whole)?;
     Ok(())
+}
+
+/// How many places are directed, and what is not as it should be.
+fn summary(rows: &[Row], found: &Found) -> String {
+    let others = rows.iter().filter(|row| row.not_ours.is_some()).count();
+    let problems = [(others, "not signed with this key"), (found.unreadable.len(), "cannot be read")];
+    let problems = problems.into_iter().filter(|(number, _)| *number > 0);
+    let problems: String = problems.map(|(number, what)| format!("; {number} {what}")).collect();
+    format!("{}{problems}", count(rows.len() + found.unreadable.len(), "direction"))
+}
+
+/// Who and why, in the last column of a screen. Of an ARN, its last part names the person.
+fn in_short(by: &str, reason: &str) -> String {
+    let by = by.rsplit('/').next().unwrap_or(by);
+    match (by, reason) {
+        ("-", reason) => reason.to_owned(),
+        (by, "") => by.to_owned(),
+        (by, reason) => format!("{by}: {reason}"),
+    }
 }
 
 /// What a direction says at `now`: each with its beginning, its author and its reason. A turn for

@@ -22,13 +22,14 @@ pub(crate) async fn show_drift(config: &ConfigArgs, args: &DriftArgs, output: Ou
     let Seen { experience, view, .. } = look(config, SILENCE).await?;
     let now = compose::clock().now();
     let rows = drift::rows(&view, now);
-    let all = args.all || output.format == OutputFormat::Wide;
+    let wide = output.format == OutputFormat::Wide;
+    let all = args.all || wide;
     if output.is_document() {
         output.document(&json!({"experience": experience, "drift": rows}))?;
     } else if rows.is_empty() && output.is_table() {
         output.line("No spoke tells of an experience that others changed.")?;
     } else {
-        output.list("drift", &rows, render::table(&rows, now, all), &render::summary(&rows, all))?;
+        output.list("drift", &rows, render::table(&rows, now, all, wide), &render::summary(&rows, all))?;
     }
     hints(&view);
     Ok(Exit::Ok)

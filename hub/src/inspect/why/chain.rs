@@ -159,7 +159,9 @@ fn ids(outcome: &Outcome) -> String {
     let named: Vec<_> = ids.iter().rev().take(MAX_CHANGE_SETS).map(String::as_str).collect();
     let more = outcome.change_sets.saturating_sub(named.len());
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}, {} allowed, {} denied", named.join(", "), outcome.allowed, outcome.denied)
+    // Which of several it was is not kept.
+    let one_of = if outcome.change_sets > 1 { "one of " } else { "" };
+    format!("{one_of}{}{more}, {} allowed, {} denied", named.join(", "), outcome.allowed, outcome.denied)
 }
 
 fn outcome_of<'a>(entry: Option<&JournalEntry>, outcomes: &[&'a Outcome]) -> Option<&'a Outcome> {

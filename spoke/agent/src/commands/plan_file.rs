@@ -143,7 +143,10 @@ impl PlanFile {
         let mut moved = Vec::new();
         let mut compare = |what: &str, before: &str, now: &str| {
             if before != now {
-                moved.push(format!("{what} was {before}, and is {now}"));
+                moved.push(match DIGESTS.contains(&what) {
+                    true => format!("{what} was changed since"),
+                    false => format!("{what} was {before}, and is {now}"),
+                });
             }
         };
         compare("the organization", self.organization.as_str(), now.organization.as_str());
@@ -219,11 +222,16 @@ impl PlannedExperience {
     }
 }
 
+const DRIFT: &str = "PMP_DRIFT";
+const FILTERS: &str = "the setting of filters";
+/// The settings of which a digest is kept: they may be long or confidential. Nobody can read two
+/// digests, so that they differ is all that is told.
+const DIGESTS: [&str; 2] = [DRIFT, FILTERS];
+
 /// The settings that a plan depends on.
 fn settings(config: &SpokeConfig) -> BTreeMap<String, String> {
     let set = |name: &str, value: String| (name.to_owned(), value);
     let optional = |number: Option<usize>| number.map_or("not set".to_owned(), |number| number.to_string());
-    // The filters' settings may be long or confidential, so only their digest is kept.
     let filters = Digest::of(format!("{:?}", config.filters).as_bytes());
     BTreeMap::from([
         set("MEMBER_EXPERIENCE_IDS", config.selection.scope().id),
@@ -232,7 +240,7 @@ fn settings(config: &SpokeConfig) -> BTreeMap<String, String> {
         set("PMP_GUARD_WINDOW", format!("{} s", config.guard_window.as_secs())),
         set("PMP_SYNC_SETTINGS", config.sync_settings.to_string()),
         set("PMP_MODE", config.mode.to_string()),
-        set("PMP_DRIFT", Digest::of(format!("{:?}", config.drift).as_bytes()).short()),
-        set("the setting of filters", filters.short()),
+        set(DRIFT, Digest::of(format!("{:?}", config.drift).as_bytes()).short()),
+        set(FILTERS, filters.short()),
     ])
 }

@@ -109,7 +109,12 @@ fn headline(spoke: &Spoke, standing: &Standing, holder: Option<&str>, now: Times
         vec![format!("{organization}, as the ledger has it: current snapshot {latest} ({digest}), taken {ago} ago")];
     let seen = standing.before.seen.as_ref();
     let passed = seen.map_or_else(|| "none yet".to_owned(), |seen| format!("{} ago", age(seen.last_seen, now)));
-    lines.push(format!("spoke `{}`, mode {}, last pass {passed}", standing.beside.me().id, spoke.mode));
+    // The mode of the spoke at work is not in the ledger: this is what these settings say.
+    lines.push(format!(
+        "spoke `{}`, last pass {passed}; `pmp-spoke sync` from here: mode {}",
+        standing.beside.me().id,
+        spoke.mode
+    ));
     lines.extend(seen.and_then(|seen| seen.error.as_ref()).map(|error| format!("the last pass failed: {error}")));
     let steering = &standing.steering;
     lines.extend(

@@ -58,6 +58,9 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
         at: spoke.clock.now(),
         reason: reason.clone(),
     });
+    if let Some((pass, version)) = look(&spoke, args, &stop).await? {
+        return print(&pass, version, output);
+    }
     let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
     let work = async |stop: &Stop| Ok(sync_newest(&spoke, &config, args, plan.as_ref(), stop).await);
     let done = stop
@@ -68,8 +71,12 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
         return Err(ended("before the lease was free; nothing was done"));
     };
     let (pass, version) = done?;
+    print(&pass, version, output)
+}
+
+fn print(pass: &PassOutcome, version: SnapshotVersion, output: Output) -> Result<Exit, Failure> {
     let receipts = &pass.receipts;
-    output.list("receipts", receipts, render::receipts(&pass), &summary(receipts, version))?;
+    output.list("receipts", receipts, render::receipts(pass), &summary(receipts, version))?;
     if let Some(hint) = way_out(receipts) {
         terminal::note(hint);
     }
@@ -85,6 +92,23 @@ fn way_out(receipts: &[Receipt]) -> Option<&'static str> {
         }
         WindowsOf::Fleet => "hint: the fleet's change windows are closed; what cannot wait is for the hub's operators",
     })
+}
+
+/// Looks whether everything is as it was left: then one sign of life is all that is written, and
+/// nobody waits for the lease. `None` where a pass has to be made, or was asked for by name.
+async fn look(
+    spoke: &Spoke,
+    args: &SyncArgs,
+    stop: &Stop,
+) -> Result<Option<(PassOutcome, SnapshotVersion)>, SpokeError> {
+    if args.plan.is_some() || args.confirm.is_some() || args.outside_windows {
+        return Ok(None);
+    }
+    let standing = stop.unless_stopped(spoke.standing()).await.ok_or_else(|| SpokeError::stopped(stop))?;
+    // What cannot be read is the pass's to tell.
+    let Ok(standing) = standing else { return Ok(None) };
+    let version = standing.target().0;
+    Ok(spoke.look(&standing, &[], stop).await?.map(|pass| (pass, version)))
 }
 
 /// One pass with the ledger's newest snapshot.

@@ -163,12 +163,7 @@ async fn look_first(
     let Ok(standing) = stop.unless_stopped(spoke.standing()).await.ok_or_else(stopped)? else { return Ok(None) };
     let (worths, newest) = weigh(&backlog.messages, Some(&standing.head));
     let Some(newest) = newest else { return Ok(None) };
-    if !standing.is_settled(spoke.mode) {
-        return Ok(None);
-    }
-    let in_force = stop.unless_stopped(spoke.in_force(&standing, &backlog.messages)).await.ok_or_else(stopped)?;
-    let Ok(snapshot) = in_force else { return Ok(None) };
-    let Some(pass) = spoke.look(&standing, Arc::new(snapshot), stop).await? else { return Ok(None) };
+    let Some(pass) = spoke.look(&standing, &backlog.messages, stop).await? else { return Ok(None) };
     let SnapshotMessage { version, reason, .. } = newest;
     tracing::info!(%version, reason = reason.as_str(), "message received: everything is as it was left");
     // Everything is in step, so nothing waits for the end of a pause.

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use pmp_ledger::LedgerError;
-use pmp_protocol::Snapshot;
+use pmp_protocol::SnapshotMessage;
 use pmp_runtime::Stop;
 
 use crate::apply::EngineSettings;
@@ -18,8 +18,9 @@ use crate::pass::standing::{Sign, SignOfLife, Standing};
 use crate::pass::{Made, PassOutcome, Spoke, with_neighbours};
 
 impl Spoke {
-    /// Looks whether every experience is as it was left. `standing` is settled
-    /// ([`Standing::is_settled`]). `None` where a pass has to be made: there is something to change
+    /// Looks whether every experience is as it was left, where only the live state can make work
+    /// ([`Standing::is_settled`]). A content that came inline in `messages` is not fetched again.
+    /// `None` where a pass has to be made: there is something to change
     /// or to write down, or a read failed, which the pass then reports.
     ///
     /// # Errors
@@ -27,9 +28,15 @@ impl Spoke {
     pub(crate) async fn look(
         &self,
         standing: &Standing,
-        snapshot: Arc<Snapshot>,
+        messages: &[SnapshotMessage],
         stop: &Stop,
     ) -> Result<Option<PassOutcome>, SpokeError> {
+        if !standing.is_settled(self.mode) {
+            return Ok(None);
+        }
+        let in_force = stop.unless_stopped(self.in_force(standing, messages)).await;
+        let Ok(snapshot) = in_force.ok_or_else(|| SpokeError::stopped(stop))? else { return Ok(None) };
+        let snapshot = Arc::new(snapshot);
         let looking = Self { engine: EngineSettings { looks_only: true, ..self.engine }, ..self.clone() };
         let looked = Box::pin(looking.try_sync(standing.clone(), snapshot, None, stop)).await;
         if stop.is_stopped() {
