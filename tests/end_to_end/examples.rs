@@ -14,18 +14,26 @@ use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Program, Scene, world};
 /// part of standard error.
 type Excuse = (&'static str, i32, &'static str);
 
-/// All examples of a program, in the order of its help.
-async fn examples(program: &Program) -> Vec<String> {
-    let help = async |arguments: &[&str]| program.run(&[arguments, &["--help"]].concat()).await.stdout;
+/// The help of a program and of each of its commands, in the order in which they are listed.
+pub(crate) async fn helps(program: &Program) -> Vec<(Vec<String>, String)> {
     let mut found = Vec::new();
     let mut waiting: Vec<Vec<String>> = vec![Vec::new()];
     while let Some(command) = waiting.pop() {
-        let arguments: Vec<&str> = command.iter().map(String::as_str).collect();
-        let text = help(&arguments).await;
+        let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let text = program.run(&arguments).await.stdout;
         let own = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
         let own = own.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
         let own: Vec<&str> = own.filter_map(|line| line.split_whitespace().next()).filter(|it| *it != "help").collect();
         waiting.extend(own.iter().rev().map(|own| [command.clone(), vec![(*own).to_owned()]].concat()));
+        found.push((command, text));
+    }
+    found
+}
+
+/// All examples of a program, in the order of its help.
+async fn examples(program: &Program) -> Vec<String> {
+    let mut found = Vec::new();
+    for (_, text) in helps(program).await {
         let examples = text.lines().skip_while(|line| !line.starts_with("Example")).skip(1);
         let examples = examples.take_while(|line| !line.is_empty());
         // What is indented further is about the example before it.

@@ -49,6 +49,7 @@ mod output;
 mod page;
 mod pages;
 mod plans;
+mod printed;
 mod publishing;
 mod report;
 mod restored;

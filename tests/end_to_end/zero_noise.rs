@@ -71,8 +71,8 @@ fn written(call: &pmp_tests::Call) -> Option<String> {
     }
 }
 
-/// A person's `sync` looks first, as an agent does: nothing is to be done, so it takes no lease, and
-/// writes one sign of life.
+/// A person's `sync` looks first, as an agent does: nothing is to be done, so it takes no lease,
+/// and writes one sign of life.
 #[tokio::test]
 async fn a_sync_without_a_change_writes_one_item() {
     // Protocol R13.

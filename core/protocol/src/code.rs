@@ -64,7 +64,8 @@ impl<E: Coded> Coded for Box<E> {
 /// });
 ///
 /// use pmp_protocol::Coded;
-/// assert_eq!(Outer::Read { name: "it".to_owned(), source: Inner::Damaged }.code().to_string(), "E9901");
+/// let read = Outer::Read { name: "it".to_owned(), source: Inner::Damaged };
+/// assert_eq!(read.code().to_string(), "E9901");
 /// assert_eq!(Outer::None("it".to_owned()).code().to_string(), "E9902");
 /// ```
 ///

@@ -15,6 +15,7 @@ use crate::compose;
 use crate::config::{CHANGE_WINDOWS, ConfigArgs};
 use crate::error::HubError;
 use crate::error::sdk;
+use crate::render::status::person;
 use crate::signing::Signing;
 use crate::steer::{self, Helm, whose};
 
@@ -164,13 +165,12 @@ fn summary(rows: &[Row], found: &Found) -> String {
     format!("{}{problems}", count(rows.len() + found.unreadable.len(), "direction"))
 }
 
-/// Who and why, in the last column of a screen. Of an ARN, its last part names the person.
+/// Who and why, in the last column of a screen.
 fn in_short(by: &str, reason: &str) -> String {
-    let by = by.rsplit('/').next().unwrap_or(by);
     match (by, reason) {
         ("-", reason) => reason.to_owned(),
-        (by, "") => by.to_owned(),
-        (by, reason) => format!("{by}: {reason}"),
+        (by, "") => person(by),
+        (by, reason) => format!("{}: {reason}", person(by)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use pmp_ledger::{Organization, Said};
-use pmp_protocol::{ExperienceId, OrganizationSeen, Receipt, ReceiptStatus, age, count};
+use pmp_protocol::{ExperienceId, OrganizationSeen, PlainText, Receipt, ReceiptStatus, age, count};
 use pmp_terminal::{Frame, Table, cut};
 
 use crate::render::color;
@@ -197,6 +197,12 @@ pub(crate) fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
+/// Who it was, in at most 16 bytes: the name at the end of an ARN.
+pub(crate) fn person(arn: &str) -> String {
+    let name = arn.rsplit(['/', ':']).next().unwrap_or(arn);
+    PlainText::bounded(name, 16).into()
+}
+
 /// A moment in ten characters: the time of today, the day of all else.
 #[must_use]
 pub(crate) fn short_moment(at: Timestamp, now: Timestamp) -> String {
@@ -273,4 +279,17 @@ pub(crate) fn version(row: &SpokeStatus) -> String {
 
 fn applied_at(row: &SpokeStatus) -> Option<Timestamp> {
     row.applied.map(|applied| applied.at).or_else(|| row.receipt.as_ref()?.applied_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_an_arn() {
+        assert_eq!(person("arn:aws:iam::111111111111:user/people/ada"), "ada");
+        assert_eq!(person("arn:aws:sts::111111111111:assumed-role/pmp-sync-hub/pmp-sync-hub"), "pmp-sync-hub");
+        assert_eq!(person("arn:aws:iam::111111111111:root"), "root");
+        assert_eq!(person("arn:aws:iam::111111111111:user/a-very-long-name-of-somebody").len(), 16);
+    }
 }

@@ -18,9 +18,11 @@ use crate::{Exit, Source};
 /// ```
 ///
 /// ```
-/// fn read() -> Result<String, pmp_terminal::Failure> {
+/// use pmp_terminal::Failure;
+///
+/// fn read() -> Result<String, Failure> {
 ///     std::fs::read_to_string("settings")
-///         .map_err(|error| pmp_terminal::Failure::tried("E1750", "cannot read the settings", error))
+///         .map_err(|error| Failure::tried("E1750", "cannot read the settings", error))
 /// }
 /// assert!(read().unwrap_err().one_line().starts_with("cannot read the settings: "));
 /// ```
@@ -143,8 +145,8 @@ impl Failure {
         self.exit
     }
 
-    /// The text for standard error: the error, its causes, the details, the hints, the code. Each is
-    /// a line, whatever it was made from: parts of it come from outside.
+    /// The text for standard error: the error, its causes, the details, the hints, the code. Each
+    /// is a line, whatever it was made from: parts of it come from outside.
     #[must_use]
     pub fn lines(&self) -> Vec<PlainText> {
         lines(&self.told, &self.details, &self.hints, self.code)

@@ -21,8 +21,11 @@ use crate::pass::standing::Standing;
 
 /// The widest line that is printed without `-o wide`.
 const WIDTH: usize = 80;
-/// The most rows. With the other lines they fill a screen of 24.
+/// The most rows. With the lines above and below, and the prompt, they fill a screen of 24.
 const ROWS: usize = 17;
+/// The lines of a screen that the rows and those above them share: the others are the header, the
+/// two lines below, and the prompt.
+const SCREEN: usize = 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
@@ -62,14 +65,13 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
     let mut standpoints: Vec<_> = receipts.iter().map(|receipt| standpoint(&standing, receipt, now)).collect();
     standpoints.sort_by_key(|it| (rank(it, standing.target().0), it.experience.clone()));
     if output.is_table() {
-        if output.header {
-            output
-                .lines(headline(&spoke, &standing, holder.as_deref(), now).iter().map(|line| fitting(line, output)))?;
-        }
+        let headline = if output.header { headline(&spoke, &standing, holder.as_deref(), now) } else { Vec::new() };
+        let headline: Vec<_> = headline.iter().flat_map(|line| pmp_terminal::fold(line, WIDTH)).collect();
+        output.lines(&headline)?;
         if receipts.is_empty() {
             output.line("No pass has been made yet.")?;
         } else {
-            let (table, more) = table(&standpoints, output, now);
+            let (table, more) = table(&standpoints, headline.len(), output, now);
             let summary = summary(receipts, standing.target().0);
             let below = more.into_iter().chain([summary]).collect::<Vec<_>>().join("\n");
             output.list("experiences", &standpoints, table, "")?;
@@ -193,15 +195,16 @@ fn rank(it: &Standpoint, in_force: SnapshotVersion) -> usize {
     }
 }
 
-/// The rows that fit on a screen, and a line about the others. `-o wide` shows all rows, with more
-/// columns.
-fn table(standpoints: &[Standpoint], output: Output, now: Timestamp) -> (Table, Option<String>) {
+/// The rows that fit on a screen below the lines `above`, and a line about the others. `-o wide`
+/// shows all rows, with more columns.
+fn table(standpoints: &[Standpoint], above: usize, output: Output, now: Timestamp) -> (Table, Option<String>) {
     let wide = output.format == OutputFormat::Wide;
     let mut header = vec!["EXPERIENCE", "STATUS", "VERSION", "SINCE", "PENDING"];
     header.extend(wide.then_some("FILTERED"));
     header.push("MESSAGE");
     let mut table = Table::new(&header);
-    let shown = if wide { standpoints.len() } else { standpoints.len().min(ROWS) };
+    let shown =
+        if wide { standpoints.len() } else { standpoints.len().min(SCREEN.saturating_sub(above).clamp(1, ROWS)) };
     for it in &standpoints[..shown] {
         let mut cells = vec![
             it.experience.to_string(),
@@ -247,8 +250,4 @@ fn color(status: &str) -> Color {
         "held" | "failed" => render::color(ReceiptStatus::Failed),
         _ => render::color(ReceiptStatus::Partial),
     }
-}
-
-fn fitting(line: &str, output: Output) -> String {
-    if output.format == OutputFormat::Wide { line.to_owned() } else { pmp_terminal::cut(line, WIDTH) }
 }
