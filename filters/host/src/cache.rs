@@ -17,7 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
-use pmp_protocol::Digest;
+use pmp_protocol::{Coded, Digest};
 use sha2::Sha256;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -240,5 +240,5 @@ fn make_key(dir: &Path, path: &Path) -> Result<(), CacheError> {
 
 pub(crate) fn warn(what: &str, error: &CacheError) {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    tracing::warn!("{what}: {error}{cause}");
+    tracing::warn!(code = %error.code(), "{what}: {error}{cause}");
 }

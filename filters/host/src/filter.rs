@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pmp_protocol::{Decision, Digest, FilterIdentity, Hint, Verdicts};
+use pmp_protocol::{Code as ErrorCode, Coded, Decision, Digest, FilterIdentity, Hint, Verdicts};
 use serde_json::{Map, Value};
 
 use crate::description::Description;
@@ -287,7 +287,11 @@ impl std::error::Error for EvaluateError {
     }
 }
 
-pmp_protocol::codes!(EvaluateError => "E2036");
+impl Coded for EvaluateError {
+    fn code(&self) -> ErrorCode {
+        self.failure.code()
+    }
+}
 
 impl Hint for EvaluateError {
     fn hint(&self) -> Option<String> {

@@ -51,7 +51,7 @@ pub(crate) enum CasesError {
 
 pmp_protocol::codes!(CasesError {
     Toml => "E2108",
-    Text => "E2109",
+    Text => "E2108",
     None => "E2110",
     Both => "E2111",
 });

@@ -46,7 +46,7 @@ struct Supply {
     #[arg(long, value_name = "FILE")]
     world: Option<PathBuf>,
     /// The newest snapshot of this management experience in the hub's ledger, which is only read
-    #[arg(long, value_name = "EXPERIENCE", requires = "snapshots_table")]
+    #[arg(long, value_name = "EXPERIENCE")]
     ledger: Option<ExperienceId>,
 }
 

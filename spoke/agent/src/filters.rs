@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use pmp_filter_host::{ConfiguredFilter, Filter, FilterSource, Limits};
-use pmp_protocol::{ExperienceId, FilterIdentity, PlainText, one_line};
+use pmp_protocol::{Coded, ExperienceId, FilterIdentity, PlainText, one_line};
 use tokio::sync::OnceCell;
 
 use crate::filters::config::{FilterConfig, FilterSettings};
@@ -126,6 +126,7 @@ impl Filters {
                 return Err(error);
             }
             tracing::error!(
+                code = %error.code(),
                 error = PlainText::new(&one_line(&error)).as_str(),
                 "its experiences stay as they are; it is tried again with each pass"
             );

@@ -70,7 +70,7 @@ impl ServerArgs {
 #[error("{0}")]
 pub(super) struct AskError(String);
 
-pmp_protocol::codes!(AskError => "E3024");
+pmp_protocol::codes!(AskError => "E3039");
 
 pmp_protocol::without_hint!(AskError);
 

@@ -103,7 +103,7 @@ impl From<&Product> for pmp_world::Product {
 impl Selection {
     /// Chooses `count` products for the management experience, and those that come later.
     pub(super) fn new(seed: u64, count: usize) -> Result<Self, ProductsError> {
-        let mut pool = shuffled(read()?, seed);
+        let mut pool = shuffled(read(CSV)?, seed);
         let newcomers =
             [take(&mut pool, |p| !p.is_excluded_by_label())?, take(&mut pool, Product::is_excluded_by_label)?];
         let strangers: Vec<_> = pool.drain(..STRANGERS.min(pool.len())).collect();
@@ -122,13 +122,13 @@ impl Selection {
     }
 }
 
-fn read() -> Result<Vec<Product>, ProductsError> {
+fn read(csv: &[u8]) -> Result<Vec<Product>, ProductsError> {
     let product = |row: Result<Row, csv::Error>| {
         let row = row?;
         let labels = row.categories.split(';').map(str::to_owned).collect();
         Ok(Product { id: ProductId::new(&row.id)?, name: row.name, manufacturer: row.manufacturer, labels })
     };
-    csv::Reader::from_reader(CSV).into_deserialize().map(product).collect()
+    csv::Reader::from_reader(csv).into_deserialize().map(product).collect()
 }
 
 /// Shuffles by the seed (Fisher and Yates).
@@ -174,6 +174,6 @@ mod tests {
 
     #[test]
     fn labels_fit_into_a_note() {
-        assert!(read().unwrap().iter().all(|product| (1..=50).contains(&product.note().chars().count())));
+        assert!(read(CSV).unwrap().iter().all(|product| (1..=50).contains(&product.note().chars().count())));
     }
 }

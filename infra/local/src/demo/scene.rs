@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_catalog::PolicyId;
 use pmp_protocol::{ExperienceId, ProductId};
+use pmp_terminal::Failure;
 use serde_json::json;
 
 use super::lists::Lists;
@@ -71,11 +72,12 @@ pub(super) enum State {
 
 impl Scene {
     /// The scene at the beginning of the demo.
-    pub(super) fn new(products: Selection) -> Option<Self> {
+    pub(super) fn new(products: Selection) -> Result<Self, Failure> {
         let management = Lists { approved: ids(&products.approved), rejected: ids(&products.rejected) };
         let labels = products.all().map(|product| (product.id.clone(), product.labels.clone())).collect();
-        let members = vec![aurora(&products)?, borealis(&products)?, cumulus(&products)?];
-        Some(Self { products, management, members, labels })
+        let members: Option<_> = [aurora, borealis, cumulus].into_iter().map(|member| member(&products)).collect();
+        let members = members.ok_or_else(|| Failure::new("E3056", "the scene names an impossible id"))?;
+        Ok(Self { products, management, members, labels })
     }
 
     /// Has every live experience follow what the management experience says now.

@@ -62,7 +62,7 @@ impl Stage {
     /// Starts the embedded AWS with the scene in it.
     pub(super) async fn start(args: &Demo, folder: &Path) -> Result<Self, Failure> {
         let selection = Selection::new(args.seed, args.products.into())?;
-        let scene = Scene::new(selection).ok_or_else(|| Failure::new("E3056", "the scene names an impossible id"))?;
+        let scene = Scene::new(selection)?;
         let world = world(&scene, args.seed, args.latency);
         let region = world.region.clone();
         let filter = folder.join("exclude-products.wasm");

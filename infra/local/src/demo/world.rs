@@ -48,8 +48,7 @@ pub(super) fn world(scene: &Scene, seed: u64, latency: Duration) -> World {
 
 /// The world that is served where none is asked for: the demo's, before anything runs in it.
 pub(crate) fn built_in() -> Result<World, Failure> {
-    let scene = Scene::new(Selection::new(1, BUILT_IN_PRODUCTS)?);
-    let scene = scene.ok_or_else(|| Failure::new("E3059", "the scene names an impossible id"))?;
+    let scene = Scene::new(Selection::new(1, BUILT_IN_PRODUCTS)?)?;
     Ok(world(&scene, 1, Duration::from_secs(1)))
 }
 

@@ -1,7 +1,7 @@
 //! Errors of filters that cannot be used. Their experiences stay as they are (rule 4).
 
 use pmp_filter_host::{ConfigError, HostError, LoadError};
-use pmp_protocol::Hint;
+use pmp_protocol::{Code, Coded, Hint};
 
 use crate::filters::s3::FetchError;
 
@@ -57,7 +57,11 @@ impl FilterError {
     }
 }
 
-pmp_protocol::codes!(FilterError => "E5101");
+impl Coded for FilterError {
+    fn code(&self) -> Code {
+        self.cause.code()
+    }
+}
 
 impl Hint for FilterError {
     fn hint(&self) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use awsim_core::RequestContext;
 use jiff::Timestamp;
+use pmp_protocol::Coded;
 use serde_json::{Map, Value, json};
 
 use super::access::source;
@@ -53,10 +54,9 @@ impl Cloud {
         } else {
             json!({ "MessageBody": envelope(delivery, &attributes, self.clock.now()).to_string() })
         };
-        let result = if raw && attributes.len() > MAX_RAW_ATTRIBUTES {
-            Err(Undelivered::TooManyAttributes)
-        } else {
-            self.send_as_sns(topic, text("endpoint"), message.clone(), context).await
+        let result = match fits(raw, attributes.len()) {
+            Ok(()) => self.send_as_sns(topic, text("endpoint"), message.clone(), context).await,
+            Err(error) => Err(error),
         };
         let Err(error) = result else {
             self.note(Happening::Delivered { queue: text("endpoint").to_owned(), from: "topic" });
@@ -65,14 +65,16 @@ impl Cloud {
         let redrive = self.subscription_attribute(subscription, "RedrivePolicy", context).unwrap_or_default();
         let redrive: Value = serde_json::from_str(&redrive).unwrap_or_default();
         let target = redrive["deadLetterTargetArn"].as_str().unwrap_or_default();
-        tracing::warn!(topic, subscription, %error, dead_letter_queue = target, "SNS could not deliver a message");
+        let code = error.code();
+        tracing::warn!(topic, subscription, %code, %error, dead_letter_queue = target, "SNS could not deliver a message");
         if self.world.catalog.assumptions.dead_letters == DeadLetters::Lost {
             return;
         }
         if !target.is_empty()
             && let Err(error) = self.send_as_sns(topic, target, message, context).await
         {
-            tracing::warn!(topic, subscription, %error, "nor to the subscription's dead-letter queue: the message is lost");
+            let code = error.code();
+            tracing::warn!(topic, subscription, %code, %error, "nor to the subscription's dead-letter queue: the message is lost");
         }
     }
 
@@ -83,7 +85,10 @@ impl Cloud {
         let message = json!({ "MessageBody": confirmation(topic, token, &message_id, self.clock.now()).to_string() });
         match self.send_as_sns(topic, queue, message, context).await {
             Ok(()) => self.note(Happening::Delivered { queue: queue.to_owned(), from: "topic" }),
-            Err(error) => tracing::warn!(topic, queue, %error, "nobody is asked to confirm the subscription"),
+            Err(error) => {
+                let code = error.code();
+                tracing::warn!(topic, queue, %code, %error, "nobody is asked to confirm the subscription");
+            }
         }
     }
 
@@ -114,6 +119,11 @@ impl Cloud {
         message["QueueUrl"] = json!(queue_url(owner, name));
         self.send(message, &target).await.map(drop).map_err(|error| Undelivered::Rejected(error.to_string()))
     }
+}
+
+/// Whether a message with so many attributes can be delivered. In an envelope, any number can.
+fn fits(raw: bool, attributes: usize) -> Result<(), Undelivered> {
+    if raw && attributes > MAX_RAW_ATTRIBUTES { Err(Undelivered::TooManyAttributes) } else { Ok(()) }
 }
 
 /// The URL of a queue for awsim, which reads only its last part; the account is in the context.
