@@ -26,7 +26,7 @@ fn what_is_missing_is_named_by_flag_and_variable_all_at_once() {
          --snapshots-table (PMP_SNAPSHOTS_TABLE) is missing\n  \
          --topic-arn (PMP_TOPIC_ARN) is missing\n\
          hint: give the flag or set the variable; `--help` explains each\n\
-         code: E1732 (`explain E1732` says more)\n"
+         code: E1732 (`pmp-hub explain E1732` says more)\n"
     );
     assert!(output.stdout.is_empty());
 }

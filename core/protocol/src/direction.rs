@@ -288,6 +288,9 @@ pub struct Hold {
     pub released_at: Option<Timestamp>,
 }
 
+/// How far the clocks of a spoke and of a reader may be apart: AWS refuses requests beyond that.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+
 impl Hold {
     /// When it ends at the latest, by the hub's bound.
     #[must_use]
@@ -298,10 +301,12 @@ impl Hold {
         self.released_at.map_or(ends, |released| ends.min(released))
     }
 
-    /// Whether it holds at `now`.
+    /// Whether it holds at `now`. One that begins later than clocks may differ was not written by a
+    /// spoke, and would hold past the hub's bound.
     #[must_use]
     pub fn holds(&self, bound: SignedDuration, now: Timestamp) -> bool {
-        now < self.ends(bound)
+        // Protocol D10.
+        self.at.duration_since(now) <= SKEW && now < self.ends(bound)
     }
 
     /// Whether the hub's bound ended it before the member wanted.
@@ -586,6 +591,22 @@ mod tests {
         assert_eq!((held.whose, held.until), (PausedBy::Member, at(150)));
         let released = Hold { released_at: Some(at(110)), ..hold };
         assert_eq!(paused(Some(&all), None, Some(&released), at(120)), None);
+    }
+
+    #[test]
+    fn a_hold_from_a_time_to_come_counts_for_nothing() {
+        // Protocol D10.
+        let hold = Hold {
+            experience: ExperienceId::new("exp-management").unwrap(),
+            until: at(1_000_000),
+            by: "arn:mim".to_owned(),
+            at: at(900_000),
+            reason: "audit".to_owned(),
+            released_at: None,
+        };
+        let bound = SignedDuration::from_hours(1);
+        assert!(!hold.holds(bound, at(1_000)), "it would hold past the bound");
+        assert!(hold.holds(bound, at(899_900)), "clocks may be apart");
     }
 
     #[test]

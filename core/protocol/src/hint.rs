@@ -54,7 +54,7 @@ pub fn one_line(error: &dyn Error) -> String {
 }
 
 /// An error as a person is told of it: what failed, the causes, the `details` that belong to it,
-/// what to do, and where more is said. Each is a line, in which nothing acts: parts of it come from
+/// what to do, and its code. Each is a line, in which nothing acts: parts of it come from
 /// outside.
 #[must_use]
 pub fn lines(told: &[String], details: &[String], hints: &[String], code: Code) -> Vec<PlainText> {
@@ -63,7 +63,7 @@ pub fn lines(told: &[String], details: &[String], hints: &[String], code: Code) 
     let causes = causes.iter().map(|cause| format!("  cause: {cause}"));
     let details = details.iter().map(|detail| format!("  {detail}"));
     let hints = hints.iter().map(|hint| format!("hint: {hint}"));
-    let code = std::iter::once(format!("code: {code} (`explain {code}` says more)"));
+    let code = std::iter::once(format!("code: {code}"));
     error.chain(causes).chain(details).chain(hints).chain(code).map(|line| PlainText::new(&line)).collect()
 }
 
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(
             render(&error),
             "error: bad �[31mname\n  cause: cause hint: run me\nhint: look there\n\
-             code: E9901 (`explain E9901` says more)"
+             code: E9901"
         );
     }
 

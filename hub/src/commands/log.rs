@@ -107,9 +107,21 @@ fn nothing(args: &LogArgs, view: &View) -> String {
     let reported = view.reports().any(|report| !report.is_empty());
     match (reported, args.since.is_some() || args.experience.is_some()) {
         (_, true) => format!("Nothing like that is kept of {organization}."),
-        (true, false) => format!("Nothing is kept of {organization}: its spoke is of a release that keeps no record."),
+        (true, false) => match last_error(view) {
+            Some(error) => format!("No sync of {organization} came to a receipt yet; its last pass failed: {error}"),
+            None if view.reports().all(|report| report.organization.receipts.is_empty()) => {
+                format!("No sync of {organization} came to a receipt yet.")
+            }
+            None => format!("Nothing is kept of {organization}: its spoke is of a release that keeps no record."),
+        },
         (false, false) => format!("{organization} has never reported."),
     }
+}
+
+/// The error of its last pass, where no experience got as far as a receipt.
+fn last_error(view: &View) -> Option<String> {
+    let without = view.reports().filter(|report| report.organization.receipts.is_empty());
+    without.flat_map(|report| report.organization.signs()).find_map(|seen| seen.error.clone())
 }
 
 fn summary(rows: usize, shown: usize, more: bool) -> String {

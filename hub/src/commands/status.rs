@@ -132,7 +132,9 @@ async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result
             // The last line is kept for an error.
             let mut frame = page.frame(Frame::HEIGHT - 2);
             frame.line(&trouble);
-            screen.draw(&frame, output)?;
+            if !screen.draw(&frame, output)? {
+                return Ok(Exit::Ok);
+            }
         }
         if stop.unless_stopped(tokio::time::sleep(args.every)).await.is_none() {
             return Ok(Exit::Ok);

@@ -72,7 +72,8 @@ pub(crate) async fn halt(config: &ConfigArgs, args: &HaltArgs, output: Output) -
     let mut lines = vec![sentence(&decided)];
     if decided.changed {
         lines.push(
-            "Organizations that have it keep it. `pmp-hub pin` goes back everywhere, and `pmp-hub promote` goes on."
+            "Organizations that have it keep it, and those whose turn had come may still take it: `pmp-hub pause --wave NAME` keeps \
+             them from it. `pmp-hub pin` goes back everywhere, and `pmp-hub promote` goes on."
                 .to_owned(),
         );
     }

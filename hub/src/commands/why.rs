@@ -355,6 +355,14 @@ impl Found {
             format!("{experience} {listed}{note}"),
             format!("by snapshot {} ({digest}), taken {} ago{which}", self.version, age(taken, now)),
         ];
+        let pin = view.fleet.direction().and_then(|fleet| fleet.pin.as_ref());
+        lines.extend(pin.map(|pin| {
+            let (by, since) = (shown::person(&pin.by), age(pin.at, now));
+            format!(
+                "the fleet is pinned to the content of snapshot {}, by {by} {since} ago: {}",
+                pin.version, pin.reason
+            )
+        }));
         lines.extend(view.restored().map(|restored| restored.to_string()));
         lines
     }

@@ -276,8 +276,16 @@ pub(crate) fn answers(
     if report.more || known.journals.more {
         answers.push(whole(Stance::Unreadable, "it wrote more than is read of one organization".to_owned()));
     }
-    if answers.is_empty() && view.roster.is_some() && view.is_admitted(&known.organization) && report.is_empty() {
-        answers.push(whole(Stance::Never, "admitted, and has never reported".to_owned()));
+    if answers.is_empty() && !report.is_empty() {
+        // It was heard of, and no experience of it: its passes ended before the first receipt.
+        let error = report.organization.signs().iter().find_map(|seen| seen.error.as_ref());
+        answers.push(match error {
+            Some(error) => whole(Stance::Error, format!("its last pass failed: {error}")),
+            None => whole(Stance::Unknown, "its spoke has told of no experience yet".to_owned()),
+        });
+    }
+    if answers.is_empty() && view.roster.is_some() && view.is_admitted(&known.organization) {
+        answers.push(whole(Stance::Never, "admitted, and never heard of".to_owned()));
     }
     answers
 }

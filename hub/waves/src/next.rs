@@ -71,6 +71,8 @@ fn judge(waves: &Waves, rollout: &Rollout, fleet: &Fleet, current: usize, now: T
             Ok(until) if now < until => wait(Some(until), Waiting::ForMembers { tally }),
             // They could not, and will be able to: closed change windows stop no version.
             _ if waits_for_windows(waves, rollout, fleet, current, now) => Step::Prolong { wave: current },
+            // Nobody could try it: it does not go on untried because the fleet was paused.
+            _ if tally.counted == 0 && is_paused(waves, fleet, current, now) => Step::Prolong { wave: current },
             // Nobody is heard of: whoever is silent never blocks the others.
             _ if tally.counted == 0 => pass(waves, current),
             _ => stop(waves, rollout, Reason::Deadline { wave: current, tally }),
@@ -130,6 +132,15 @@ fn waits_for_windows(waves: &Waves, rollout: &Rollout, fleet: &Fleet, wave: usiz
         waves.wave_of(organization) == Some(wave)
             && observed.counts(waves.silent_after(), now)
             && observed.stands(rollout.version, Standing::Waiting)
+    })
+}
+
+/// Whether the hub's operators paused a member of the wave that was heard of.
+fn is_paused(waves: &Waves, fleet: &Fleet, wave: usize, now: Timestamp) -> bool {
+    fleet.iter().any(|(organization, observed)| {
+        waves.wave_of(organization) == Some(wave)
+            && observed.is_heard(waves.silent_after(), now)
+            && observed.standing == Standing::PausedByHub
     })
 }
 

@@ -33,8 +33,12 @@ pub enum Standing {
     Waiting,
     /// It could not be applied.
     Failed,
-    /// The organization is paused, by the hub or by itself. It is counted like a silent one.
+    /// Nothing is to be expected of the organization: it holds, is pinned to another version, or
+    /// keeps nothing in step. It is counted like a silent one.
     Paused,
+    /// The hub's operators paused it, or everybody. It is not counted either; but a wave that is
+    /// paused as a whole waits for the end of the pause, which always comes.
+    PausedByHub,
 }
 
 impl Observed {
@@ -49,8 +53,12 @@ impl Observed {
     /// Whether it counts among those that a wave waits for: it was heard of lately, and is not
     /// paused.
     pub(crate) fn counts(&self, silent_after: SignedDuration, now: Timestamp) -> bool {
+        self.is_heard(silent_after, now) && !matches!(self.standing, Standing::Paused | Standing::PausedByHub)
+    }
+
+    /// Whether it was heard of lately.
+    pub(crate) fn is_heard(&self, silent_after: SignedDuration, now: Timestamp) -> bool {
         // A sign of life from the future is from a clock that is ahead: it was heard of.
-        let heard = self.last_seen.is_some_and(|seen| now.duration_since(seen) < silent_after);
-        heard && self.standing != Standing::Paused
+        self.last_seen.is_some_and(|seen| now.duration_since(seen) < silent_after)
     }
 }

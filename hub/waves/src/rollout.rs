@@ -138,16 +138,27 @@ pub enum NotPromoted {
     #[error(
         "{} failed with version {version}, and `max_failures` is {max_failures}: mend what fails there, or raise \
          `max_failures`",
-        count(*failed, "organization")
+        named(failed)
     )]
     TooManyFailed {
         /// The version that is on its way.
         version: SnapshotVersion,
         /// Organizations that have not recovered.
-        failed: usize,
+        failed: BTreeSet<OrganizationId>,
         /// As it is configured.
         max_failures: usize,
     },
+}
+
+/// The most organizations that are named.
+const MAX_NAMED: usize = 3;
+
+/// Organizations by number and, the first of them, by name: "2 organizations (o-a, o-b)".
+fn named(organizations: &BTreeSet<OrganizationId>) -> String {
+    let names: Vec<_> = organizations.iter().take(MAX_NAMED).map(OrganizationId::as_str).collect();
+    let more = organizations.len().saturating_sub(MAX_NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{} ({}{more})", count(organizations.len(), "organization"), names.join(", "))
 }
 
 pmp_protocol::codes!(NotPromoted {
@@ -285,8 +296,12 @@ impl Rollout {
         if !self.fits(waves) {
             return Err(NotPromoted::OtherWaves);
         }
+        // One that left the roster, or was taken off the version by a pin, fails with it no more.
         let recovered = |organization: &OrganizationId| {
-            fleet.get(organization).is_some_and(|observed| observed.stands(version, Standing::InStep))
+            fleet.get(organization).is_none_or(|observed| {
+                let is_elsewhere = observed.version != Some(version) && observed.standing == Standing::Paused;
+                observed.stands(version, Standing::InStep) || is_elsewhere
+            })
         };
         let mut failed = self.failed.clone();
         failed.retain(|organization| !recovered(organization));
@@ -294,7 +309,7 @@ impl Rollout {
         failed.extend(failing(fleet, version));
         let max_failures = waves.max_failures();
         if failed.len() > max_failures {
-            return Err(NotPromoted::TooManyFailed { version, failed: failed.len(), max_failures });
+            return Err(NotPromoted::TooManyFailed { version, failed, max_failures });
         }
         let next_wave = self.current().map_or(0, |current| current + 1);
         let last = self.waves.len().saturating_sub(1);

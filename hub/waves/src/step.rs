@@ -39,7 +39,8 @@ pub enum Step {
         /// Its position in the configuration.
         wave: usize,
     },
-    /// The wave's deadline came while change windows are closed: it begins anew.
+    /// The wave's deadline came while change windows are closed, or all of it is paused: it begins
+    /// anew.
     Prolong {
         /// Its position in the configuration.
         wave: usize,

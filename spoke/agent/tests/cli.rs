@@ -27,7 +27,7 @@ fn what_is_missing_is_named_by_flag_and_variable_all_at_once() {
          --timestamps-table (PMP_TIMESTAMPS_TABLE) is missing\n  \
          --queue-url (PMP_QUEUE_URL) is missing\n\
          hint: give the flag or set the variable; `--help` explains each\n\
-         code: E1732 (`explain E1732` says more)\n"
+         code: E1732 (`pmp-spoke explain E1732` says more)\n"
     );
 }
 
@@ -76,7 +76,7 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
     assert!(
         stderr.ends_with(
             "hint: correct the flag or the variable; `--help` explains each\n\
-         code: E1732 (`explain E1732` says more)\n"
+         code: E1732 (`pmp-spoke explain E1732` says more)\n"
         ),
         "{stderr}"
     );

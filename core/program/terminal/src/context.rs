@@ -261,7 +261,11 @@ impl Contexts {
     /// # Errors
     /// Where it is none: every context is checked, and not only the one that is used.
     pub fn parse(text: &str, program: &str) -> Result<Self, ContextError> {
-        let written: Written = toml::from_str(text).map_err(|error| ContextError::Form(error.message().to_owned()))?;
+        let written: Written = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            ContextError::Form(format!("{line}{}", error.message()))
+        })?;
         let mut contexts = BTreeMap::new();
         for (name, settings) in written.contexts {
             let (mut variables, mut own) = (BTreeMap::new(), BTreeMap::new());

@@ -2,9 +2,9 @@
 
 /// The exit codes as the help texts list them.
 pub const EXIT_CODES_HELP: &str = "Exit codes: 0 ok or no changes; 1 error; 2 changes pending (only with \
-    --detailed-exitcode); 3 refused by a guard; 4 unhealthy (only `status --check`, `wait`, `doctor`, \
-    `verify-aws` and `audit`). Unlike `kubectl diff`, 1 always means that something failed. An error ends \
-    with its code, and `explain CODE` says what to do.";
+    --detailed-exitcode); 3 refused by a guard; 4 unhealthy, or not yet (only of commands that \
+    check or wait, such as `status --check` and `doctor`). Unlike `kubectl diff`, 1 always means that something failed. \
+    An error ends with its code, and `explain CODE` says what to do.";
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

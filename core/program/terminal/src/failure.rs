@@ -1,6 +1,9 @@
 //! An error on its way to a person: what was tried, what came back, what to do.
 
 use std::error::Error;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::OnceLock;
 
 use pmp_protocol::{Code, Hint, PlainText, lines, told};
 
@@ -35,6 +38,17 @@ pub struct Failure {
     wrong: Vec<Source>,
     exit: Exit,
     code: Code,
+}
+
+/// How this program is called. An error names it, so that what it says can be pasted.
+static PROGRAM: OnceLock<String> = OnceLock::new();
+
+/// Says how this program is called: by the first of its arguments, without the folders. Only the
+/// first call counts.
+pub(crate) fn called(name: &OsStr) {
+    let name = Path::new(name).file_name().unwrap_or(name).to_string_lossy();
+    // A part of another program has been told of that one's name.
+    let _ = PROGRAM.set(name.into_owned());
 }
 
 /// An error of another crate: it has no hint that could be lost. The list is here, so that no error
@@ -149,7 +163,11 @@ impl Failure {
     /// is a line, whatever it was made from: parts of it come from outside.
     #[must_use]
     pub fn lines(&self) -> Vec<PlainText> {
-        lines(&self.told, &self.details, &self.hints, self.code)
+        let mut lines = lines(&self.told, &self.details, &self.hints, self.code);
+        if let (Some(program), Some(code)) = (PROGRAM.get(), lines.last_mut()) {
+            *code = PlainText::new(&format!("{code} (`{program} explain {}` says more)", self.code));
+        }
+        lines
     }
 
     /// The same as one text.
@@ -181,7 +199,7 @@ mod tests {
     pmp_protocol::codes!(NoAnswer => "E9902");
 
     /// The line that says where more is said.
-    const MORE: &str = "code: E9902 (`explain E9902` says more)";
+    const MORE: &str = "code: E9902";
 
     impl Hint for NoAnswer {
         fn hint(&self) -> Option<String> {

@@ -9,6 +9,7 @@ use clap::{Command, CommandFactory, Parser};
 use pmp_protocol::PlainText;
 
 use crate::context::enter::enter;
+use crate::failure::called;
 use crate::{Exit, Failure, PrintError, fault, print_lines, progress};
 
 /// Parses `args` (the program's name first), runs the command on a runtime of its own, and tells a
@@ -34,6 +35,9 @@ where
     F: Future<Output = Result<Exit, Failure>>,
 {
     let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(name) = args.first() {
+        called(name);
+    }
     let command_line = || shaped(P::command(), uses);
     let parse = || {
         let matches = without_blanks(command_line()).try_get_matches_from(&args)?;

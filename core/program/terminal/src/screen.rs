@@ -88,22 +88,23 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Draws a frame over the one before.
+    /// Draws a frame over the one before. Returns whether somebody still reads it: a closed pipe is
+    /// no error.
     ///
     /// # Errors
     /// As [`Frame::print`].
-    pub fn draw(&mut self, frame: &Frame, output: Output) -> Result<(), PrintError> {
+    pub fn draw(&mut self, frame: &Frame, output: Output) -> Result<bool, PrintError> {
         let Some((rows, columns)) = stream::stdout_size() else {
             let gap = if self.drawn == 0 { "" } else { "\n" };
             self.drawn = frame.len();
-            return stream::out(&format!("{gap}{}", frame.rendered(output, Frame::WIDTH).join("\n")));
+            return stream::out_open(&format!("{gap}{}", frame.rendered(output, Frame::WIDTH).join("\n")));
         };
         let lines = frame.rendered(output, Frame::WIDTH.min(columns));
         // The last row is the cursor's.
         let lines = &lines[..lines.len().min(rows.saturating_sub(1))];
         let text = over(self.drawn, lines);
         self.drawn = lines.len();
-        stream::out_raw(&text)
+        stream::out_raw(&text).map(|()| true)
     }
 }
 

@@ -33,7 +33,7 @@ impl PrintError {
 
 impl fmt::Display for PrintError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        write!(f, "cannot print to standard output: {}", self.0)
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) fn observed(
     if receipts.iter().any(|receipt| is_it(receipt) && has_failed(receipt)) {
         return of_it(Standing::Failed);
     }
+    if is_paused_by_hub(view, organization, now) {
+        return of_it(Standing::PausedByHub);
+    }
     if is_left_alone(view, organization, &signs, &receipts, version, now) {
         return of_it(Standing::Paused);
     }
@@ -67,8 +70,14 @@ fn is_left_as_set(receipt: &Receipt) -> bool {
         && receipt.drift.as_ref().is_some_and(|drift| drift.is_left() && drift.rest_applied)
 }
 
-/// Whether nothing is to be expected of it: it is paused, by whomever, pinned to another version,
-/// or keeps nothing in step.
+/// Whether the hub's operators paused it, or everybody.
+fn is_paused_by_hub(view: &View, organization: &Organization, now: Timestamp) -> bool {
+    let directions = [view.fleet.direction(), view.direction(&organization.id)];
+    directions.into_iter().flatten().any(|direction| direction.paused(now).is_some())
+}
+
+/// Whether nothing is to be expected of it: it holds, is pinned to another version, or keeps
+/// nothing in step.
 fn is_left_alone(
     view: &View,
     organization: &Organization,
@@ -79,10 +88,9 @@ fn is_left_alone(
 ) -> bool {
     let (fleet, own) = (view.fleet.direction(), view.direction(&organization.id));
     let bound = longest_hold(fleet);
-    let is_paused = [fleet, own].into_iter().flatten().any(|direction| direction.paused(now).is_some());
     let is_held = signs.iter().filter_map(|seen| seen.hold.as_ref()).any(|hold| hold.holds(bound, now));
     let is_pinned = own.and_then(|own| own.pin.as_ref()).is_some_and(|pin| pin.version != version);
     let only_looks = receipts.iter().all(|receipt| receipt.status == ReceiptStatus::Skipped);
     // One that says nothing of any experience, and is heard of, keeps none.
-    is_paused || is_held || is_pinned || only_looks
+    is_held || is_pinned || only_looks
 }

@@ -78,6 +78,14 @@ impl Hub {
                 break;
             }
             seen.look(self, rollouts, &kept).await?;
+            let untold = std::mem::take(&mut seen.untold);
+            if !untold.is_empty() {
+                let mut state = kept.state.clone();
+                state.pending.extend(untold);
+                let Some(written) = rollouts.put(&self.experience, &kept, state).await? else { return Ok(None) };
+                let Some(written) = self.direct(rollouts, written, went).await? else { return Ok(None) };
+                kept = written;
+            }
             let step = next(&kept.waves, &kept.state.rollout, &seen.fleet, self.clock.now());
             if let Step::Wait { why, .. } = &step {
                 if let Waiting::ForMembers { tally } | Waiting::Soaking { tally } = why {
@@ -199,6 +207,9 @@ fn tell(kept: &Kept, step: &Step) {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) fleet: Fleet,
+    /// Those whose turn has come, and whose direction does not say so: it was deleted, as where an
+    /// organization was forgotten and admitted again.
+    untold: BTreeSet<OrganizationId>,
     roster: Option<BTreeMap<OrganizationId, Admitted>>,
     looked: BTreeSet<OrganizationId>,
 }
@@ -221,8 +232,15 @@ impl Seen {
         if due.is_empty() {
             return Ok(());
         }
-        self.looked.extend(due.iter().map(|(id, _)| id.clone()));
+        let these: Vec<_> = due.iter().map(|(id, _)| id.clone()).collect();
+        self.looked.extend(these.iter().cloned());
         let view = rollouts.fleet.look_at_these(self.roster.clone(), due, &hub.experience).await?;
+        let is_told = |id: &OrganizationId| {
+            let turn = view.direction(id).and_then(|direction| direction.turn.as_ref());
+            turn.is_some_and(|turn| turn.version >= rollout.version)
+        };
+        let untold = |id: &OrganizationId| rollout.directed.get(id) == Some(&rollout.version) && !is_told(id);
+        self.untold.extend(these.into_iter().filter(|id| !kept.state.pending.contains(id) && untold(id)));
         let now = hub.clock.now();
         for report in view.reports() {
             let id = report.organization.id.clone();

@@ -31,6 +31,7 @@ fn waves(text: &str) -> Waves {
 }
 
 /// A fleet, the hub's state, and the hub that goes on as far as it can.
+#[derive(Clone)]
 struct Told {
     waves: Waves,
     rollout: Rollout,
@@ -301,7 +302,9 @@ fn a_promotion_never_goes_past_max_failures() {
     told.heard("12:00").steps("12:00");
     told.says(FLEET[0], 8, Standing::Failed);
     let promoted = |told: &Told| told.rollout.promoted(&told.waves, &told.fleet, &ada(at("12:01")));
-    let refused = NotPromoted::TooManyFailed { version: version(8), failed: 1, max_failures: 0 };
+    let failed = [organization(FLEET[0])].into();
+    let refused = NotPromoted::TooManyFailed { version: version(8), failed, max_failures: 0 };
+    assert!(refused.to_string().starts_with(&format!("1 organization ({}) failed", FLEET[0])), "{refused}");
     assert_eq!(promoted(&told), Err(refused.clone()), "not written down yet, and seen all the same");
     told.steps("12:01");
     assert_eq!(promoted(&told), Err(refused));
@@ -313,6 +316,43 @@ fn a_promotion_never_goes_past_max_failures() {
     assert_eq!(told.admits(), FLEET);
     told.says(FLEET[0], 8, Standing::Failed);
     assert!(matches!(told.steps("12:03")[..], [Step::Remember { .. }, Step::Halt { .. }, Step::Wait { .. }]));
+}
+
+/// A pin takes it off the version, and a member that is forgotten is none any more.
+#[test]
+fn one_that_fails_no_more_since_it_is_elsewhere_blocks_no_promotion() {
+    let mut told = Told::new(TWO, &FLEET);
+    told.heard("12:00").steps("12:00");
+    told.says(FLEET[0], 8, Standing::Failed).steps("12:01");
+    let promoted = |told: &Told| told.rollout.promoted(&told.waves, &told.fleet, &ada(at("12:01")));
+    assert!(promoted(&told).is_err());
+    let mut gone = told.clone();
+    gone.fleet.remove(&organization(FLEET[0]));
+    assert!(promoted(&gone).is_ok());
+    told.says(FLEET[0], 7, Standing::Paused);
+    assert!(promoted(&told).is_ok());
+    told.says(FLEET[0], 8, Standing::Paused);
+    assert!(promoted(&told).is_err(), "paused with it, it has not recovered");
+}
+
+#[test]
+fn a_wave_that_is_paused_as_a_whole_is_not_passed_untried() {
+    let mut told = Told::new(TWO, &FLEET);
+    told.heard("12:00").says(FLEET[0], 7, Standing::PausedByHub).steps("12:00");
+    told.heard("36:00").says(FLEET[0], 7, Standing::PausedByHub);
+    assert!(matches!(told.steps("36:00")[..], [Step::Prolong { wave: 0 }, Step::Wait { .. }]));
+    // The pause is over: it counts again.
+    told.heard("37:00").says(FLEET[0], 8, Standing::InStep);
+    assert_eq!(told.steps("37:00")[0], Step::InStep { wave: 0 });
+    // One that is silent, or holds by itself, never blocks the others.
+    for standing in [Standing::PausedByHub, Standing::Paused] {
+        let mut told = Told::new(TWO, &FLEET);
+        told.heard("12:00").says(FLEET[0], 7, standing).steps("12:00");
+        if standing == Standing::Paused {
+            told.heard("36:00").says(FLEET[0], 7, standing);
+        }
+        assert_eq!(told.steps("36:00")[0], Step::Enter { wave: 1 }, "{standing:?}");
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ const APPLIED: &str = "PMP_CONTEXT_APPLIED";
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
 /// Commands that say something of the program alone.
-const BESIDE: [&str; 4] = ["completions", "help", "man", "version"];
+const BESIDE: [&str; 5] = ["completions", "explain", "help", "man", "version"];
 
 /// Which context of the configuration file counts.
 #[derive(Debug, Clone, Args)]
