@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -24,6 +25,8 @@ type Store = Arc<Mutex<Held>>;
 struct Held {
     /// By `/BUCKET/KEY`, or `/BUCKET/KEY?versionId=ID`.
     objects: HashMap<String, Vec<u8>>,
+    /// Of these only a part is sent, and then the connection ends.
+    breaking_off: HashMap<String, Vec<u8>>,
     /// What was asked for.
     asked: Vec<String>,
 }
@@ -49,6 +52,11 @@ impl Objects {
         self.store.lock().unwrap().objects.insert(path.to_owned(), bytes.to_vec());
     }
 
+    /// Puts an object there that breaks off after these bytes.
+    pub fn break_off(&self, path: &str, bytes: &[u8]) {
+        self.store.lock().unwrap().breaking_off.insert(path.to_owned(), bytes.to_vec());
+    }
+
     /// What was asked for so far.
     pub fn asked(&self) -> Vec<String> {
         self.store.lock().unwrap().asked.clone()
@@ -68,6 +76,10 @@ async fn get_object(State(store): State<Store>, uri: Uri, Query(query): Query<Ha
     store.asked.push(path.clone());
     if let Some(bytes) = store.objects.get(&path) {
         return bytes.clone().into_response();
+    }
+    if let Some(bytes) = store.breaking_off.get(&path) {
+        let parts = [Ok(bytes.clone()), Err(std::io::Error::other("the end of the line"))];
+        return Body::from_stream(futures::stream::iter(parts)).into_response();
     }
     // One bucket that nobody may read.
     let (status, code, message) = if path.starts_with("/forbidden/") {

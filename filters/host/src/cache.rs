@@ -242,3 +242,53 @@ pub(crate) fn warn(what: &str, error: &CacheError) {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     tracing::warn!(code = %error.code(), "{what}: {error}{cause}");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    fn code<T>(outcome: Result<T, CacheError>) -> Option<String> {
+        outcome.err().map(|error| error.code().to_string())
+    }
+
+    #[test]
+    fn a_directory_that_is_not_ours_alone_has_a_code_for_each_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let refused = |dir: &Path| code(Cache::open(dir)).unwrap_or_default();
+        let dir = path("cache");
+        assert_eq!(refused(&dir), "");
+        fs::write(path("file"), "").unwrap();
+        assert_eq!(refused(&path("file")), "E2001");
+        symlink(&dir, path("link")).unwrap();
+        assert_eq!(refused(&path("link")), "E2002");
+        // Root may own any directory, and gives one away; nobody else owns the root.
+        let given = path("given");
+        fs::create_dir(&given).unwrap();
+        let others = if chown(&given, Some(65534), None).is_ok() { &*given } else { Path::new("/") };
+        assert_eq!(refused(others), "E2003");
+        fs::set_permissions(&dir, Permissions::from_mode(0o770)).unwrap();
+        assert_eq!(refused(&dir), "E2004");
+        fs::set_permissions(&dir, Permissions::from_mode(0o700)).unwrap();
+        fs::write(dir.join(KEY), "short").unwrap();
+        assert_eq!(refused(&dir), "E2005");
+    }
+
+    #[test]
+    fn an_entry_is_loaded_only_as_this_cache_wrote_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+        let (cache, engine) = (Cache::open(folder.path()).unwrap(), crate::engine::native().unwrap());
+        let refused = |name: &str| code(cache.read(&engine, name)).unwrap_or_default();
+        assert_eq!(refused("none.cwasm"), "E2001");
+        fs::create_dir(folder.path().join("folder.cwasm")).unwrap();
+        assert_eq!(refused("folder.cwasm"), "E2002");
+        cache.write("entry.cwasm", b"authentic, but no machine code").unwrap();
+        assert_eq!(refused("entry.cwasm"), "E2007");
+        fs::rename(folder.path().join("entry.cwasm"), folder.path().join("other.cwasm")).unwrap();
+        assert_eq!(refused("other.cwasm"), "E2006");
+    }
+}

@@ -125,6 +125,8 @@ impl fmt::Display for S3Object {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded;
+
     use super::*;
 
     #[test]
@@ -145,6 +147,7 @@ mod tests {
             "unknown filter `exclude-vendor`; did you mean `exclude-vendors`? Built-in filters are exclude-ids, \
              exclude-vendors, only-categories, rules. For a file, write `./exclude-vendor`"
         );
+        assert_eq!(error.code().to_string(), "E2044");
         assert!(!"nothing-alike".parse::<FilterSource>().unwrap_err().to_string().contains("did you mean"));
     }
 

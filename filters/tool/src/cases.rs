@@ -178,6 +178,8 @@ fn write_decision(product: &mut dyn toml_edit::TableLike, decision: &Decision) {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded;
+
     use super::*;
 
     const TEXT: &str = r#"# Why these cases.
@@ -210,15 +212,18 @@ products = [{ id = "prod-2" }]
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for (text, part) in [
-            ("", "missing field `cases`"),
-            ("cases = []", "no `[[cases]]`"),
-            ("[[cases]]\nname = \"a\"\nproduct = []", "unknown field `product`"),
-            ("[[cases]]\nname = \"a\"\nrefused = \"x\"\nnot_managed = \"y\"", "both `refused` and `not_managed`"),
-            ("[[cases]]\nname = \"a\"\nproducts = [{ id = \"p\", expect = \"approve\" }]", "unknown variant `approve`"),
+        let both = "[[cases]]\nname = \"a\"\nrefused = \"x\"\nnot_managed = \"y\"";
+        let verdict = "[[cases]]\nname = \"a\"\nproducts = [{ id = \"p\", expect = \"approve\" }]";
+        for (text, code, part) in [
+            ("", "E2108", "missing field `cases`"),
+            ("cases = []", "E2110", "no `[[cases]]`"),
+            ("[[cases]]\nname = \"a\"\nproduct = []", "E2108", "unknown field `product`"),
+            (both, "E2111", "both `refused` and `not_managed`"),
+            (verdict, "E2108", "unknown variant `approve`"),
         ] {
-            let error = CaseFile::parse(text).err().map(|error| error.to_string()).unwrap_or_default();
-            assert!(error.contains(part), "{text}: {error}");
+            let error = CaseFile::parse(text).err().unwrap();
+            assert!(error.to_string().contains(part), "{text}: {error}");
+            assert_eq!(error.code().to_string(), code, "{text}");
         }
     }
 }

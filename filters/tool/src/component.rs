@@ -157,3 +157,15 @@ impl Settings {
         Ok(filter.configure(&text)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_no_built_in_filter_has_is_an_error() {
+        let component = Component { source: FilterSource::BuiltIn("exclude-nothing"), max_file: None };
+        let failure = component.find().err().unwrap();
+        assert_eq!(failure.code().to_string(), "E2145");
+    }
+}

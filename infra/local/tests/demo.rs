@@ -7,7 +7,7 @@
 // `allow-unwrap-in-tests` covers the test functions, not what they share.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -77,6 +77,14 @@ fn programs(temporary: &Path) -> Vec<u32> {
     ids.filter(is_ours).collect()
 }
 
+/// The hub of this demo.
+fn hub(temporary: &Path) -> u32 {
+    let is_hub = |id: &u32| {
+        std::fs::read(format!("/proc/{id}/cmdline")).unwrap().split(|byte| *byte == 0).any(|word| word == b"hub")
+    };
+    programs(temporary).into_iter().find(is_hub).unwrap()
+}
+
 /// Waits until so many programs run. A program that was just started has no environment yet for
 /// whoever reads /proc.
 fn soon(temporary: &Path, running: usize) {
@@ -128,7 +136,7 @@ fn a_signal_ends_everything_and_leaves_nothing() {
     demo.signal("TERM");
     let Ended { code, stderr, .. } = demo.wait();
     assert_eq!(code, Some(1), "{stderr}");
-    assert!(stderr.contains("error: stopped before the end"), "{stderr}");
+    assert!(stderr.contains("error: stopped before the end") && stderr.contains("code: E3047 "), "{stderr}");
     assert_eq!(programs(temporary.path()), Vec::<u32>::new());
     assert_eq!(left_behind(temporary.path()), Vec::<PathBuf>::new());
 }
@@ -150,17 +158,64 @@ fn a_program_that_dies_is_named_with_the_end_of_its_log() {
     // A product has arrived somewhere, so the hub has been at work and has logged it; most are
     // still to come.
     demo.read_until(". exp-");
-    let hub = programs(temporary.path()).into_iter().find(|id| {
-        std::fs::read(format!("/proc/{id}/cmdline")).unwrap().split(|byte| *byte == 0).any(|word| word == b"hub")
-    });
-    signal("KILL", hub.unwrap());
+    signal("KILL", hub(temporary.path()));
     let Ended { code, stderr, .. } = demo.wait();
     assert_eq!(code, Some(1), "{stderr}");
-    assert!(stderr.contains("error: hub ended before it was told to"), "{stderr}");
+    assert!(stderr.contains("error: hub ended before it was told to") && stderr.contains("code: E3057 "), "{stderr}");
     assert!(stderr.contains("hub ends its log with:"), "{stderr}");
     let [folder] = left_behind(temporary.path()).try_into().unwrap();
     assert!(stderr.contains(&format!("hint: the whole logs are in {}", folder.display())), "{stderr}");
     assert!(folder.join("spoke-aurora.log").exists());
+}
+
+#[test]
+fn a_demo_without_a_place_for_its_logs_does_not_begin() {
+    let Ended { code, stderr, .. } = Demo::start(Path::new("/nowhere"), &[]).wait();
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("cannot make a folder for logs") && stderr.contains("code: E3046 "), "{stderr}");
+}
+
+/// It waits for half a minute and the time that change sets may take.
+#[test]
+fn what_does_not_arrive_in_time_is_named_with_the_logs() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut demo = Demo::start(temporary.path(), &["--products", "40", "--latency", "50ms"]);
+    demo.read_until("First sync");
+    soon(temporary.path(), 4);
+    // It runs, and does nothing any more.
+    signal("STOP", hub(temporary.path()));
+    let Ended { code, stderr, .. } = demo.wait();
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("error: not everything arrived within 35"), "{stderr}");
+    assert!(stderr.contains("  exp-aurora-dev: ") && stderr.contains("code: E3053 "), "{stderr}");
+    assert_eq!(programs(temporary.path()), Vec::<u32>::new());
+}
+
+#[test]
+fn an_experience_that_must_stay_as_it_is_is_looked_at() {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut demo = Demo::start(temporary.path(), &["--products", "40", "--latency", "500ms"]);
+    let text = demo.read_until("First sync");
+    let address = text.split("http://").nth(1).and_then(|rest| rest.split([' ', '/']).next()).unwrap();
+    // Somebody changes the disabled one.
+    let change = r#"{"Catalog":"AWSMarketplace","ChangeSet":[{"ChangeType":"AllowProductProcurement",
+        "Entity":{"Type":"Experience@1.0","Identifier":"exp-aurora-trial"},
+        "Details":"{\"Products\":[{\"Ids\":[\"prod-stranger\"]}]}"}]}"#;
+    let credential = "Credential=222222222222/20260101/us-east-1/aws-marketplace/aws4_request";
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let head = format!(
+        "POST /StartChangeSet HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Authorization: AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0\r\nContent-Length: {}\r\n\r\n",
+        change.len()
+    );
+    stream.write_all(format!("{head}{change}").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("ChangeSetId"), "{answer}");
+    let Ended { code, stderr, .. } = demo.wait();
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("error: an experience that is not live was changed"), "{stderr}");
+    assert!(stderr.contains("  exp-aurora-trial: ") && stderr.contains("code: E3054 "), "{stderr}");
 }
 
 #[test]

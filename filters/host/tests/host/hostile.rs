@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use pmp_filter_host::*;
-use pmp_protocol::{Decision, ExperienceId, OrganizationId, ProductId, SnapshotVersion, Verdict};
+use pmp_protocol::{Coded, Decision, ExperienceId, OrganizationId, ProductId, SnapshotVersion, Verdict};
 
 use crate::guests::{Guest, NOT_MANAGED, OWN_ERROR, encode};
 
@@ -150,6 +150,7 @@ fn an_endless_loop_runs_out_of_fuel() {
     let error = fails(limits, &guest, "the filter used up its 10000000 units of fuel: it loops, or needs too much");
     assert!(matches!(error.failure, Failure::Run(RunError::OutOfFuel { budget: 10_000_000 })));
     assert_eq!(error.usage.fuel_used, 10_000_000);
+    assert_eq!(error.code().to_string(), "E2037", "the evaluation has the code of what failed in it");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use pmp_filter_host::*;
+use pmp_protocol::Coded;
 
 use crate::guests::Guest;
 
@@ -14,6 +15,8 @@ fn refused(bytes: &[u8], said: &str) {
     let started = Instant::now();
     let error = host.load_bytes(bytes).unwrap_err();
     assert_eq!(error.to_string(), said);
+    let counted = said.contains("more than the");
+    assert_eq!(error.code().to_string(), if counted { "E2019" } else { "E2020" });
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
@@ -113,6 +116,7 @@ fn what_a_filter_is_not_given_is_named() {
     ] {
         let error = FilterHost::new(Limits::default()).unwrap().load_bytes(&component(text)).unwrap_err();
         assert_eq!(error.to_string(), said, "{text}: {error:?}");
+        assert_eq!(error.code().to_string(), "E2025");
         assert!(std::error::Error::source(&error).is_some());
     }
     let invalid = "(component (core module (func (result i32))))";

@@ -56,7 +56,7 @@ fn name(command: &Command) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::Hint;
+    use pmp_protocol::{Coded, Hint};
 
     use super::*;
 
@@ -67,11 +67,20 @@ mod tests {
         let error = TOOL.run(&mut Command::new("no-such-tool-anywhere")).unwrap_err();
         assert_eq!(error.to_string(), "a tool is not there");
         assert_eq!(error.hint().as_deref(), Some("install it"));
+        assert_eq!(error.code().to_string(), "E2101");
     }
 
     #[test]
     fn a_tool_that_fails_is_named() {
         let error = TOOL.ask(Command::new("cargo").arg("no-such-command-anywhere")).unwrap_err();
         assert!(error.to_string().starts_with("`cargo no-such-command-anywhere` failed"), "{error}");
+        assert_eq!(error.code().to_string(), "E2103");
+    }
+
+    #[test]
+    fn an_answer_that_is_no_text_is_not_taken() {
+        let error = TOOL.ask(Command::new("printf").arg(r"\377")).unwrap_err();
+        assert_eq!(error.to_string(), r"`printf \377` answers with what cannot be understood");
+        assert_eq!(error.code().to_string(), "E2104");
     }
 }

@@ -167,16 +167,35 @@ fn bench_prints_what_a_filter_costs() {
 fn what_goes_wrong_is_said_with_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let not_wasm = written(&folder, "filter.wasm", "not WebAssembly");
-    for (arguments, part) in [
-        (vec!["inspect", "no-such-filter.wasm"], "cannot read the filter `no-such-filter.wasm`"),
-        (vec!["inspect", &not_wasm], "the file is not WebAssembly"),
-        (vec!["run", &filter(), "--products", "no-such.json"], "cannot read the products `no-such.json`"),
-        (vec!["run", &filter(), "--products", &not_wasm], "cannot understand the products"),
-        (vec!["run", &filter(), "--products", &not_wasm, "--settings", "{\"x\":1}"], "refuses its configuration"),
-        (vec!["test", &filter(), &not_wasm], "cannot understand the cases"),
+    let ledger = ["run", "exclude-ids", "--settings", r#"{"ids":["p"]}"#, "--ledger", "exp-1"];
+    for (arguments, code, part) in [
+        (vec!["inspect", "no-such-filter.wasm"], "E1750", "cannot read the filter `no-such-filter.wasm`"),
+        (vec!["inspect", &not_wasm], "E2012", "the file is not WebAssembly"),
+        (vec!["inspect", "s3://filters/a.wasm"], "E2144", "`s3://filters/a.wasm` is in S3"),
+        (vec!["compile", "exclude-ids", "--to", "x"], "E2143", "a built-in filter has no component"),
+        (vec!["run", &filter(), "--products", "no-such.json"], "E1750", "cannot read the products `no-such.json`"),
+        (vec!["run", &filter(), "--products", &not_wasm], "E2141", "cannot understand the products"),
+        (
+            vec!["run", &filter(), "--products", &not_wasm, "--settings", "{\"x\":1}"],
+            "E2033",
+            "refuses its configuration",
+        ),
+        (ledger.to_vec(), "E2112", "give --snapshots-table, or set PMP_SNAPSHOTS_TABLE"),
+        (vec!["test", &filter(), &not_wasm], "E2108", "cannot understand the cases"),
     ] {
         let ran = run(&arguments);
         assert_eq!(ran.code, Some(1), "{arguments:?}");
-        assert!(ran.err.contains(part), "{part}\n{}", ran.err);
+        assert!(ran.err.contains(part) && ran.err.contains(&format!("code: {code} ")), "{code} {part}\n{}", ran.err);
+    }
+}
+
+#[test]
+fn a_question_that_cannot_be_read_ends_the_answers() {
+    for (question, code) in [(&b"\xff\n"[..], "code: E2146 "), (b"what?\n", "code: E2147 ")] {
+        let mut command = Command::cargo_bin("pmp-filter").unwrap();
+        let output = command.env_clear().arg("decide").write_stdin(question).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(code), "{said}");
     }
 }

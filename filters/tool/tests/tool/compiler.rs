@@ -2,7 +2,9 @@
 
 use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::cargo_bin;
 
@@ -65,4 +67,59 @@ fn a_lower_limit_that_is_there_already_is_kept() {
     );
     let output = Command::new("sh").args(["-c", &script]).env("MALLOC_ARENA_MAX", "2").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The process that a program has called to compile a filter, as soon as it is there.
+fn compiler_of(program: u32) -> String {
+    let began = Instant::now();
+    loop {
+        for entry in std::fs::read_dir("/proc").unwrap() {
+            let process = entry.unwrap().path();
+            let read = |file: &str| std::fs::read_to_string(process.join(file)).unwrap_or_default();
+            // Behind the name, which is in parentheses, come the state and the parent.
+            let stat = read("stat");
+            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+            if parent == Some(&*program.to_string()) && read("cmdline").contains("compile-filter") {
+                return process.file_name().unwrap().to_str().unwrap().to_owned();
+            }
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "no filter is compiled");
+    }
+}
+
+#[test]
+fn a_compiler_that_is_ended_is_told_by_what_ended_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f.wasm");
+    std::fs::write(&file, laborious()).unwrap();
+    // As the system does for processor time and for memory, and as a person does.
+    for (signal, code, said) in [
+        ("XCPU", "E2021", "compiling the component took more than 120 s"),
+        ("KILL", "E2022", "compiling the component took more than 2048 MiB of memory"),
+        ("TERM", "E2023", "the compiler failed"),
+    ] {
+        let mut command = Command::new(cargo_bin("pmp-filter"));
+        let command = command.env_clear().arg("inspect").arg(&file).stdout(Stdio::null()).stderr(Stdio::piped());
+        let program = command.spawn().unwrap();
+        let compiler = compiler_of(program.id());
+        assert!(Command::new("kill").args(["-s", signal, &compiler]).status().unwrap().success());
+        let told = String::from_utf8(program.wait_with_output().unwrap().stderr).unwrap();
+        assert!(told.contains(said) && told.contains(&format!("code: {code} ")), "{signal}: {told}");
+    }
+}
+
+/// What `pmp-filter inspect` says where it may have so many KiB of addresses.
+fn inspected_within(kib: u64, file: &Path) -> String {
+    let script = format!("ulimit -v {kib}; exec '{}' inspect '{}'", cargo_bin("pmp-filter").display(), file.display());
+    let output = Command::new("sh").args(["-c", &script]).env("MALLOC_ARENA_MAX", "2").output().unwrap();
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn an_instance_without_room_for_its_memory_is_not_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("f.wasm");
+    std::fs::write(&file, Guest::default().component()).unwrap();
+    let told = inspected_within(3_000_000, &file);
+    assert!(told.contains("the filter could not be started") && told.contains("code: E2043 "), "{told}");
 }

@@ -1,6 +1,7 @@
 //! A filter's project, from `new` to `test`, as its author goes. The toolchains themselves run in
 //! `filters/newcomer/run`.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -57,13 +58,16 @@ fn new_touches_nothing_that_is_there() {
     std::fs::create_dir(folder.path().join("mine")).unwrap();
     let ran = run(folder.path(), &["new", "python", "mine"]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.err.contains("`mine` is there already"), "{}", ran.err);
+    assert!(ran.err.contains("`mine` is there already") && ran.err.contains("code: E2114 "), "{}", ran.err);
     assert_eq!(folder.path().join("mine").read_dir().unwrap().count(), 0);
     for name in ["../mine", "Mine", "a--b"] {
         let ran = run(folder.path(), &["new", "python", name]);
         assert_eq!(ran.code, Some(1), "{name}");
         assert!(ran.err.contains("a filter's name is"), "{}", ran.err);
     }
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let ran = run(folder.path(), &["new", "python", "yours", "--within", "file"]);
+    assert!(ran.err.contains("cannot write `file/yours/") && ran.err.contains("code: E2115 "), "{}", ran.err);
 }
 
 #[test]
@@ -82,7 +86,45 @@ fn build_names_what_is_missing_and_what_brings_it() {
         let ran = run(folder.path(), &["build", language]);
         assert_eq!(ran.code, Some(1), "{language}");
         assert!(ran.err.contains(missing) && ran.err.contains(brings), "{}", ran.err);
+        assert!(ran.err.contains("code: E2101 "), "{}", ran.err);
     }
+}
+
+#[test]
+fn a_build_that_fails_says_at_which_step() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["new", "javascript", "mine"]);
+    let project = folder.path().join("mine");
+    // Its packages are there: only `node` is called, with the path of the component at the end.
+    std::fs::create_dir_all(project.join("node_modules/componentize-qjs")).unwrap();
+    std::fs::write(project.join("node_modules/.package-lock.json"), "{}").unwrap();
+    let tools = folder.path().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    let node = tools.join("node");
+    std::fs::write(&node, "#!/bin/sh\n. ./node.sh\n").unwrap();
+    let mode = |mode| std::fs::set_permissions(&node, std::fs::Permissions::from_mode(mode)).unwrap();
+    let build = |script: &str| {
+        std::fs::write(folder.path().join("node.sh"), script).unwrap();
+        let mut command = Command::cargo_bin("pmp-filter").unwrap();
+        command.env_clear().env("PATH", &tools).current_dir(folder.path()).args(["build", "mine"]);
+        String::from_utf8(command.output().unwrap().stderr).unwrap()
+    };
+    let told = |script: &str, code: &str, part: &str| {
+        let said = build(script);
+        assert!(said.contains(part) && said.contains(&format!("code: {code} ")), "{code} {part}\n{said}");
+    };
+    mode(0o644);
+    told("", "E2102", "cannot run `node ");
+    mode(0o755);
+    told("exit 7", "E2103", "failed (exit status: 7)");
+    told("", "E2107", "the build ended without a component at `mine/build/mine.wasm`");
+    let copy = format!("for to; do :; done; /bin/cp '{}' \"$to\"", example("exclude-products.wasm").display());
+    let case = "[[cases]]\nname = \"it keeps\"\nsettings = { exclude = [] }\nproducts = [{ id = \"prod-1\" }]";
+    std::fs::write(project.join("cases.toml"), case).unwrap();
+    told(&copy, "E2106", "the component was built, and fails in the case \"it keeps\"");
+    std::fs::remove_dir_all(project.join("build")).unwrap();
+    std::fs::write(project.join("build"), "a file").unwrap();
+    told(&copy, "E2105", "cannot make a place for `mine/build/mine.wasm`");
 }
 
 #[test]
@@ -92,10 +134,16 @@ fn a_folder_that_is_no_project_is_said_to_be_none() {
         let ran = run(folder.path(), arguments);
         assert_eq!(ran.code, Some(1), "{arguments:?}");
         assert!(ran.err.contains("is no filter's project: it has no `filter.toml`"), "{}", ran.err);
+        assert!(ran.err.contains("code: E2116 "), "{}", ran.err);
     }
+    std::fs::create_dir(folder.path().join("filter.toml")).unwrap();
+    let ran = run(folder.path(), &["build"]);
+    assert!(ran.err.contains("cannot read `./filter.toml`") && ran.err.contains("code: E2117 "), "{}", ran.err);
+    std::fs::remove_dir(folder.path().join("filter.toml")).unwrap();
     std::fs::write(folder.path().join("filter.toml"), "name = \"a\"\nlanguage = \"cobol\"\n").unwrap();
     let ran = run(folder.path(), &["build"]);
     assert!(ran.err.contains("unknown variant `cobol`, expected one of `rust`, `javascript`, `python`"), "{}", ran.err);
+    assert!(ran.err.contains("code: E2118 "), "{}", ran.err);
 }
 
 #[test]
@@ -106,6 +154,7 @@ fn a_project_that_is_not_built_says_how_to_build_it() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("the filter `no-genai` is not built yet"), "{}", ran.err);
     assert!(ran.err.contains("hint: build it with `pmp-filter build`"), "{}", ran.err);
+    assert!(ran.err.contains("code: E2119 "), "{}", ran.err);
 }
 
 #[test]
@@ -127,6 +176,7 @@ fn a_component_without_a_project_needs_its_cases_named() {
     let ran = run(folder.path(), &["test", &example("exclude-products.wasm").display().to_string()]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("there are no test cases to hold the filter to"), "{}", ran.err);
+    assert!(ran.err.contains("code: E2136 "), "{}", ran.err);
 }
 
 #[test]
@@ -151,6 +201,9 @@ fn run_takes_the_products_of_a_world() {
 
     let other = run(folder.path(), &["run", &filter, "--world", &world("toml"), "--management-experience", "exp-none"]);
     assert!(other.err.contains("the world has no experience `exp-none`, but `exp-management`"), "{}", other.err);
+    assert!(other.err.contains("code: E2138 "), "{}", other.err);
+    let missing = run(folder.path(), &["run", &filter, "--world", "none.toml"]);
+    assert!(missing.err.contains("cannot read the world") && missing.err.contains("code: E2137 "), "{}", missing.err);
     let both = run(folder.path(), &["run", &filter, "--world", &world("toml"), "--products", "x.json"]);
     assert!(both.err.contains("cannot be used with"), "{}", both.err);
     let neither = run(folder.path(), &["run", &filter]);
@@ -188,4 +241,5 @@ fn a_worlds_member_experience_is_met_by_its_name() {
         ],
     );
     assert!(ran.err.contains("the experience `exp-member` of the world has no policy"), "{}", ran.err);
+    assert!(ran.err.contains("code: E2139 "), "{}", ran.err);
 }

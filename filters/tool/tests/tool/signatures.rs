@@ -97,6 +97,7 @@ fn a_signature_that_does_not_hold_is_refused_with_the_reason() {
     let missing = desk.run(&["verify", "filter.wasm", "--key", "key.pub"]);
     assert_eq!(missing.code, Some(1));
     assert!(missing.err.contains("there is no signature `filter.wasm.sig`"), "{}", missing.err);
+    assert!(missing.err.contains("code: E2127 "), "{}", missing.err);
     assert!(desk.run(&["inspect", "filter.wasm"]).out.contains("Signature     none"));
 
     desk.run(&["sign", "filter.wasm", "--key", "key"]);
@@ -104,6 +105,7 @@ fn a_signature_that_does_not_hold_is_refused_with_the_reason() {
     let stranger = desk.run(&["verify", "filter.wasm", "--key", "other.pub"]);
     assert_eq!(stranger.code, Some(1));
     assert!(stranger.err.contains("which is none of the keys in `other.pub`"), "{}", stranger.err);
+    assert!(stranger.err.contains("code: E2130 "), "{}", stranger.err);
 
     let mut bytes = std::fs::read(desk.path("filter.wasm")).unwrap();
     bytes.extend([0, 2, 1, b'x']);
@@ -111,20 +113,37 @@ fn a_signature_that_does_not_hold_is_refused_with_the_reason() {
     let changed = desk.run(&["verify", "filter.wasm", "--key", "key.pub"]);
     assert_eq!(changed.code, Some(1));
     assert!(changed.err.contains("the signature does not fit the component"), "{}", changed.err);
+    assert!(changed.err.contains("code: E2131 "), "{}", changed.err);
     assert!(desk.run(&["inspect", "filter.wasm"]).out.contains("Signature     BROKEN"));
 }
 
 #[test]
 fn what_is_no_key_is_said_to_be_none() {
     let desk = Desk::new();
-    let no_key = desk.run(&["sign", "filter.wasm", "--key", "key.pub"]);
-    assert!(no_key.err.contains("`key.pub` is no private key of OpenSSH"), "{}", no_key.err);
-    let built_in = desk.run(&["sign", "exclude-ids", "--key", "key"]);
-    assert!(built_in.err.contains("`exclude-ids` is built in"), "{}", built_in.err);
+    let sign = |filter: &str, key: &str, code: &str, said: &str| {
+        let ran = desk.run(&["sign", filter, "--key", key]);
+        assert!(ran.err.contains(said) && ran.err.contains(&format!("code: {code} ")), "{code} {said}\n{}", ran.err);
+    };
+    sign("filter.wasm", "key.pub", "E2124", "`key.pub` is no private key of OpenSSH");
+    sign("filter.wasm", "no-key", "E2122", "cannot read `no-key`");
+    sign("exclude-ids", "key", "E2121", "`exclude-ids` is built in");
+    std::fs::create_dir(desk.path("filter.wasm.sig")).unwrap();
+    sign("filter.wasm", "key", "E2123", "cannot write `filter.wasm.sig`");
+    std::fs::remove_dir(desk.path("filter.wasm.sig")).unwrap();
     desk.run(&["sign", "filter.wasm", "--key", "key"]);
-    std::fs::write(desk.path("list"), "ada cert-authority ssh-ed25519 AAAA\n").unwrap();
-    let list = desk.run(&["verify", "filter.wasm", "--key", "list"]);
-    assert!(list.err.contains("line 1 of `list` has the option `cert-authority`"), "{}", list.err);
+    let verify = |list: &str, code: &str, said: &str| {
+        std::fs::write(desk.path("list"), list).unwrap();
+        let ran = desk.run(&["verify", "filter.wasm", "--key", "list"]);
+        assert!(ran.err.contains(said) && ran.err.contains(&format!("code: {code} ")), "{code} {said}\n{}", ran.err);
+    };
+    verify("ada cert-authority ssh-ed25519 AAAA\n", "E2135", "line 1 of `list` has the option `cert-authority`");
+    verify("# Nobody yet.\n\nada ssh-ed25519 AAAA\n", "E2134", "line 3 of `list` is neither a public key nor");
+    verify("# Nobody yet.\n", "E2133", "`list` holds no public key");
+    std::fs::remove_file(desk.path("list")).unwrap();
+    let none = desk.run(&["verify", "filter.wasm", "--key", "list"]);
+    assert!(none.err.contains("cannot read the keys `list`") && none.err.contains("code: E2132 "), "{}", none.err);
+    std::fs::write(desk.path("filter.wasm.sig"), "signed, truly").unwrap();
+    verify("", "E2128", "`filter.wasm.sig` is no signature of OpenSSH");
 }
 
 #[test]
@@ -162,15 +181,21 @@ fn this_program_accepts_what_openssh_signs_for_filters_alone() {
     assert_eq!(sign("file"), Some(true));
     let other = desk.run(&["verify", "filter.wasm", "--key", "allowed_signers"]);
     assert!(other.err.contains("was made for `file`, not for `pmp-sync-filter`"), "{}", other.err);
+    assert!(other.err.contains("code: E2129 "), "{}", other.err);
 }
 
 #[test]
-fn a_key_with_a_passphrase_is_left_to_openssh() {
+fn a_key_that_is_not_used_here_is_left_to_openssh() {
     let desk = Desk::new();
     let made = desk.keygen(&["-q", "-t", "ed25519", "-N", "a passphrase", "-f", "locked"], b"");
     let Some(made) = made else { return };
     assert!(made);
+    assert_eq!(desk.keygen(&["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "other-kind"], b""), Some(true));
+    let ran = desk.run(&["sign", "filter.wasm", "--key", "other-kind"]);
+    assert!(ran.err.contains("which is ssh-rsa: it must be ssh-ed25519"), "{}", ran.err);
+    assert!(ran.err.contains("code: E2126 "), "{}", ran.err);
     let ran = desk.run(&["sign", "filter.wasm", "--key", "locked"]);
     assert!(ran.err.contains("is protected by a passphrase"), "{}", ran.err);
     assert!(ran.err.contains("hint: sign with OpenSSH"), "{}", ran.err);
+    assert!(ran.err.contains("code: E2125 "), "{}", ran.err);
 }

@@ -398,6 +398,8 @@ fn read_token(token: &str) -> Result<String, DiscoveryError> {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded;
+
     use super::*;
 
     #[test]
@@ -456,6 +458,19 @@ mod tests {
         assert_eq!(DiscoveryError::Throttled.name_and_status(), ("ThrottlingException", 429));
         let free = Discovery::new(&[], &CatalogLimits::without_throttling());
         assert!((0..100).all(|_| free.admit("one", Operation::GetProduct, at(0)).is_ok()));
+    }
+
+    #[test]
+    fn what_cannot_be_answered_has_a_code() {
+        let discovery = Discovery::new(&[], &CatalogLimits::default());
+        for (operation, body, code) in [
+            (Operation::GetProduct, r#"{"productId":"prod-a"}"#, "E3010"),
+            (Operation::GetProduct, "{}", "E3011"),
+            (Operation::SearchListings, r#"{"nextToken":"%"}"#, "E3012"),
+        ] {
+            let error = discovery.answer(operation, body.as_bytes()).unwrap_err();
+            assert_eq!(error.code().to_string(), code, "{error}");
+        }
     }
 
     #[test]

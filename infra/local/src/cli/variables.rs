@@ -137,7 +137,7 @@ mod tests {
         ] {
             assert_eq!(found(Some(who)).as_deref(), Some(key));
         }
-        assert_eq!(found(Some("nobody")), None);
+        assert_eq!(identity(&world, Some("nobody")).unwrap_err().code().to_string(), "E3044");
         for (who, organization) in [
             ("AKIAEXAMPLE00001", Some("o-bbbbbbbbbb")),
             ("222222222223", Some("o-bbbbbbbbbb")),

@@ -152,3 +152,64 @@ fn details(products: &[Product]) -> Document {
 fn object<const N: usize>(fields: [(&str, Document); N]) -> Document {
     Document::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<HashMap<_, _>>())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use pmp_local_aws::{Options, Server};
+    use pmp_protocol::{Coded, ProductId};
+    use pmp_world::{ChangeSetTiming, Experience, Fault, FaultRule, Organization, ProcurementPolicy, World};
+
+    use super::*;
+
+    const OWNER: &str = "111111111111";
+
+    fn product(id: &str) -> Product {
+        let labels = vec!["a-label".to_owned()];
+        Product { id: ProductId::new(id).unwrap(), name: String::new(), manufacturer: String::new(), labels }
+    }
+
+    fn code<T: std::fmt::Debug>(outcome: Result<T, AccountError>) -> String {
+        outcome.unwrap_err().code().to_string()
+    }
+
+    #[tokio::test]
+    async fn what_the_catalog_refuses_is_told_by_what_was_tried() {
+        let experience = Experience::new("exp-1", "One").with_policy(ProcurementPolicy::new("policy-1"));
+        let denied = FaultRule::new(Fault::AccessDenied { message: None });
+        let world = World {
+            change_sets: ChangeSetTiming::always(std::time::Duration::from_millis(10)),
+            organizations: vec![Organization::new("o-aaaaaaaaaa", "Example", OWNER).with_experience(experience)],
+            poison_products: ["prod-bad".to_owned()].into(),
+            faults: vec![FaultRule { operation: Some("ListChangeSets".to_owned()), ..denied }],
+            ..World::default()
+        };
+        let server = Server::start(world, Options::default()).await.unwrap();
+        let account = Account::new(&server.endpoint(), "us-east-1", OWNER);
+        let (good, bad) = (product("prod-good"), product("prod-bad"));
+        let change = account.change("exp-none", std::slice::from_ref(&good), std::slice::from_ref(&bad)).await;
+        assert_eq!(code(change), "E3025");
+        assert_eq!(code(account.is_applied("no-such-change").await), "E3027");
+        assert_eq!(code(account.change_sets().await), "E3030");
+        let failing = account.change("exp-1", &[bad], &[good]).await.unwrap();
+        let outcome = loop {
+            match account.is_applied(&failing).await {
+                Ok(false) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+                outcome => break outcome,
+            }
+        };
+        assert_eq!(code(outcome), "E3028");
+        server.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_leaves_out_what_it_must_say_is_an_error() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let empty = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(async || "{}")).await });
+        let account = Account::new(&endpoint, "us-east-1", OWNER);
+        assert_eq!(code(account.change("exp-1", &[product("prod-a")], &[product("prod-b")]).await), "E3026");
+        assert_eq!(code(account.is_applied("a-change").await), "E3029");
+        empty.abort();
+    }
+}

@@ -209,6 +209,31 @@ mod tests {
         assert_eq!(lines[1], r#"export PMP_FILTER_CONFIG='{"a":"it'\''s"}'"#);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_cannot_do_its_part_is_told_by_what_became_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |executable: &str| Launcher { executable: executable.into(), folder: folder.path().to_owned() };
+        let run = async |executable: &str| {
+            let ran = of(executable).run(Part::Hub, &["-F"], &Environment::default()).await;
+            ran.unwrap_err().code().to_string()
+        };
+        // `tail hub -F` waits for ever for a file of this name; the clock is paused, and goes on at
+        // once.
+        assert_eq!(run("tail").await, "E3049");
+        assert_eq!(run("/nowhere/pmp-local").await, "E3050");
+        let started = of("/nowhere/pmp-local").start("hub", Part::Hub, &["run"], &Environment::default());
+        assert_eq!(started.unwrap_err().code().to_string(), "E3052");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_fails_is_told_with_its_exit_code() {
+        let folder = tempfile::tempdir().unwrap();
+        let launcher = Launcher { executable: "false".into(), folder: folder.path().to_owned() };
+        let failure = launcher.run(Part::Spoke, &["init"], &Environment::default()).await.unwrap_err();
+        assert_eq!(failure.one_line(), "`pmp-spoke init` ended with exit status: 1");
+        assert_eq!(failure.code().to_string(), "E3051");
+    }
+
     #[test]
     fn only_the_end_of_a_log_is_shown() {
         let text = (0..40).map(|n| format!("line {n}\n")).collect::<String>();

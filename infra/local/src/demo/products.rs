@@ -152,6 +152,8 @@ pub(super) fn ids<'p>(products: impl IntoIterator<Item = &'p Product>) -> BTreeS
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded;
+
     use super::*;
 
     #[test]
@@ -170,6 +172,12 @@ mod tests {
     fn a_seed_means_the_same_products_every_time() {
         assert_eq!(Selection::new(7, 100).unwrap(), Selection::new(7, 100).unwrap());
         assert_ne!(Selection::new(7, 100).unwrap(), Selection::new(8, 100).unwrap());
+    }
+
+    #[test]
+    fn a_list_that_is_damaged_or_too_short_is_an_error() {
+        assert_eq!(read(b"id,name\nprod-a,A\n").unwrap_err().code().to_string(), "E3031");
+        assert_eq!(Selection::new(1, 2).unwrap_err().code().to_string(), "E3032");
     }
 
     #[test]

@@ -250,3 +250,15 @@ fn short(text: &str, most: usize) -> String {
     let cut: String = text.chars().take(most.saturating_sub(1)).collect();
     format!("{}…", cut.trim_end())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_does_not_come_is_not_waited_for_without_an_end() {
+        let failure = until(Duration::ZERO, "a miracle", async || Ok(false)).await.unwrap_err();
+        assert_eq!(failure.one_line(), "waited 0.0 s for a miracle");
+        assert_eq!(failure.code().to_string(), "E3055");
+    }
+}

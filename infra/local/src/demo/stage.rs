@@ -221,3 +221,15 @@ fn with_tail(failure: Failure, program: &Running) -> Failure {
     let failure = failure.detail(format!("{} {heading}", program.name));
     tail.into_iter().fold(failure, |failure, line| failure.detail(format!("  {line}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_lacks_a_field_is_an_error() {
+        let failure = read::<SpokeMade>("{}").err().unwrap();
+        assert!(failure.one_line().contains("missing field `queue_url`"), "{}", failure.one_line());
+        assert_eq!(failure.code().to_string(), "E3058");
+    }
+}

@@ -71,19 +71,21 @@ fn a_world_file_is_read_whole() {
 
 #[test]
 fn a_wrong_world_is_refused_with_the_place() {
-    for (wrong, place) in [
-        (WORLD.replace("o-aaaaaaaaaa", "o-short"), "organizations[0].id: `o-short`"),
-        (WORLD.replace("\"prod-c\"", "\"prod-a\""), "policy.rejected[0]: `prod-a` is listed twice"),
-        (WORLD.replace("seed = 7", "sede = 7"), "unknown field `sede`"),
-        (WORLD.replace("10ms", "soon"), "`soon` is not a duration"),
+    for (wrong, code, place) in [
+        (WORLD.replace("o-aaaaaaaaaa", "o-short"), "E3045", "organizations[0].id: `o-short`"),
+        (WORLD.replace("\"prod-c\"", "\"prod-a\""), "E3045", "policy.rejected[0]: `prod-a` is listed twice"),
+        (WORLD.replace("seed = 7", "sede = 7"), "E3036", "unknown field `sede`"),
+        (WORLD.replace("10ms", "soon"), "E3036", "`soon` is not a duration"),
     ] {
         let output = pmp_local().args(["serve", "--world"]).arg(world_file(&wrong).path()).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1));
-        assert!(stderr.contains(place), "{stderr}");
+        assert!(stderr.contains(place) && stderr.contains(&format!("code: {code} ")), "{stderr}");
     }
     let output = pmp_local().args(["serve", "--world", "/no/such/file"]).output().unwrap();
-    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot read the world file `/no/such/file`"));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("cannot read the world file `/no/such/file`"), "{stderr}");
+    assert!(stderr.contains("code: E3033 "), "{stderr}");
 }
 
 #[test]
@@ -113,6 +115,7 @@ fn the_variables_of_every_account_can_be_printed() {
     );
     let (printed, said) = env(&["nobody"]);
     assert!(printed.is_empty() && said.contains("`nobody` is no account") && said.contains("111111111111"), "{said}");
+    assert!(said.contains("code: E3044 "), "{said}");
 }
 
 #[test]
@@ -122,7 +125,8 @@ fn a_port_that_is_taken_says_what_to_do() {
     let output = pmp_local().args(["serve", "--port", &port]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    for part in [format!("cannot listen on 127.0.0.1:{port}"), "--port 0".into(), format!("sport = :{port}")] {
+    let at = format!("cannot listen on 127.0.0.1:{port}");
+    for part in [at, "--port 0".into(), format!("sport = :{port}"), "code: E3014 ".into()] {
         assert!(said.contains(&part), "{said}");
     }
 }

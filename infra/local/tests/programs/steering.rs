@@ -57,10 +57,28 @@ async fn what_went_wrong_is_said_with_what_to_do() {
     };
     let refused = said(&rig.server.endpoint(), &["fault", "add", "server-fault", "--service", "sns"]).await;
     assert!(refused.contains("`server-fault` befalls `StartChangeSet`"), "{refused}");
+    assert!(refused.contains("code: E3040 "), "{refused}");
+    let no_time = said(&rig.server.endpoint(), &["fault", "add", "latency"]).await;
+    assert!(no_time.contains("hint: say how long") && no_time.contains("code: E3042 "), "{no_time}");
     let nobody = said("http://127.0.0.1:1", &["fault", "list"]).await;
-    let [error, hint] = nobody.lines().collect::<Vec<_>>()[..] else { panic!("{nobody}") };
+    let [error, hint, code] = nobody.lines().collect::<Vec<_>>()[..] else { panic!("{nobody}") };
     assert!(error.starts_with("error: cannot reach pmp-local at `http://127.0.0.1:1`: Connection refused"), "{nobody}");
     assert!(hint.starts_with("hint: start one"), "{nobody}");
+    assert!(code.starts_with("code: E3039 "), "{nobody}");
+}
+
+#[tokio::test]
+async fn what_is_no_pmp_local_is_not_steered() {
+    // Another emulator, which has no such path.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let other = axum::Router::new().fallback(async || (axum::http::StatusCode::NOT_FOUND, "{}"));
+    let other = tokio::spawn(async move { axum::serve(listener, other).await });
+    let output = pmp_local(&endpoint, &["clock", "--by", "1h"]).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("what answers at `{endpoint}` is no pmp-local: {{}}")), "{said}");
+    assert!(said.contains("code: E3041 "), "{said}");
+    other.abort();
 }
 
 /// A command that is told of the server by its port alone, as `serve` is.
@@ -80,7 +98,8 @@ async fn every_command_finds_the_server_by_the_port_that_serve_was_given() {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pmp-local"));
     let typo =
         command.args(["clock"]).env_remove("AWS_ENDPOINT_URL").env("PMP_LOCAL_PORT", "no").output().await.unwrap();
-    assert!(String::from_utf8(typo.stderr).unwrap().contains("`no` in PMP_LOCAL_PORT is no port"));
+    let said = String::from_utf8(typo.stderr).unwrap();
+    assert!(said.contains("`no` in PMP_LOCAL_PORT is no port") && said.contains("code: E3038 "), "{said}");
 }
 
 #[tokio::test]
@@ -120,6 +139,7 @@ async fn a_state_that_is_not_there_is_not_said_to_be_deleted() {
         let output = clear(&path).await;
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(1) && said.contains("there is no state in"), "{said}");
+        assert!(said.contains("code: E3043 "), "{said}");
     }
 }
 

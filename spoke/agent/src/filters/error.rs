@@ -108,6 +108,7 @@ mod tests {
     fn an_object_that_is_too_large_names_the_setting() {
         let error = FilterError::new("the filter `f`".to_owned(), LoadError::TooLarge { limit: 7 });
         assert!(error.hint().unwrap().contains("PMP_FILTER_MAX_FILE"));
+        assert_eq!(error.code().to_string(), "E2011", "the code of what is wrong with it");
     }
 
     #[cfg(feature = "s3")]

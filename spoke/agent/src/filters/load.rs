@@ -98,3 +98,33 @@ fn compile(config: &FilterConfig, fetched: Option<Vec<u8>>) -> Result<Filter, Fi
         None => host()?.load_bytes(&bytes)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use pmp_filter_host::Limits;
+    use pmp_protocol::Coded;
+
+    use super::*;
+    use crate::filters::lookup::AttributeSource;
+
+    fn config(source: FilterSource) -> FilterConfig {
+        let settings = FilterSettings::Json("{}".to_owned());
+        let product_attributes = AttributeSource::Nowhere;
+        FilterConfig { source, settings, digest: None, cache: None, limits: Limits::default(), product_attributes }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_no_built_in_filter_has_loads_nothing() {
+        let sdk = SdkConfig::builder().build();
+        let named = config(FilterSource::BuiltIn("exclude-nothing"));
+        let error = load(&sdk, Place::Default, &named).await.unwrap_err();
+        assert_eq!(error.to_string(), "cannot use the filter --filter (PMP_FILTER) `exclude-nothing`");
+        assert_eq!(error.code().to_string(), "E5102");
+    }
+
+    #[test]
+    fn what_was_not_fetched_is_not_compiled() {
+        let object = config("s3://filters/a.wasm".parse().unwrap());
+        assert_eq!(compile(&object, None).unwrap_err().code().to_string(), "E5103");
+    }
+}

@@ -369,7 +369,7 @@ mod tests {
     use async_trait::async_trait;
     use pmp_catalog::CatalogError;
     use pmp_ledger::testing::MemoryLedger;
-    use pmp_protocol::Answer;
+    use pmp_protocol::{Answer, Coded};
 
     use super::*;
     use crate::progress::Silent;
@@ -461,6 +461,7 @@ mod tests {
         assert_eq!((names(known.attributes.keys()), fake.calls.load(Ordering::Relaxed)), (vec!["prod-a"], 1));
         let refused = of_hub(&ledger, None).look_up(ids.iter(), &Silent, Timestamp::now(), &stop).await.unwrap_err();
         assert!(refused.to_string().contains("the hub has not looked up any products"), "{refused}");
+        assert_eq!(refused.code().to_string(), "E5108");
     }
 
     #[tokio::test]

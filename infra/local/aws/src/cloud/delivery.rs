@@ -178,3 +178,39 @@ fn envelope(delivery: &Value, attributes: &Map<String, Value>, now: Timestamp) -
     }
     envelope
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::World;
+
+    const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:snapshots";
+
+    #[tokio::test]
+    async fn what_is_not_delivered_has_a_code_for_each_reason() {
+        let cloud = Cloud::new(World::default(), "127.0.0.1:1", None, None, CancellationToken::new()).await.unwrap();
+        let context = cloud.internal("sqs", "111111111111");
+        let statement = json!({ "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" },
+            "Action": "sqs:SendMessage", "Resource": "*" });
+        let open = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+        cloud.create_queue(json!({ "QueueName": "closed" }), &context).await.unwrap();
+        let attributes = json!({ "Policy": open });
+        cloud.create_queue(json!({ "QueueName": "open", "Attributes": attributes }), &context).await.unwrap();
+        let queue = |name: &str| format!("arn:aws:sqs:us-east-1:111111111111:{name}");
+        for (queue, body, code) in [
+            ("a queue".to_owned(), "hello", "E3002"),
+            (queue("none"), "hello", "E3003"),
+            (queue("closed"), "hello", "E3004"),
+            (queue("open"), "", "E3006"),
+        ] {
+            let error = cloud.send_as_sns(TOPIC, &queue, json!({ "MessageBody": body }), &context).await.unwrap_err();
+            assert_eq!(error.code().to_string(), code, "{error}");
+        }
+        let message = json!({ "MessageBody": "hello" });
+        cloud.send_as_sns(TOPIC, &queue("open"), message, &context).await.unwrap();
+        assert_eq!(fits(true, 11).unwrap_err().code().to_string(), "E3005");
+        assert!(fits(true, 10).is_ok() && fits(false, 11).is_ok());
+    }
+}

@@ -170,7 +170,19 @@ fn table_name(arn: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded;
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::World;
+
+    #[tokio::test]
+    async fn a_part_that_its_service_does_not_take_is_an_error() {
+        let cloud = Cloud::new(World::default(), "127.0.0.1:1", None, None, CancellationToken::new()).await.unwrap();
+        let error = cloud.restore(Parts { sns: "x".to_owned(), ..Parts::default() }, "127.0.0.1:1").await.unwrap_err();
+        assert!(error.to_string().starts_with("the state of SNS cannot be used: "), "{error}");
+        assert_eq!(error.code().to_string(), "E3007");
+    }
 
     #[test]
     fn a_visibility_timeout_that_ended_meanwhile_is_no_receive() {

@@ -92,10 +92,19 @@ impl Hint for StateError {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded;
     use pmp_world::WorldError;
 
+    use super::super::Tables;
     use super::*;
     use crate::StartError;
+
+    #[test]
+    fn tables_that_are_not_there_are_an_error_of_the_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = StateError::from(Tables::open(folder.path()).map(drop).unwrap_err());
+        assert_eq!(error.code().to_string(), "E3022");
+    }
 
     #[test]
     fn a_server_that_does_not_start_says_what_to_do_about_its_state_or_world() {

@@ -281,6 +281,7 @@ fn failed(what: &'static str, path: &Path, source: io::Error) -> StateError {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use pmp_protocol::Coded;
 
     use super::super::Parts;
     use super::*;
@@ -318,6 +319,9 @@ mod tests {
         let error = Folder::take(dir.path()).unwrap_err();
         assert!(matches!(&error, StateError::InUse { holder, .. } if *holder == std::process::id().to_string()));
         assert!(matches!(clear(dir.path()), Err(StateError::InUse { .. })));
+        // The lock is a file, in whose place there can be no folder.
+        let error = Folder::take(&dir.path().join(LOCK)).unwrap_err();
+        assert_eq!(error.code().to_string(), "E3016", "{error}");
         drop(first);
         Folder::take(dir.path()).unwrap();
     }

@@ -1,10 +1,12 @@
 //! Worlds in each format, good and bad.
 
+use pmp_protocol::Coded;
 use pmp_world::{Format, Product, World};
 
 #[track_caller]
 fn refused(format: Format, text: &str, field: &str, line: &str, what: &str) {
     let (found, error) = World::parse(text, format).unwrap_err();
+    assert_eq!(error.code().to_string(), "E3036");
     let error = error.to_string();
     assert_eq!(found, field, "{format:?}: {error}");
     assert!(error.contains(line) && error.contains(what), "{format:?}: {error}");
