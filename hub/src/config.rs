@@ -214,24 +214,32 @@ impl SteerConfig {
         StatusConfig { experience, snapshots, timestamps, members }
     }
 
-    /// The same, to publish; none without a topic.
-    pub(crate) fn publish(&self) -> Option<PublishConfig> {
+    /// The same, to publish.
+    ///
+    /// # Errors
+    /// Without a topic, which is told as a setting that is missing.
+    pub(crate) fn publish(&self) -> Result<PublishConfig, Failure> {
         let Self { experience, snapshots, timestamps, topic, members, signing, unsigned } = self.clone();
-        let (topic, timestamps) = (topic?, Some(timestamps));
-        Some(PublishConfig {
-            experience,
-            snapshots,
-            timestamps,
-            topic,
-            events_queue_url: None,
-            signing,
-            unsigned,
-            looks_products_up: false,
-            max_hold: None,
-            notify: None,
-            waves: WavesSetting::Unset,
-            members,
-            windows: None,
+        let mut settings = Settings::default();
+        if topic.is_none() {
+            settings.missing(TOPIC);
+        }
+        settings.finish(|| {
+            Some(PublishConfig {
+                experience,
+                snapshots,
+                timestamps: Some(timestamps),
+                topic: topic?,
+                events_queue_url: None,
+                signing,
+                unsigned,
+                looks_products_up: false,
+                max_hold: None,
+                notify: None,
+                waves: WavesSetting::Unset,
+                members,
+                windows: None,
+            })
         })
     }
 }

@@ -9,7 +9,7 @@ use pmp_protocol::{ContentError, ExperienceId, Hint, SealError, SnapshotVersion}
 use pmp_terminal::Failure;
 use pmp_waves::NotPromoted;
 
-use crate::config::{EVENTS, TIMESTAMPS, TOPIC, WAVES};
+use crate::config::{EVENTS, TOPIC, WAVES};
 use crate::rollout::state::NoPlace;
 use crate::signing::SigningError;
 use crate::status::fleet::Restored;
@@ -98,6 +98,14 @@ pub enum HubError {
         /// Why its signature is not believed.
         problem: String,
     },
+    /// A snapshot that this hub's key did not sign. It goes no further through the waves.
+    #[error("snapshot {version} of the ledger is not signed by this hub's key: {problem}")]
+    HeadNotOurs {
+        /// The version that the head names.
+        version: SnapshotVersion,
+        /// Why its signature is not believed.
+        problem: String,
+    },
     /// A newer release stored the content, with something that this one does not know.
     #[error("snapshot {version} was stored by a newer release, and this one cannot publish its content again whole")]
     NewerContent {
@@ -149,12 +157,6 @@ pub enum HubError {
         /// The names of the waves, in their order.
         names: Vec<String>,
     },
-    /// What was directed is announced, and no topic is configured.
-    #[error("there is no topic")]
-    NoTopic,
-    /// Directions lie in the table of receipts, which is not configured.
-    #[error("waves need the table of receipts")]
-    NoReceipts,
     /// Another version is on its way.
     #[error("snapshot {version} is not on its way through the waves: {on_its_way} is")]
     NotOnItsWay {
@@ -226,13 +228,12 @@ pmp_protocol::codes!(HubError {
     RolloutTaken => "E4020",
     NoWaves => "E4021",
     NoSuchWave => "E4022",
-    NoTopic => "E4066",
-    NoReceipts => "E4023",
     NotOnItsWay => "E4024",
     NotTheNewest => "E4025",
     NotPromoted(source) => source,
     Stopped => "E4026",
     TopicPolicy => "E4027",
+    HeadNotOurs => "E4076",
 });
 
 impl Hint for HubError {
@@ -270,6 +271,9 @@ impl Hint for HubError {
                 "look at it with `pmp-hub directions`; if it is meant, sign it with the key of now: `pmp-hub directions --sign`"
                     .to_owned(),
             ),
+            Self::HeadNotOurs { .. } => {
+                Some("`pmp-hub publish` signs the newest snapshot with the key of now; ask again after that".to_owned())
+            }
             Self::NewerContent { .. } => Some("update this hub, or publish with the newer one".to_owned()),
             Self::DirectionTooLong { .. } => {
                 Some("give shorter reasons: those of the pin, the pause and this change count together".to_owned())
@@ -286,8 +290,6 @@ impl Hint for HubError {
             Self::NoWaves => Some(format!("waves begin with the hub's next run after {WAVES} is set")),
             Self::Windows { source } => source.hint(),
             Self::NoSuchWave { names, .. } => Some(format!("the waves are {}", names.join(", "))),
-            Self::NoTopic => Some(format!("set {TOPIC}")),
-            Self::NoReceipts => Some(format!("set {TIMESTAMPS}")),
             Self::NotOnItsWay { .. } => Some("`pmp-hub status` says what is on its way".to_owned()),
             Self::NotTheNewest { .. } => Some("let the hub run once: `pmp-hub publish`, and ask again".to_owned()),
             Self::NotPromoted(_) => None,

@@ -379,7 +379,7 @@ impl Desk {
 
     /// Publishes what the fleet is directed to. None where this person may not: then the hub does.
     async fn publish(&self, keep: &Keep) -> Result<Option<Published>, Failure> {
-        let publish = self.config.publish().ok_or(HubError::NoTopic)?;
+        let publish = self.config.publish()?;
         let hub = compose::hub(&self.sdk, &publish, keep.keep_versions);
         match hub.publish(Trigger::Operator).await {
             Ok(published) => {

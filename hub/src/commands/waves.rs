@@ -86,7 +86,7 @@ async fn open(config: &ConfigArgs) -> Result<(SteerConfig, SdkConfig), Failure> 
 
 /// The hub of these settings. It stores nothing, so it prunes nothing.
 fn hub(config: &SteerConfig, sdk: &SdkConfig) -> Result<Hub, Failure> {
-    let publish = config.publish().ok_or(HubError::NoTopic)?;
+    let publish = config.publish()?;
     Ok(compose::hub(sdk, &publish, u64::MAX))
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{ErrorClass, LookUp, ProductDirectory, Told};
 use pmp_ledger::{AnswerStore, LedgerError};
-use pmp_protocol::{Answer, Answers, Content, Hint, ProductId, Reason, render};
+use pmp_protocol::{Answer, Answers, Coded, Content, Hint, ProductId, Reason, render};
 use pmp_runtime::Stop;
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -244,6 +244,7 @@ pub(crate) fn log_outcome(outcome: Result<LookedUp, HubError>) -> Option<LookedU
                     calls,
                     oldest_hours,
                     %reason,
+                    code = %reason.code(),
                     "not all products were looked up"
                 );
             } else {

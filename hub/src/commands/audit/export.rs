@@ -102,8 +102,9 @@ pub(crate) async fn export(config: &ConfigArgs, args: &ExportArgs) -> Result<Exi
         Some(Beginning::Entry(number)) => (number, Timestamp::MIN),
         Some(Beginning::Time(time)) => (1, time.at(compose::clock().now())),
     };
-    let mut sink = Sink::open(args.out.as_ref())?;
     let (mut verifier, mut fault, mut first, mut written) = (Verifier::new(None), None, None, 0_usize);
+    // There is no file where there is nothing to write into it.
+    let mut sink = None;
     let mut add = |sink: &mut Sink, line: &str| {
         if fault.is_none() {
             fault = verifier.line(line.as_bytes()).err();
@@ -119,12 +120,15 @@ pub(crate) async fn export(config: &ConfigArgs, args: &ExportArgs) -> Result<Exi
                 continue;
             }
             first.get_or_insert(entry.number);
-            add(&mut sink, &line(&entry.text, &entry.digest))?;
+            let sink = match &mut sink {
+                Some(sink) => sink,
+                None => sink.insert(Sink::open(args.out.as_ref())?),
+            };
+            add(sink, &line(&entry.text, &entry.digest))?;
             written += 1;
         }
     }
-    let Some(first) = first else {
-        sink.close()?;
+    let (Some(first), Some(mut sink)) = (first, sink) else {
         let error = "no entry is as new as that";
         return Err(Failure::new("E4044", error).hint(format!("the newest is entry {}: `pmp-hub audit`", head.number)));
     };

@@ -116,10 +116,13 @@ async fn allow_subscribers(client: &Client, topic: &str, subscribers: &[AccountI
 
 /// The policy with the subscribers' statement added or extended. Pure.
 fn with_subscribers(mut policy: Value, topic: &str, subscribers: &[AccountId]) -> Result<Value, HubError> {
-    let statements = policy
-        .get_mut("Statement")
-        .and_then(Value::as_array_mut)
-        .ok_or_else(|| HubError::TopicPolicy("it has no list of statements".to_owned()))?;
+    let none = || HubError::TopicPolicy("it has no statements".to_owned());
+    let statements = policy.get_mut("Statement").ok_or_else(none)?;
+    // IAM takes a single one without a list, too.
+    if statements.is_object() {
+        *statements = json!([statements.take()]);
+    }
+    let statements = statements.as_array_mut().ok_or_else(none)?;
     let is_ours = |statement: &Value| statement["Sid"] == SUBSCRIBERS;
     let before: Vec<String> = match statements.iter().find(|statement| is_ours(statement)) {
         Some(ours) => match &ours["Principal"]["AWS"] {
@@ -148,6 +151,8 @@ fn with_subscribers(mut policy: Value, topic: &str, subscribers: &[AccountId]) -
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded;
+
     use super::*;
 
     fn accounts(ids: &[&str]) -> Vec<AccountId> {
@@ -169,7 +174,12 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_is_not_one_is_refused() {
-        assert!(with_subscribers(json!([]), "arn:topic", &accounts(&["222222222222"])).is_err());
+    fn a_policy_that_is_not_one_is_refused_and_a_single_statement_is_one() {
+        let with = |policy| with_subscribers(policy, "arn:topic", &accounts(&["222222222222"]));
+        for none in [json!([]), json!({"Statement": "all"})] {
+            assert_eq!(with(none).unwrap_err().code().to_string(), "E4027");
+        }
+        let other = json!({"Sid": "someone-else", "Effect": "Deny"});
+        assert_eq!(with(json!({"Statement": other})).unwrap()["Statement"][0], other);
     }
 }

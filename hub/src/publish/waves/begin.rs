@@ -37,7 +37,7 @@ impl Hub {
         if let Some(Kept { state, .. }) = &kept
             && let (Some(version), Some(digest)) = (state.rollout.last_good, state.good)
         {
-            self.direct_fleet(version, digest).await?;
+            self.direct_fleet(rollouts, version, digest).await?;
         }
         Ok(kept)
     }
@@ -76,7 +76,7 @@ impl Hub {
     /// The newest snapshot is for everybody again.
     async fn end_waves(&self, rollouts: &Rollouts, kept: &Kept) -> Result<(), HubError> {
         let because = self.because("PMP_WAVES is `none`".to_owned());
-        self.helm()?.change(None, &DirectionChange::EndWaves, &because).await?;
+        self.helm(rollouts).change(None, &DirectionChange::EndWaves, &because).await?;
         let state = State { ended: true, ..kept.state.clone() };
         rollouts.put(&self.experience, kept, state).await?.ok_or(HubError::RolloutTaken)?;
         tracing::info!("waves are switched off: the newest snapshot is for everybody");
@@ -84,9 +84,15 @@ impl Hub {
     }
 
     /// Lets everybody take a version who may take no newer one.
-    pub(crate) async fn direct_fleet(&self, version: SnapshotVersion, digest: Digest) -> Result<bool, HubError> {
+    pub(crate) async fn direct_fleet(
+        &self,
+        rollouts: &Rollouts,
+        version: SnapshotVersion,
+        digest: Digest,
+    ) -> Result<bool, HubError> {
         let because = self.because(format!("waves: snapshot {version} is for everybody"));
-        let (_, changed) = self.helm()?.change(None, &DirectionChange::Turn(version, digest), &because).await?;
+        let turn = DirectionChange::Turn(version, digest);
+        let (_, changed) = self.helm(rollouts).change(None, &turn, &because).await?;
         Ok(changed)
     }
 
@@ -95,8 +101,8 @@ impl Hub {
     }
 
     /// Where this hub writes directions.
-    pub(crate) fn helm(&self) -> Result<Helm<'_>, HubError> {
-        let receipts = self.marks.as_ref().ok_or(HubError::NoReceipts)?;
-        Ok(Helm { receipts: receipts.as_ref(), signing: self.signing.as_ref(), experience: &self.experience })
+    pub(crate) fn helm<'a>(&'a self, rollouts: &'a Rollouts) -> Helm<'a> {
+        let receipts = rollouts.fleet.marks.as_ref();
+        Helm { receipts, signing: self.signing.as_ref(), experience: &self.experience }
     }
 }

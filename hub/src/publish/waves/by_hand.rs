@@ -85,7 +85,7 @@ impl Hub {
         if let Some(signing) = &self.signing
             && let Err(refusal) = signing.vouches_for_head(&self.experience, head).await?
         {
-            return Err(HubError::NotOurs { whose: format!("snapshot {on_its_way}"), problem: refusal.to_string() });
+            return Err(HubError::HeadNotOurs { version: on_its_way, problem: refusal.to_string() });
         }
         Ok(())
     }

@@ -106,7 +106,7 @@ impl Hub {
         if let (true, Some(version), Some(digest)) =
             (kept.state.rollout.done, kept.state.rollout.last_good, kept.state.good)
         {
-            went.directed |= self.direct_fleet(version, digest).await?;
+            went.directed |= self.direct_fleet(rollouts, version, digest).await?;
         }
         Ok(Some(kept))
     }
@@ -129,7 +129,7 @@ impl Hub {
         if pending.is_empty() || matches!(rollout.stopped, Some(Stopped::Halted { .. } | Stopped::RollingBack { .. })) {
             return Ok(Some(kept));
         }
-        let (version, digest, helm) = (rollout.version, *digest, self.helm()?);
+        let (version, digest, helm) = (rollout.version, *digest, self.helm(rollouts));
         let wave = rollout.current().and_then(|current| rollout.waves.get(current));
         let wave = wave.map_or_else(String::new, |wave| format!(" of wave `{}`", wave.name));
         let because = self.because(match &rollout.stopped {
