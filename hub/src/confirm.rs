@@ -144,8 +144,8 @@ fn stands(receipts: &[&Receipt]) -> String {
 #[cfg(test)]
 mod tests {
     use pmp_ledger::testing::head;
-    use pmp_protocol::OrganizationSeen;
     use pmp_protocol::testing::{receipt, seen, version};
+    use pmp_protocol::{Coded, OrganizationSeen};
 
     use super::*;
 
@@ -166,7 +166,7 @@ mod tests {
             force,
         };
         let held = decide(&wanted, Some(&head(42)), organization);
-        held.map(|held| held.len()).map_err(|refusal| refusal.to_string())
+        held.map(|held| held.len()).map_err(|refusal| format!("{}: {refusal}", refusal.code()))
     }
 
     #[test]
@@ -181,16 +181,16 @@ mod tests {
     fn what_is_unknown_outdated_or_not_held_is_refused_with_what_is_there() {
         let some = organization(&[("exp-a", 41, ReceiptStatus::Held), ("exp-b", 42, ReceiptStatus::InSync)]);
         let refused = |number, member| decided(number, member, false, &some).unwrap_err();
-        assert_eq!(refused(43, None), "there is no snapshot 43: the newest is 42");
-        assert_eq!(refused(41, None), "snapshot 41 is not the newest any more: 42 is");
-        assert_eq!(refused(42, Some("exp-z")), "no spoke of `o-alpha00000` has reported about `exp-z`");
+        assert_eq!(refused(43, None), "E4003: there is no snapshot 43: the newest is 42");
+        assert_eq!(refused(41, None), "E4004: snapshot 41 is not the newest any more: 42 is");
+        assert_eq!(refused(42, Some("exp-z")), "E4008: no spoke of `o-alpha00000` has reported about `exp-z`");
         let nothing =
-            "nothing of `o-alpha00000` is held at snapshot 42: `exp-a` is held at 41, `exp-b` is in-sync at 42";
+            "E4009: nothing of `o-alpha00000` is held at snapshot 42: `exp-a` is held at 41, `exp-b` is in-sync at 42";
         assert_eq!(refused(42, None), nothing);
         assert_eq!(decided(42, None, true, &some), Ok(0));
-        assert_eq!(decided(41, None, true, &some).unwrap_err(), "snapshot 41 is not the newest any more: 42 is");
+        assert_eq!(decided(41, None, true, &some).unwrap_err(), "E4004: snapshot 41 is not the newest any more: 42 is");
         let nobody = organization(&[]);
-        assert_eq!(decided(42, None, true, &nobody).unwrap_err(), "no spoke of `o-alpha00000` has reported");
+        assert_eq!(decided(42, None, true, &nobody).unwrap_err(), "E4007: no spoke of `o-alpha00000` has reported");
     }
 
     #[test]

@@ -262,8 +262,37 @@ impl Signing {
 #[cfg(test)]
 mod tests {
     use pmp_aws::Outcome;
+    use pmp_protocol::Coded;
+    use pmp_protocol::testing::{management, now, version};
+    use pmp_signature::LocalKey;
 
     use super::*;
+
+    /// A key whose signatures are those of nobody.
+    #[derive(Debug)]
+    struct Broken(LocalKey);
+
+    #[async_trait]
+    impl Signer for Broken {
+        async fn public_key(&self) -> Result<PublicKey, SigningError> {
+            Ok(self.0.public().clone())
+        }
+
+        async fn sign(&self, _: &[u8]) -> Result<Vec<u8>, SigningError> {
+            Ok(vec![0; 64])
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_not_there_or_signs_wrongly_vouches_for_nothing() {
+        const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";
+        let missing = FileSigner("/no/such/key.pem".into()).public_key().await.unwrap_err();
+        assert_eq!(missing.code().to_string(), "E4035");
+        let signer = Arc::new(Broken(LocalKey::from_pem(PEM).unwrap()));
+        let signing = Signing { signer, lifetime: SignedDuration::from_hours(24) };
+        let wrong = signing.statement(&management(), version(1), Digest::of(b"content"), now()).await.unwrap_err();
+        assert_eq!(wrong.code().to_string(), "E4036");
+    }
 
     #[test]
     fn a_failed_call_of_kms_keeps_its_hint() {

@@ -147,3 +147,18 @@ fn the_help_of_a_command_leaves_out_settings_of_others() {
     let taken = hub().args(["status", "--topic-arn", "arn"]).output().unwrap();
     assert!(text(&taken.stderr).contains("the configuration is not complete"), "{}", text(&taken.stderr));
 }
+
+#[test]
+fn what_is_refused_by_the_arguments_alone_has_a_code() {
+    for (arguments, exit, code) in [
+        (&["members", "forget", "o-alpha00000"][..], 3, "E4055"),
+        (&["report"], 1, "E4059"),
+        (&["status", "--watch", "-o", "json"], 1, "E4062"),
+        (&["pause", "--all", "--until", "31d", "--reason", "a freeze"], 1, "E4063"),
+    ] {
+        let refused = hub().args(arguments).output().unwrap();
+        let stderr = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(exit), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(&format!("code: {code} ")), "{arguments:?}: {stderr}");
+    }
+}

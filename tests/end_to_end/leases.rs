@@ -166,6 +166,16 @@ async fn a_person_who_finds_an_agent_at_work_leaves_with_its_name_or_waits_for_i
     assert!(is_free(&scene).await);
 }
 
+#[tokio::test]
+async fn a_person_whose_time_is_up_before_the_lease_is_free_has_done_nothing() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    thief(&scene, Timestamp::now().as_millisecond() + 60_000).await;
+    let stopped = scene.spoke.run(&["sync", "--wait", "--stop-after", "2s"]).await;
+    assert!(stopped.code == 1 && stopped.stderr.contains("code: E5025 "), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("before the lease was free; nothing was done"), "{}", stopped.stderr);
+}
+
 /// When a process's passes began and ended, by its log.
 fn passes(log: &str) -> Vec<(Timestamp, Timestamp)> {
     let at = |line: &str| line.split_whitespace().find_map(|word| word.parse::<Timestamp>().ok());

@@ -52,6 +52,17 @@ async fn every_product_of_every_experience_is_a_row_as_of_any_version() {
     assert!(lines[0].starts_with("product,name,organization,member_experience,verdict,approved,why,"), "{}", lines[0]);
     assert_eq!(lines.len(), 1 + 16);
     assert_eq!(scene.hub.run(&["report"]).await.code, 1, "it is nothing for a screen");
-    let missing = scene.hub.run(&["report", "--csv", "--at", "9"]).await;
-    assert!(missing.stderr.contains("the ledger has no snapshot 9"), "{}", missing.stderr);
+    // What is asked for has to be there.
+    scene.hub_account.approve(MANAGEMENT, &["prod-d"]).await;
+    scene.hub.json(&["publish", "--keep-versions", "2"]).await;
+    for (arguments, code) in [
+        (&["report", "--csv", "--at", "1"][..], "E4060"),
+        (&["report", "--csv", "--at", "9"], "E4071"),
+        (&["why", "prod-a", "--org", ALPHA, "--experience", "exp-none"], "E4070"),
+        (&["why", "a product that nobody knows"], "E4073"),
+    ] {
+        let missing = scene.hub.run(arguments).await;
+        assert_eq!(missing.code, 1, "{arguments:?}: {missing:?}");
+        assert!(missing.stderr.contains(&format!("code: {code} ")), "{arguments:?}: {missing:?}");
+    }
 }

@@ -114,6 +114,8 @@ async fn a_version_enters_one_wave_after_the_other() {
     assert!(canary["spokes"].as_array().unwrap().iter().all(|row| row["organization"] == ALPHA), "{canary}");
     let unknown = fleet.hub.run(&["status", "--wave", "third"]).await;
     assert!(unknown.stderr.contains("there is no wave `third`") && unknown.code == 1, "{}", unknown.stderr);
+    let early = fleet.hub.run(&["confirm", BETA, "2"]).await;
+    assert!(early.code == 1 && early.stderr.contains("code: E4006 "), "{}", early.stderr);
     let own = fleet.beta.run(&["status"]).await.stdout;
     assert!(own.contains("waves: snapshot 1 since ") && own.contains("the turn for snapshot 2 has not come"), "{own}");
 
@@ -150,6 +152,8 @@ async fn a_version_that_fails_in_the_canary_is_taken_back_and_kept_off() {
     let back = fleet.hub.json(&["publish"]).await;
     assert_eq!((&back["published"]["version"], &back["published"]["pinned"]), (&json!(3), &json!(1)));
     assert_eq!(fleet.waves().await["state"], "rolled-back");
+    let further = fleet.hub.run(&["promote", "--reason", "it is no matter"]).await;
+    assert!(further.code == 1 && further.stderr.contains("code: E4041 "), "{}", further.stderr);
     fleet.sync_all().await;
     assert_eq!(fleet.versions().await, [3, 1, 1]);
     assert_eq!(fleet.scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-b"]));
@@ -269,6 +273,7 @@ async fn operators_direct_those_who_are_in_a_wave() {
         let mistyped = fleet.hub.run(&[command, &["--wave", "third"], &why].concat()).await;
         assert!(mistyped.code == 1 && mistyped.stderr.contains("there is no wave `third`"), "{}", mistyped.stderr);
         assert!(mistyped.stderr.contains("the waves are canary, second, all"), "{}", mistyped.stderr);
+        assert!(mistyped.stderr.contains("code: E4022 "), "{}", mistyped.stderr);
         let both = fleet.hub.run(&[command, &["--wave", "second", "--org", BETA], &why].concat()).await;
         assert!(both.code != 0 && both.stderr.contains("cannot be used with"), "{}", both.stderr);
     }
@@ -280,6 +285,9 @@ async fn operators_direct_those_who_are_in_a_wave() {
     let hub = fleet.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", BETA)]);
     let nobody = hub.run(&[&["pin", "1", "--wave", "canary"][..], &why].concat()).await;
     assert!(nobody.code == 1 && nobody.stderr.contains("no organization is in wave `canary`"), "{}", nobody.stderr);
+    assert!(nobody.stderr.contains("code: E4064 "), "{}", nobody.stderr);
+    let stranger = hub.run(&[&["pin", "1", "--org", GAMMA][..], &why].concat()).await;
+    assert!(stranger.code == 1 && stranger.stderr.contains("code: E4065 "), "{}", stranger.stderr);
 }
 
 #[tokio::test]
@@ -328,20 +336,32 @@ async fn a_turn_that_the_hub_did_not_sign_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let (key, public) = key_pair(folder.path());
     let hub = fleet.hub.with(&[("PMP_SIGNING_KEY", &format!("file:{}", key.display()))]);
+    // Without a key, and without somebody who agrees, nothing is signed.
+    for (hub, exit, code) in [(&fleet.hub, 1, "E4051"), (&hub, 3, "E4052")] {
+        let unsigned = hub.run(&["directions", "--sign"]).await;
+        assert_eq!(unsigned.code, exit, "{}", unsigned.stderr);
+        assert!(unsigned.stderr.contains(&format!("code: {code} ")), "{}", unsigned.stderr);
+    }
     hub.json(&["directions", "--sign", "--yes"]).await;
     fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
     hub.json(&["publish"]).await;
+    // A hub with another key lets a snapshot go on only after it has read and signed it itself.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (another, _) = key_pair(elsewhere.path());
+    let other = fleet.hub.with(&[("PMP_SIGNING_KEY", &format!("file:{}", another.display()))]);
+    let foreign = other.run(&["promote", "--reason", "the canary looks well"]).await;
+    assert!(foreign.code == 1 && foreign.stderr.contains("code: E4076 "), "{}", foreign.stderr);
     let beta = fleet.beta.with(&[("PMP_TRUSTED_KEYS", &public)]);
     assert_eq!(beta.run(&["sync"]).await.code, 0);
     assert_eq!(fleet.versions().await[1], 1);
-    // Somebody writes into the table that everybody may take snapshot 2.
+    // Somebody writes into the table that everybody may take a snapshot that is not there.
     let table = aws_sdk_dynamodb::Client::new(fleet.scene.hub_account.config());
     let (partition, key) = ("hub#heads".to_owned(), format!("direction#{MANAGEMENT}"));
     let call = table.get_item().table_name(TIMESTAMPS).key("organization", AttributeValue::S(partition));
     let mut forged = call.key("item", AttributeValue::S(key)).send().await.unwrap().item.unwrap();
     let head = hub.json(&["history"]).await["versions"][0]["digest"].as_str().unwrap().to_owned();
     let turn = HashMap::from([
-        ("version".to_owned(), AttributeValue::N("2".to_owned())),
+        ("version".to_owned(), AttributeValue::N("9".to_owned())),
         ("digest".to_owned(), AttributeValue::S(head)),
         ("at".to_owned(), AttributeValue::S("2026-11-24T12:00:00Z".to_owned())),
     ]);
@@ -351,6 +371,9 @@ async fn a_turn_that_the_hub_did_not_sign_is_none() {
     assert_eq!(fleet.versions().await[1], 1, "what stands beside the statement counts for nothing");
     let published = hub.run(&["publish"]).await;
     assert!(published.stderr.contains("is not this hub's word"), "{}", published.stderr);
+    assert!(published.stderr.contains("code: E4015 "), "{}", published.stderr);
+    let ahead = fleet.gamma.run(&["sync"]).await;
+    assert!(ahead.code == 1 && ahead.stderr.contains("code: E5014 "), "a spoke without keys: {}", ahead.stderr);
 }
 
 /// The whole of an incident, as the runbook has it: a bad approval is stopped in the canary and

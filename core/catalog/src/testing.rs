@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::{
     Catalog, CatalogError, ChangeError, ChangeKind, ChangeSetId, ChangeSetRequest, ChangeSetState, ChangeSetStatus,
-    Experience, ExperienceStatus, Pace, Part, PolicyId, ProcurementPolicy, RateLimits, Revision, Scope,
+    Experience, ExperienceStatus, Pace, Part, PolicyId, Probe, ProcurementPolicy, RateLimits, Revision, Scope,
 };
 
 /// The calls that a test can make fail.
@@ -444,5 +444,23 @@ impl Catalog for FakeCatalog {
             Some(refusal) => Err(refused("aws-marketplace:ListChangeSets", refusal)),
             None => Ok(world.experiences[experience].locked_by.iter().map(|id| ChangeSetId::new(id)).collect()),
         }
+    }
+}
+
+#[async_trait]
+impl Probe for FakeCatalog {
+    async fn list_once(&self, scope: Scope, _: bool) -> Result<Vec<ExperienceId>, CatalogError> {
+        self.list_experiences(scope).await
+    }
+
+    async fn describe_in_batch(
+        &self,
+        ids: &[ExperienceId],
+    ) -> Result<Vec<Result<Experience, CatalogError>>, CatalogError> {
+        Ok(self.describe_experiences(ids).await)
+    }
+
+    async fn details(&self, entity: &str) -> Result<serde_json::Value, CatalogError> {
+        Err(CatalogError::NotFound(entity.to_owned()))
     }
 }

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_audit::{Publishing, Told, Verifier, last_line, line};
 use pmp_ledger::testing::MemoryLedger;
-use pmp_ledger::{AuditStore, Report};
+use pmp_ledger::{AuditStore, Report, StoredEntry};
 use pmp_protocol::testing::{content_of, experience, now, receipt, snapshot, version};
 use pmp_protocol::{Counts, ExperienceId, OrganizationId, Receipt, ReceiptStatus, Recorded, SnapshotVersion};
 
@@ -75,6 +76,36 @@ async fn entries_of_many_at_once_are_one_chain() {
     let all = auditors.iter().map(|auditor| auditor.append(admit()));
     assert!(futures::future::join_all(all).await.into_iter().all(|entry| entry.is_ok()));
     assert_eq!(actions(&ledger).await.len(), 6);
+}
+
+/// A chain to which somebody else appends first, each time.
+#[derive(Debug)]
+struct Contended(MemoryLedger);
+
+#[async_trait]
+impl AuditStore for Contended {
+    async fn head(&self, experience: &ExperienceId) -> Result<Option<AuditHead>, LedgerError> {
+        AuditStore::head(&self.0, experience).await
+    }
+
+    async fn append(&self, _: &NewAuditEntry<'_>) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
+
+    async fn page(&self, experience: &ExperienceId, from: u64, to: u64) -> Result<Vec<StoredEntry>, LedgerError> {
+        AuditStore::page(&self.0, experience, from, to).await
+    }
+
+    async fn seen(&self, experience: &ExperienceId) -> Result<Vec<u8>, LedgerError> {
+        AuditStore::seen(&self.0, experience).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_second_each_time_gives_up_and_does_nothing() {
+    let store = Arc::new(Contended(MemoryLedger::default()));
+    let auditor = Auditor::of(store, experience("exp-management"), Arc::new(Fixed), "arn:someone");
+    assert_eq!(auditor.asked(admit()).await.unwrap_err().code().to_string(), "E4001");
 }
 
 fn published(number: u64, outcome: Outcome) -> Published {

@@ -134,6 +134,8 @@ fn told(path: &Path, error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded;
+
     use super::*;
 
     /// A folder of this test's own, which is taken away with it.
@@ -172,5 +174,6 @@ mod tests {
     fn a_folder_that_is_not_there_is_an_error_and_not_an_empty_one() {
         let error = look(Path::new("/no/such/folder"), &[Digest::of(b"x")].into()).unwrap_err();
         assert_eq!(error.to_string(), "cannot read the folder of filters `/no/such/folder`");
+        assert_eq!(error.code().to_string(), "E4028");
     }
 }

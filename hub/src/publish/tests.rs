@@ -1,20 +1,34 @@
-//! What a hub announces of contents that a newer release stored, and what it does not direct.
+//! What a hub announces of contents that a newer release stored, what it does not direct, and where
+//! it gives up because somebody else was first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use pmp_aws::ApiError;
+use futures::FutureExt as _;
+use jiff::SignedDuration;
+use pmp_aws::{ApiError, Outcome as ApiOutcome};
 use pmp_catalog::testing::FakeCatalog;
+use pmp_catalog::{CatalogError, ProductDirectory};
 use pmp_ledger::testing::MemoryLedger;
-use pmp_ledger::{NewSnapshot, SnapshotStore};
-use pmp_protocol::testing::{self, management, now};
-use pmp_protocol::{Because, Body, DirectionChange, Reason, SnapshotMessage, SnapshotVersion};
+use pmp_ledger::{NewSnapshot, RolloutStore, SnapshotStore, StoredRollout};
+use pmp_protocol::testing::{self, management, now, version};
+use pmp_protocol::{
+    Because, Body, Coded, DirectionChange, ProductAttributes, ProductId, Reason, SnapshotMessage, SnapshotVersion,
+};
 use pmp_runtime::SystemClock;
 use pmp_signature::{LocalKey, PublicKey};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use super::products::Products;
 use super::*;
+use crate::config::waves::{Configured, WavesSetting};
+use crate::rollout::state::State;
 use crate::signing::{Signer, SigningError};
+use crate::status::fleet::Fleet;
 use crate::steer::Helm;
 
 #[derive(Debug, Default)]
@@ -26,6 +40,14 @@ impl Topic for Announced {
         self.0.lock().unwrap().push(message.clone());
         Ok("m-1".to_owned())
     }
+}
+
+fn because(reason: &str) -> Because {
+    Because { by: "arn:operator".to_owned(), at: now(), reason: reason.to_owned() }
+}
+
+fn code<T: fmt::Debug>(refused: Result<T, HubError>) -> String {
+    refused.unwrap_err().code().to_string()
 }
 
 struct Stage {
@@ -80,10 +102,9 @@ async fn what_a_newer_release_stored_is_not_published_again_in_part() {
     let Stage { ledger, hub, .. } = after_a_newer_release().await;
     let head = ledger.head(&management()).await.unwrap().unwrap();
     let helm = Helm { receipts: ledger.as_ref(), signing: None, experience: &management() };
-    let because = Because { by: "arn:operator".to_owned(), at: now(), reason: "an incident".to_owned() };
-    helm.change(None, &DirectionChange::Pin(head.latest, head.digest), &because).await.unwrap();
-    let refused = hub.publish(Trigger::Operator).await.unwrap_err();
-    assert!(matches!(refused, HubError::NewerContent { version } if version == head.latest), "{refused}");
+    let pin = DirectionChange::Pin(head.latest, head.digest);
+    helm.change(None, &pin, &because("an incident")).await.unwrap();
+    assert_eq!(code(hub.publish(Trigger::Operator).await), "E4016");
 }
 
 /// A key in memory.
@@ -113,12 +134,155 @@ impl Signer for Key {
 #[tokio::test]
 async fn what_spokes_would_not_read_is_not_directed() {
     let Stage { ledger, .. } = after_a_newer_release().await;
-    let signing = Signing { signer: Arc::new(Key::new()), lifetime: jiff::SignedDuration::from_hours(24) };
+    let signing = signing(Key::new());
     let helm = Helm { receipts: ledger.as_ref(), signing: Some(&signing), experience: &management() };
-    let because = |reason: String| Because { by: "arn:operator".to_owned(), at: now(), reason };
-    let pause = DirectionChange::Pause(now() + jiff::SignedDuration::from_hours(2));
-    let refused = helm.change(None, &pause, &because("why ".repeat(2_000))).await.unwrap_err();
-    assert!(matches!(refused, HubError::DirectionTooLong { .. }), "{refused}");
+    let pause = DirectionChange::Pause(now() + SignedDuration::from_hours(2));
+    assert_eq!(code(helm.change(None, &pause, &because(&"why ".repeat(2_000))).await), "E4017");
     assert!(matches!(ledger.direction(&management(), None).await.unwrap(), pmp_ledger::Said::Nothing));
-    helm.change(None, &pause, &because("an incident".to_owned())).await.unwrap();
+    helm.change(None, &pause, &because("an incident")).await.unwrap();
+}
+
+fn signing(signer: impl Signer + 'static) -> Signing {
+    Signing { signer: Arc::new(signer), lifetime: SignedDuration::from_hours(24) }
+}
+
+/// A key in memory, and what somebody else does while it signs.
+struct Slow<F>(F);
+
+impl<F> fmt::Debug for Slow<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Slow")
+    }
+}
+
+#[async_trait]
+impl<F: Fn() + Send + Sync> Signer for Slow<F> {
+    async fn public_key(&self) -> Result<PublicKey, SigningError> {
+        Key::new().public_key().await
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+        (self.0)();
+        Key::new().sign(message).await
+    }
+}
+
+#[tokio::test]
+async fn a_hub_that_another_outruns_each_time_gives_up() {
+    let Stage { ledger, hub, .. } = after_a_newer_release().await;
+    let catalog = FakeCatalog::new(1, &BTreeSet::new());
+    let lists = catalog.world().experiences[&pmp_catalog::testing::experience(0)].clone();
+    catalog.world().experiences.insert(management(), lists);
+    let next = AtomicU64::new(2);
+    let store = move || {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        ledger.keep(&testing::snapshot(number, &testing::content(&["prod-of-another"], &[])));
+    };
+    let hub = Hub { catalog: Arc::new(catalog), signing: Some(signing(Slow(store))), ..hub };
+    assert_eq!(code(hub.publish(Trigger::Operator).await), "E4012");
+}
+
+#[tokio::test]
+async fn a_direction_that_somebody_else_changes_meanwhile_is_left() {
+    let Stage { ledger, .. } = after_a_newer_release().await;
+    let pause = |hours| DirectionChange::Pause(now() + SignedDuration::from_hours(hours));
+    let other = ledger.clone();
+    let first = move || {
+        let helm = Helm { receipts: other.as_ref(), signing: None, experience: &management() };
+        helm.change(None, &pause(1), &because("the first")).now_or_never().unwrap().unwrap();
+    };
+    let signing = signing(Slow(first));
+    let helm = Helm { receipts: ledger.as_ref(), signing: Some(&signing), experience: &management() };
+    assert_eq!(code(helm.change(None, &pause(2), &because("the second")).await), "E4018");
+}
+
+/// A state of waves that somebody else writes first, each time.
+#[derive(Debug)]
+struct Contended(Arc<MemoryLedger>);
+
+#[async_trait]
+impl RolloutStore for Contended {
+    async fn rollout(&self, experience: &ExperienceId) -> Result<Option<StoredRollout>, LedgerError> {
+        self.0.rollout(experience).await
+    }
+
+    async fn put_rollout(&self, _: &ExperienceId, _: &str, _: u64) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
+}
+
+fn with_waves(hub: &Hub, ledger: &Arc<MemoryLedger>, store: Arc<dyn RolloutStore>) -> Hub {
+    let fleet = Fleet {
+        snapshots: ledger.clone(),
+        marks: ledger.clone(),
+        reports: ledger.clone(),
+        roster: ledger.clone(),
+        rollouts: ledger.clone(),
+        named: BTreeSet::new(),
+    };
+    Hub { rollouts: Some(Rollouts { store, fleet, setting: WavesSetting::Unset }), ..hub.clone() }
+}
+
+/// The ledger's head is snapshot 1.
+#[tokio::test]
+async fn waves_are_left_where_their_state_is_none_that_can_go_on() {
+    let Stage { ledger, hub, .. } = after_a_newer_release().await;
+    let hub = with_waves(&hub, &ledger, ledger.clone());
+    let because = because("an incident");
+    assert_eq!(code(hub.halt(&because).await), "E4021");
+    // Snapshot 2 is on its way.
+    let waves = Configured::read("[[waves]]\nname = \"all\"\nshare = 100\n").unwrap();
+    let rollout = pmp_waves::Rollout::begin(version(2), None, &waves.waves);
+    let state = State { rollout, ..State::begin(&waves, version(2), Digest::of(b"two")) };
+    assert!(ledger.put_rollout(&management(), &state.write(), 0).await.unwrap());
+    assert_eq!(code(hub.promote(Some(version(7)), &because).await), "E4024");
+    assert_eq!(code(hub.promote(None, &because).await), "E4025");
+    let contended = with_waves(&hub, &ledger, Arc::new(Contended(ledger.clone())));
+    assert_eq!(code(contended.halt(&because).await), "E4020");
+    assert!(ledger.put_rollout(&management(), "no JSON", 1).await.unwrap());
+    assert_eq!(code(hub.publish(Trigger::Operator).await), "E4019");
+}
+
+/// A directory that nobody may ask, or that does not answer.
+#[derive(Debug)]
+struct Directory {
+    answers: bool,
+}
+
+impl Directory {
+    async fn refuse(&self) -> CatalogError {
+        if !self.answers {
+            std::future::pending::<()>().await;
+        }
+        let (code, message) = ("AccessDeniedException".to_owned(), "no".to_owned());
+        let outcome = ApiOutcome::Refused { code, message, status: 403, request_id: None };
+        CatalogError::Api(ApiError::of("aws-marketplace:GetProduct", outcome))
+    }
+}
+
+#[async_trait]
+impl ProductDirectory for Directory {
+    async fn product(&self, _: &ProductId) -> Result<Option<ProductAttributes>, CatalogError> {
+        Err(self.refuse().await)
+    }
+
+    async fn listed(&self, _: &[ProductId]) -> Result<BTreeMap<ProductId, ProductAttributes>, CatalogError> {
+        Err(self.refuse().await)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_of_products_that_ends_early_says_why() {
+    let Stage { ledger, hub, .. } = after_a_newer_release().await;
+    let (goes_on, stopped) = (CancellationToken::new(), CancellationToken::new());
+    stopped.cancel();
+    for (answers, deadline, stop, code) in [
+        (false, None, &stopped, "E4031"),
+        (false, Some(Instant::now()), &goes_on, "E4032"),
+        (true, None, &goes_on, "E4033"),
+    ] {
+        let products = Products { directory: Arc::new(Directory { answers }), answers: ledger.clone() };
+        let looked_up = products.look_up(&hub, deadline, stop).await.unwrap();
+        assert_eq!(looked_up.ended.unwrap().code().to_string(), code);
+    }
 }

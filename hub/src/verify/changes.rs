@@ -192,3 +192,50 @@ async fn start(subject: &Subject<'_>, request: &pmp_catalog::ChangeSetRequest) -
         _ => VerifyError::catalog(format!("cannot change the experience `{}`", subject.id))(error),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use pmp_catalog::testing::{Call, FakeCatalog, Fate, Refusal, experience, member};
+    use pmp_protocol::Coded;
+    use pmp_protocol::testing::{now, product};
+
+    use super::*;
+
+    /// A catalog with one experience, which approves a product and rejects another.
+    fn catalog() -> FakeCatalog {
+        let catalog = FakeCatalog::new(1, &[product("prod-a")].into());
+        catalog.world().experiences.get_mut(&experience(0)).unwrap().rejected.insert(product("prod-r"));
+        catalog
+    }
+
+    /// Makes the changes; how they end.
+    async fn ended(catalog: &FakeCatalog) -> Result<(), String> {
+        let (mut record, member) = (Record::default(), member(0));
+        let tried = async {
+            let subject = Subject::new(catalog, &member, None, now(), &mut record).await?;
+            try_changes(&subject, &mut record, None, None).await
+        };
+        tried.await.map_err(|error: VerifyError| error.code().to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trials_that_cannot_go_on_say_at_what() {
+        assert_eq!(ended(&catalog()).await, Ok(()));
+        let bare = catalog();
+        bare.world().experiences.get_mut(&experience(0)).unwrap().rejected.clear();
+        let cancelled = catalog();
+        cancelled.world().fates.push(Fate::Cancelled);
+        let endless = catalog();
+        endless.world().duration = Duration::from_secs(20 * 60);
+        let late = catalog();
+        late.world().lag = (Duration::from_secs(120), Duration::from_secs(120));
+        let locked = catalog();
+        let refusal = Refusal { code: "ResourceInUseException", message: "it is locked", status: 423 };
+        locked.refuse(Call::Start, [Some(refusal)]);
+        for (catalog, code) in
+            [(bare, "E4102"), (cancelled, "E4104"), (endless, "E4105"), (late, "E4106"), (locked, "E4107")]
+        {
+            assert_eq!(ended(&catalog).await, Err(code.to_owned()));
+        }
+    }
+}

@@ -263,6 +263,10 @@ fn end(report: &Report, early: Option<Early>) -> Result<Exit, Failure> {
 mod tests {
     use super::*;
 
+    fn codes(refused: &Failure) -> (String, Exit) {
+        (refused.code().to_string(), refused.exit_code())
+    }
+
     #[test]
     fn the_management_experience_is_not_changed_however_often_it_is_named() {
         let id = |id: &str| ExperienceId::new(id).unwrap();
@@ -271,7 +275,7 @@ mod tests {
         let in_use = || vec!["it is in use".to_owned()];
         for named in [vec![managing.clone()], vec![managing.clone(), managing.clone()]] {
             let refused = allow_change(&named, &managing, Some(&management), in_use()).unwrap_err();
-            assert_eq!(refused.exit_code(), Exit::Refused);
+            assert_eq!(codes(&refused), ("E4109".to_owned(), Exit::Refused));
             assert!(!refused.render().contains("twice"), "{}", refused.render());
         }
         let once = [trial.clone()];
@@ -279,6 +283,9 @@ mod tests {
         assert!(allow_change(&once, &trial, Some(&management), in_use()).is_err());
         let twice = [trial.clone(), trial.clone()];
         assert_eq!(*allow_change(&twice, &trial, Some(&management), in_use()).unwrap(), trial);
+        let two = [trial.clone(), managing];
+        let refused = allow_change(&two, &trial, Some(&management), Vec::new()).unwrap_err();
+        assert_eq!(codes(&refused), ("E4108".to_owned(), Exit::Refused));
         // Before there is a hub, no experience is one that it reads.
         assert!(allow_change(&twice, &trial, None, in_use()).is_ok());
     }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use pmp_ledger::{Head, KeptVersion, Organization};
 use pmp_protocol::testing::{now, product, receipt, seen, version};
 use pmp_protocol::{
-    Applied, Counts, DeferralReason, Deferred, Digest, ExperienceId, FilterIdentity, FilteredFor, HeadMark,
+    Applied, Coded, Counts, DeferralReason, Deferred, Digest, ExperienceId, FilterIdentity, FilteredFor, HeadMark,
     NamedProduct, OrganizationId, Receipt, ReceiptStatus, Verdict,
 };
 
@@ -16,6 +16,7 @@ use crate::status::fleet::View;
 use crate::status::{judge, tests};
 use crate::web::page::{Live, Shown, render};
 use crate::web::read::{Change, Seen};
+use crate::web::server::Server;
 
 const HOSTILE: &str = "<b>\"x\"</b><script>alert(1)</script>\u{202e}";
 
@@ -207,4 +208,12 @@ fn a_served_page_says_how_old_it_is_and_may_be_told_not_to_reload() {
     let html = render(&seen, Shown::Live(failed));
     assert!(html.contains("The ledger could not be read at ") && html.contains("<strong>4m old</strong>"), "{html}");
     assert!(!html.contains("http-equiv=\"refresh\"") && html.contains("Reload by itself"), "{html}");
+}
+
+#[tokio::test]
+async fn a_port_that_another_program_has_is_told() {
+    let first = Server::listen(0).await.unwrap();
+    let port = first.address().trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
+    let taken = Server::listen(port).await.unwrap_err();
+    assert_eq!(taken.code().to_string(), "E4038");
 }

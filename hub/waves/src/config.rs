@@ -249,6 +249,8 @@ impl Waves {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded;
+
     use super::*;
 
     const EXAMPLE: &str = r#"max_failures = 1
@@ -353,6 +355,7 @@ deadline = "36h"
             let told = told(&EXAMPLE.replacen(from, to, 1));
             assert!(told.contains(place) && told.contains(problem), "{to}: {told}");
         }
+        assert_eq!(Waves::parse("waves = []", Format::Toml).unwrap_err().code().to_string(), "E4039");
         assert!(told("max_failures = ").contains("line 1"), "{}", told("max_failures = "));
         assert!(told("max_failures = 1").contains("missing field `waves`"), "{}", told("max_failures = 1"));
         assert!(told("waves = []").contains("there is no wave at `waves`, line 1"), "{}", told("waves = []"));

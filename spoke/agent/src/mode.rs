@@ -50,3 +50,18 @@ impl fmt::Display for Mode {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::Coded;
+
+    use super::*;
+
+    #[test]
+    fn a_mode_that_is_mistyped_is_none_of_both() {
+        for mode in [Mode::Apply, Mode::Observe] {
+            assert_eq!(mode.to_string().parse(), Ok(mode));
+        }
+        assert_eq!("observ".parse::<Mode>().unwrap_err().code().to_string(), "E5008");
+    }
+}

@@ -305,11 +305,39 @@ fn absent(error: CatalogError) -> Absent {
 
 #[cfg(test)]
 mod tests {
-    use pmp_catalog::testing::{FakeCatalog, Refusal};
-    use pmp_protocol::testing::experience;
+    use pmp_catalog::testing::{Call, FakeCatalog, Refusal};
+    use pmp_ledger::testing::MemoryLedger;
+    use pmp_protocol::Coded;
+    use pmp_protocol::testing::{content_of, experience, management};
     use pmp_runtime::SystemChance;
 
     use super::*;
+
+    /// The codes of the experiences that are not kept in step.
+    fn codes(candidates: &[Candidate]) -> Vec<String> {
+        candidates.iter().filter_map(|it| Some(it.state.as_ref().err()?.code().to_string())).collect()
+    }
+
+    #[tokio::test]
+    async fn an_experience_that_is_left_alone_says_why() {
+        let (management, chance) = (ManagementId::new(management()), Arc::new(SystemChance) as Arc<dyn Chance>);
+        let (id, catalog) = (pmp_catalog::testing::experience(0), FakeCatalog::new(1, &BTreeSet::new()));
+        let all = discover(&catalog, &management, &Selection::All, &BTreeSet::new(), &chance).await.unwrap().candidates;
+        assert_eq!(all[0].not_read().state.unwrap_err().code().to_string(), "E5019");
+        // A hub reads it.
+        let ledger = MemoryLedger::default();
+        let content = content_of(&id, &["prod-a"], &[]);
+        ledger.keep(&pmp_protocol::testing::snapshot(1, &content));
+        let left = leave_management_alone(&ledger, &Selection::All, all).await.unwrap();
+        assert_eq!(codes(&left), ["E5018"]);
+        // The catalog does not find it.
+        for (selection, code) in [(Selection::All, "E5016"), (Selection::Only([id].into()), "E5015")] {
+            let missing = Refusal { code: "ResourceNotFoundException", message: "", status: 404 };
+            catalog.refuse(Call::DescribeExperience, [Some(missing)]);
+            let found = discover(&catalog, &management, &selection, &BTreeSet::new(), &chance).await.unwrap();
+            assert_eq!(codes(&found.candidates), [code]);
+        }
+    }
 
     #[test]
     fn an_experience_that_cannot_be_read_keeps_the_hint() {

@@ -391,10 +391,11 @@ fn still_told(seen: Option<&OrganizationSeen>, now: Timestamp) -> Vec<DisputedRe
 #[cfg(test)]
 mod tests {
     use pmp_ledger::testing::head;
-    use pmp_protocol::Applied;
     use pmp_protocol::testing::{self, alpha, experience, management, seen, version};
+    use pmp_protocol::{Applied, Coded};
 
     use super::*;
+    use crate::pass::gone;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -448,6 +449,14 @@ mod tests {
         let far = ExperienceId::new("exp-far-ahead").unwrap();
         assert_eq!(standing.found(&far).unwrap().version, "18446744073709551615");
         assert_eq!(standing.told.len(), 4);
+    }
+
+    #[test]
+    fn what_was_kept_in_step_and_is_not_found_any_more_is_told() {
+        let standing = sifted(vec![receipt("exp-a", 7, "seven", None)], Vec::new());
+        let gone = gone(&standing, &[]);
+        assert_eq!((gone.len(), gone[0].id.as_str()), (1, "exp-a"));
+        assert_eq!(gone[0].state.as_ref().unwrap_err().code().to_string(), "E5017");
     }
 
     #[test]
