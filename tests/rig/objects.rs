@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use futures::{StreamExt as _, stream};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -78,8 +80,13 @@ async fn get_object(State(store): State<Store>, uri: Uri, Query(query): Query<Ha
         return bytes.clone().into_response();
     }
     if let Some(bytes) = store.breaking_off.get(&path) {
-        let parts = [Ok(bytes.clone()), Err(std::io::Error::other("the end of the line"))];
-        return Body::from_stream(futures::stream::iter(parts)).into_response();
+        let part = stream::iter([Ok(bytes.clone())]);
+        // The part is on its way by then: what breaks off at once sends nothing at all.
+        let end = stream::once(async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Err(std::io::Error::other("the connection ends"))
+        });
+        return Body::from_stream(part.chain(end)).into_response();
     }
     // One bucket that nobody may read.
     let (status, code, message) = if path.starts_with("/forbidden/") {
