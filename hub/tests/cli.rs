@@ -87,9 +87,7 @@ fn completions_are_printed_for_a_shell() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
-    let binary = assert_cmd::cargo::cargo_bin("pmp-hub");
-    let command = format!("'{}' completions bash | head -c 1; exit \"${{PIPESTATUS[0]}}\"", binary.display());
-    let output = Command::new("bash").args(["-c", &command]).output().unwrap();
+    let output = in_bash("pmp-hub completions bash | head -c 1; exit \"${PIPESTATUS[0]}\"");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
 }
 
@@ -161,4 +159,103 @@ fn what_is_refused_by_the_arguments_alone_has_a_code() {
         assert_eq!(refused.status.code(), Some(exit), "{arguments:?}: {stderr}");
         assert!(stderr.contains(&format!("code: {code} ")), "{arguments:?}: {stderr}");
     }
+}
+/// A hub with a home of its own, whose settings are complete, and its standard error.
+fn refused(home: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let settings = [("PMP_EXPERIENCE_ID", "exp-1"), ("PMP_SNAPSHOTS_TABLE", "Snapshots")];
+    let mut hub = hub();
+    let output = hub.args(arguments).env("HOME", home).envs(settings).envs(variables.iter().copied()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?} {variables:?}");
+    text(&output.stderr)
+}
+
+#[test]
+fn what_the_environment_says_of_aws_is_checked_before_any_call() {
+    let home = tempfile::tempdir().unwrap();
+    let broken = home.path().join("broken");
+    std::fs::write(&broken, "[profile broken\n").unwrap();
+    let slipped = home.path().join("slipped");
+    std::fs::write(&slipped, "[profile slipped]\nrole_arn = arn:aws:iam::111111111111:role/x\nsource_profile = y\n")
+        .unwrap();
+    let (broken, slipped) = (broken.to_str().unwrap(), slipped.to_str().unwrap());
+    for (variables, code) in [
+        (&[("AWS_REGION", "us east 1")][..], "E1302"),
+        (&[("AWS_PROFILE", "nobody")], "E1303"),
+        (&[("AWS_CONFIG_FILE", broken)], "E1304"),
+        (&[("AWS_CONFIG_FILE", home.path().to_str().unwrap())], "E1305"),
+        (&[("AWS_CONFIG_FILE", slipped), ("AWS_PROFILE", "slipped")], "E1306"),
+        (&[("AWS_ACCESS_KEY_ID", "AKIA")], "E1307"),
+        (&[("AWS_CA_BUNDLE", "/nowhere/roots.pem")], "E1308"),
+    ] {
+        let told = refused(home.path(), &["history"], variables);
+        assert!(told.contains(&format!("code: {code} ")), "{code}: {told}");
+    }
+}
+
+#[test]
+fn a_configuration_file_that_cannot_be_used_is_told_by_its_reason() {
+    let home = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| {
+        let path = home.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let folder = home.path().to_str().unwrap();
+    let (binary, large) = (file("binary", b"\xff\xfe"), file("large", &[b'\n'; (1 << 20) + 1]));
+    // Longer than a variable can be.
+    let long = format!("[contexts.a]\nPMP_WAVES = \"{}\"\n", "x".repeat(200_000));
+    let long = file("long", long.as_bytes());
+    for (arguments, variables, code) in [
+        (&["config", "contexts"][..], &[][..], "E1719"),
+        (&["history"], &[("PMP_CONFIG", folder)], "E1720"),
+        (&["history"], &[("PMP_CONFIG", "/nowhere/config.toml")], "E1721"),
+        (&["history"], &[("PMP_CONFIG", &*binary)], "E1722"),
+        (&["history"], &[("PMP_CONFIG", &*large)], "E1723"),
+        (&["history"], &[("PMP_CONTEXT", "prod")], "E1724"),
+        (&["history"], &[("PMP_CONFIG", &*long), ("PMP_CONTEXT", "a")], "E1727"),
+    ] {
+        let told = refused(home.path(), arguments, variables);
+        assert!(told.contains(&format!("code: {code} ")), "{code}: {told}");
+    }
+}
+
+/// The path is handed on as text.
+#[cfg(unix)]
+#[test]
+fn a_configuration_file_with_a_name_that_is_no_text_is_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join(std::ffi::OsStr::from_bytes(b"\xff.toml"));
+    std::fs::write(&path, "[contexts.a]\nPMP_LOG = \"warn\"\n").unwrap();
+    let output = hub().arg("history").env("PMP_CONFIG", &path).env("PMP_CONTEXT", "a").output().unwrap();
+    assert!(text(&output.stderr).contains("code: E1725 "), "{}", text(&output.stderr));
+}
+
+#[test]
+fn files_that_cannot_be_read_or_written_are_named() {
+    let home = tempfile::tempdir().unwrap();
+    let manual = refused(home.path(), &["man", "--folder", "/dev/null/man1"], &[]);
+    assert!(manual.contains("cannot write the manual into `/dev/null/man1`"), "{manual}");
+    assert!(manual.contains("code: E1730 "), "{manual}");
+    let audit = refused(home.path(), &["audit", "verify", "/nowhere/audit.ndjson"], &[]);
+    assert!(audit.contains("cannot read `/nowhere/audit.ndjson`") && audit.contains("code: E1750 "), "{audit}");
+}
+
+/// What a shell does around a hub, as it takes it.
+fn in_bash(command: &str) -> std::process::Output {
+    let binary = assert_cmd::cargo::cargo_bin("pmp-hub");
+    Command::new("bash").args(["-c", &command.replace("pmp-hub", &format!("'{}'", binary.display()))]).output().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_system_refuses_is_told() {
+    let full = in_bash("pmp-hub version > /dev/full");
+    let stderr = text(&full.stderr);
+    assert_eq!(full.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("No space left on device") && stderr.contains("code: E1714 "), "{stderr}");
+    // How many files are open already, and how many the libraries of the program take, differs.
+    let mut told = (4..64).map(|files| text(&in_bash(&format!("ulimit -n {files}; exec pmp-hub version")).stderr));
+    let told = told.find(|told| told.contains("cannot start the runtime"));
+    assert!(told.as_ref().is_some_and(|told| told.contains("code: E1728 ")), "{told:?}");
 }

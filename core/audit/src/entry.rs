@@ -77,7 +77,7 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::SnapshotVersion;
+    use pmp_protocol::{Coded as _, SnapshotVersion};
 
     use super::*;
     use crate::event::tests::events;
@@ -139,7 +139,7 @@ mod tests {
         );
         assert_eq!(told.unwrap().action, "dissolve");
         for no_entry in ["", "{}", "[1]", r#"{"number":-1}"#] {
-            assert!(Told::read(no_entry).is_err(), "{no_entry}");
+            assert_eq!(Told::read(no_entry).unwrap_err().code().to_string(), "E1601", "{no_entry}");
         }
     }
 }

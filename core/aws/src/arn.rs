@@ -202,6 +202,8 @@ fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded as _;
+
     use super::*;
 
     #[test]
@@ -220,7 +222,7 @@ mod tests {
             "arn::sns:r:1:n",
             "x:a:b:c:d:e",
         ] {
-            assert!(bad.parse::<Arn>().is_err(), "{bad}");
+            assert_eq!(bad.parse::<Arn>().unwrap_err().code().to_string(), "E1301", "{bad}");
         }
     }
 
@@ -240,12 +242,11 @@ mod tests {
             "arn:aws:sns:us-east-1:111111111111:pmp:1b2c",
             "arn:aws:sns:us-east-1:111111111111:two words",
         ] {
-            assert!(bad.parse::<TopicArn>().is_err(), "{bad}");
+            assert_eq!(bad.parse::<TopicArn>().unwrap_err().code().to_string(), "E1313", "{bad}");
         }
-        assert_eq!(
-            "pmp".parse::<QueueArn>().unwrap_err().to_string(),
-            "`pmp` is not the ARN of an SQS queue (arn:aws:sqs:REGION:ACCOUNT:NAME)"
-        );
+        let no_queue = "pmp".parse::<QueueArn>().unwrap_err();
+        assert_eq!(no_queue.to_string(), "`pmp` is not the ARN of an SQS queue (arn:aws:sqs:REGION:ACCOUNT:NAME)");
+        assert_eq!(no_queue.code().to_string(), "E1314");
     }
 
     #[test]
@@ -261,7 +262,7 @@ mod tests {
             "arn:aws:iam::111111111111:role/",
             "arn:aws:iam::111111111111:role/path/",
         ] {
-            assert!(bad.parse::<RoleArn>().is_err(), "{bad}");
+            assert_eq!(bad.parse::<RoleArn>().unwrap_err().code().to_string(), "E1315", "{bad}");
         }
     }
 }

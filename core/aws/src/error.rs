@@ -295,6 +295,35 @@ mod tests {
     }
 
     #[test]
+    fn each_thing_that_a_person_can_do_has_a_code() {
+        type Failed = SdkError<ErrorMetadata, HttpResponse>;
+        let code = |error: &Failed| Coded::code(&ApiError::new("dynamodb:Query", error)).to_string();
+        let answer = |status: u16| HttpResponse::new(status.try_into().unwrap(), SdkBody::from("{}"));
+        for (name, message, status, expected) in [
+            ("ValidationException", "no", 400, "E1309"),
+            ("AccessDeniedException", "with an explicit deny in a service control policy", 400, "E1317"),
+            ("AuthorizationError", "no", 403, "E1318"),
+            ("ExpiredTokenException", "no", 400, "E1319"),
+            ("InvalidClientTokenId", "no", 403, "E1319"),
+            ("ProvisionedThroughputExceededException", "no", 400, "E1320"),
+            ("InternalServerError", "no", 500, "E1321"),
+        ] {
+            let refused = ErrorMetadata::builder().code(name).message(message).build();
+            assert_eq!(code(&SdkError::service_error(refused, answer(status))), expected, "{name}");
+        }
+        let no_credentials = ConnectorError::other("no credentials".into(), None);
+        for (error, expected) in [
+            (SdkError::timeout_error("it took too long"), "E1316"),
+            (SdkError::dispatch_failure(ConnectorError::io("connection reset".into())), "E1316"),
+            (SdkError::dispatch_failure(no_credentials), "E1322"),
+            (SdkError::construction_failure("an input that is refused"), "E1322"),
+            (SdkError::response_error("no JSON", answer(200)), "E1323"),
+        ] {
+            assert_eq!(code(&error), expected, "{error:?}");
+        }
+    }
+
+    #[test]
     fn what_passes_by_itself_is_said_to() {
         let hint = |code: &str, status| {
             let (code, message) = (code.to_owned(), "no".to_owned());

@@ -211,6 +211,7 @@ fn is_like(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded as _;
     use serde_json::json;
 
     use super::*;
@@ -283,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_is_no_policy_is_refused() {
-        assert!(ResourcePolicy::parse("").is_err());
-        assert!(ResourcePolicy::parse("{}").is_err());
+        assert_eq!(ResourcePolicy::parse("").unwrap_err().code().to_string(), "E1310");
+        assert_eq!(ResourcePolicy::parse("{}").unwrap_err().code().to_string(), "E1311");
     }
 }

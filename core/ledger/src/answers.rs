@@ -119,7 +119,7 @@ impl AnswerStore for DynamoAnswers {
         let sealed = answers.seal().map_err(|error| self.damaged(error))?;
         let bytes = sealed.compressed().len();
         if bytes > MAX_STORED_BYTES {
-            return Err(self.damaged(format!("{bytes} bytes packed, and the ledger holds at most {MAX_STORED_BYTES}")));
+            return Err(LedgerError::AnswersTooLarge { bytes, limit: MAX_STORED_BYTES });
         }
         let before = self.latest(experience).await.ok().flatten();
         // Protocol L11.

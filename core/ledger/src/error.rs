@@ -65,6 +65,22 @@ pub enum LedgerError {
         /// The most bytes that fit into one transaction beside the other attributes.
         limit: usize,
     },
+    /// What is known of the products is too large for one transaction.
+    #[error("what was looked up of products is {bytes} bytes packed; the ledger holds at most {limit}")]
+    AnswersTooLarge {
+        /// Size of the packed answers, in bytes.
+        bytes: usize,
+        /// The most bytes that fit into one transaction beside the other attributes.
+        limit: usize,
+    },
+    /// DynamoDB did not finish what was asked for within the time or the tries.
+    #[error("table `{table}` is not ready: {problem}")]
+    NotReady {
+        /// The table that was called, as it was configured.
+        table: TableName,
+        /// What is left to do, described for a person.
+        problem: String,
+    },
 }
 
 impl LedgerError {
@@ -86,6 +102,8 @@ pmp_protocol::codes!(LedgerError {
     Damaged => "E1204",
     Unreadable => "E1205",
     TooLarge => "E1206",
+    NotReady => "E1215",
+    AnswersTooLarge => "E1216",
 });
 
 impl Hint for LedgerError {
@@ -116,6 +134,13 @@ impl Hint for LedgerError {
                  spread the products over two management experiences"
                     .to_owned(),
             ),
+            Self::AnswersTooLarge { .. } => Some(
+                "it is not stored, and what was looked up before stays; spread the products over two management experiences"
+                    .to_owned(),
+            ),
+            Self::NotReady { .. } => {
+                Some("run the same command again in a minute: it goes on where it stopped".to_owned())
+            }
             Self::Unreadable { .. } => Some(
                 "a newer release wrote it, or somebody by hand: look at the item, and run the release that wrote it".to_owned(),
             ),

@@ -119,7 +119,8 @@ impl DynamoRoster {
             }
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
-        Err(self.table.unreadable("DynamoDB leaves deletions undone; ask again"))
+        let problem = format!("DynamoDB left deletions undone, {TRIES} times in a row");
+        Err(LedgerError::NotReady { table: self.table.table.clone(), problem })
     }
 }
 

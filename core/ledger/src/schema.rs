@@ -208,5 +208,5 @@ async fn wait_until_active(client: &Client, name: &TableName) -> Result<String, 
         }
     }
     let problem = format!("it is not active after {} seconds", ACTIVE_WITHIN.as_secs());
-    Err(LedgerError::Unreadable { table: name.clone(), problem })
+    Err(LedgerError::NotReady { table: name.clone(), problem })
 }

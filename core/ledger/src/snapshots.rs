@@ -435,7 +435,7 @@ fn lost_the_race(error: &TransactWriteItemsError) -> bool {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use pmp_protocol::{Content, Digest, ProductId, ResourceRequests};
+    use pmp_protocol::{Coded as _, Content, Digest, ProductId, ResourceRequests};
 
     use super::*;
 
@@ -486,6 +486,30 @@ mod tests {
         let torn = AttributeValue::B(Blob::new(vec![0; 10]));
         swapped[last].insert("content".to_owned(), torn);
         assert!(!read(swapped).is_empty());
+    }
+
+    #[test]
+    fn each_damage_of_a_snapshot_has_its_code() {
+        // Protocol L5.
+        type Damage = fn(&mut Vec<Item>);
+        let content = content(30_000);
+        let whole = items(&content);
+        let damages: [(Damage, &str); 8] = [
+            (|items| drop(items[0].remove("digest")), "E1207"),
+            (|items| drop(items[0].insert("chunks".to_owned(), AttributeValue::Bool(true))), "E1208"),
+            (|items| drop(items[0].insert("taken_at".to_owned(), text("yesterday"))), "E1209"),
+            (|items| drop(items.pop()), "E1210"),
+            (|items| items[1] = items[0].clone(), "E1211"),
+            (|items| drop(items[1].remove("content")), "E1212"),
+            (Vec::clear, "E1213"),
+            (|items| drop(items[0].insert("approved".to_owned(), number(1))), "E1023"),
+        ];
+        for (damage, code) in damages {
+            let mut items = whole.clone();
+            damage(&mut items);
+            let error = read_chunks(content.experience(), SnapshotVersion::FIRST, items).unwrap_err();
+            assert_eq!(error.code().to_string(), code, "{error}");
+        }
     }
 
     #[test]

@@ -112,6 +112,8 @@ fn is_of_a_table(arn: &Arn) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded as _;
+
     use super::*;
 
     #[test]
@@ -133,7 +135,7 @@ mod tests {
             "arn:aws:dynamodb:us-east-1\u{200b}:111111111111:table/Snapshots",
             "arn:aws:dynamodb:us east:111111111111:table/Snapshots",
         ] {
-            assert!(bad.parse::<TableName>().is_err(), "{bad}");
+            assert_eq!(bad.parse::<TableName>().unwrap_err().code().to_string(), "E1214", "{bad}");
         }
     }
 }

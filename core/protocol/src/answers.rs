@@ -164,6 +164,7 @@ impl SealedAnswers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Coded as _;
 
     fn experience() -> ExperienceId {
         ExperienceId::new("exp-1").unwrap()
@@ -210,5 +211,7 @@ mod tests {
         assert!(matches!(torn.open(&experience()), Err(AnswersError::Compression(_))));
         let bomb = SealedAnswers::from_parts(sealed.digest(), pack(&vec![b' '; MAX_ANSWERS_BYTES + 1]).unwrap());
         assert!(matches!(bomb.open(&experience()), Err(AnswersError::TooLarge)));
+        let of_another_form = SealedAnswers::from_parts(Digest::of(b"[]"), pack(b"[]").unwrap());
+        assert_eq!(of_another_form.open(&experience()).unwrap_err().code().to_string(), "E1005");
     }
 }

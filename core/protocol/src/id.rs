@@ -145,6 +145,7 @@ id_type!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Coded as _;
 
     #[test]
     fn product_ids_in_every_shape_are_accepted() {
@@ -166,7 +167,7 @@ mod tests {
         for bad in ["o-short", "O-abcdefghij", "o-ABCDEFGHIJ"] {
             assert!(OrganizationId::new(bad).is_err(), "{bad:?}");
         }
-        assert!(AccountId::new("12345678901").is_err());
+        assert_eq!(AccountId::new("12345678901").unwrap_err().code().to_string(), "E1009");
         assert_eq!(
             ExperienceId::new("exp-\u{7}").unwrap_err().to_string(),
             "`exp-\u{fffd}` is not an experience id (`exp-` and 1 to 60 letters, digits or hyphens)"

@@ -248,7 +248,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::{Content, ProductId, ResourceRequests};
+    use crate::{Coded as _, Content, ProductId, ResourceRequests};
 
     fn content(approved: usize) -> Content {
         // Spread like real ids, so that they do not pack away to nothing.
@@ -353,5 +353,16 @@ mod tests {
             "the body is an SNS `SubscriptionConfirmation`, not a notification"
         );
         assert_eq!(refused(r#"{"Type":"Notification"}"#), "the body is an SNS notification without a message");
+        for (body, code) in [
+            ("no json", "E1014"),
+            (r#"{"Type":"SubscriptionConfirmation"}"#, "E1015"),
+            (r#"{"Type":"Notification"}"#, "E1016"),
+            ("{}", "E1017"),
+            (r#"{"Type":"Notification","Message":"{}"}"#, "E1017"),
+            (r#"{"schema":"pmp-sync.snapshot/2"}"#, "E1018"),
+            (r#"{"schema":"pmp-sync.snapshot/1"}"#, "E1019"),
+        ] {
+            assert_eq!(SnapshotMessage::parse(body).unwrap_err().code().to_string(), code, "{body}");
+        }
     }
 }

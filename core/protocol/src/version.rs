@@ -55,3 +55,18 @@ impl FromStr for SnapshotVersion {
         text.parse().map(Self).map_err(|_| VersionError(text.chars().take(40).collect()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Coded as _;
+
+    #[test]
+    fn versions_are_whole_numbers_from_one_on() {
+        assert_eq!("1".parse(), Ok(SnapshotVersion::FIRST));
+        for none in ["0", "-1", "1.5", "", "newest"] {
+            assert_eq!(none.parse::<SnapshotVersion>().unwrap_err().code().to_string(), "E1027", "{none}");
+        }
+        assert_eq!(SnapshotVersion::new(0).unwrap_err().code().to_string(), "E1027");
+    }
+}

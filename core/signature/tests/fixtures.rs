@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pmp_protocol::{Digest, ExperienceId, Hint, SnapshotVersion};
-use pmp_signature::{Expectation, KeyError, Refusal, TrustedKeys, Verified, verify};
+use pmp_protocol::{Coded, Digest, ExperienceId, Hint, SnapshotVersion};
+use pmp_signature::{Expectation, KeyError, LocalKey, Refusal, TrustedKeys, Verified, verify};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
@@ -35,7 +36,7 @@ fn judge(envelope: Option<&str>, not_older_than: u64) -> Result<Verified, Refusa
 #[test]
 fn each_envelope_is_believed_or_refused_for_its_one_reason() {
     // Protocol K1, K2, K3, K5 and K7.
-    let mut judged = 0;
+    let (mut judged, mut codes) = (0, BTreeSet::new());
     for entry in fs::read_dir(fixtures()).unwrap() {
         let folder = entry.unwrap().path();
         let Ok(envelope) = fs::read_to_string(folder.join("envelope.json")) else { continue };
@@ -47,6 +48,7 @@ fn each_envelope_is_believed_or_refused_for_its_one_reason() {
             }
             Err(refusal) => {
                 assert!(!refusal.to_string().is_empty() && refusal.hint().is_some());
+                codes.insert(refusal.code().to_string());
                 refusal.name()
             }
         };
@@ -54,6 +56,8 @@ fn each_envelope_is_believed_or_refused_for_its_one_reason() {
         judged += 1;
     }
     assert!(judged >= 29, "only {judged} envelopes");
+    let all = ["E1412", "E1413", "E1414", "E1415", "E1416", "E1418", "E1419", "E1420"];
+    assert!(codes.iter().eq(all), "{codes:?}");
 }
 
 #[test]
@@ -86,4 +90,19 @@ fn two_keys_are_trusted_and_every_other_set_of_keys_is_refused_in_words() {
     assert!(matches!(refused("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"), KeyError::OtherBlock(_)));
     assert!(matches!(refused(&p256[..p256.len() / 2]), KeyError::Malformed(_)));
     assert!(matches!(refused("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"), KeyError::Malformed(_)));
+}
+
+#[test]
+fn a_file_that_holds_no_key_that_signs_is_refused_by_its_reason() {
+    // The private key of RFC 8032's first test vector, and the same bytes as a key of X25519.
+    let ed25519 = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----";
+    assert!(LocalKey::from_pem(ed25519).is_ok());
+    for (text, code) in [
+        (key("ed25519"), "E1408"),
+        (format!("{ed25519}\n{ed25519}"), "E1408"),
+        (ed25519[..ed25519.len() - 10].to_owned(), "E1409"),
+        (ed25519.replace("K2Vw", "K2Vu"), "E1410"),
+    ] {
+        assert_eq!(LocalKey::from_pem(&text).unwrap_err().code().to_string(), code, "{text}");
+    }
 }

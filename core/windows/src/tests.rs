@@ -1,6 +1,7 @@
 //! What windows say, by examples and for any words.
 
 use jiff::{SignedDuration, Timestamp};
+use pmp_protocol::Coded as _;
 use proptest::prelude::*;
 
 use super::*;
@@ -112,6 +113,24 @@ fn words_that_are_no_windows_say_what_is_wrong() {
     assert_eq!(wrong(" ; "), "it is empty; `always` stands for no windows");
     assert!(wrong(&"Mon 22:00-23:00 UTC;".repeat(21)).contains("more than 20 windows"));
     assert!(wrong(&"x".repeat(1_001)).contains("more than 1000 bytes"));
+}
+
+#[test]
+fn each_mistake_in_words_has_its_code() {
+    let many = "Mon 22:00-23:00 UTC;".repeat(21);
+    for (words, code) in [
+        (" ; ", "E1501"),
+        (&many, "E1502"),
+        ("always; Mon 22:00-23:00 UTC", "E1503"),
+        ("0 22 * * 1 UTC", "E1504"),
+        ("Mon-Fri 22:00-04:00", "E1505"),
+        ("Mon 22:00-04:00 Berlin", "E1506"),
+        ("Mon-Fry 22:00-04:00 UTC", "E1507"),
+        ("Mon 9:00-17:00 UTC", "E1508"),
+        ("Mon 22:00-22:00 UTC", "E1509"),
+    ] {
+        assert_eq!(words.parse::<Windows>().unwrap_err().code().to_string(), code, "{words}");
+    }
 }
 
 #[test]

@@ -125,15 +125,29 @@ async fn a_configuration_that_cannot_be_used_is_told_to_lambda_and_in_the_log() 
 }
 
 #[tokio::test]
-async fn a_log_filter_that_is_none_is_told_too() {
+async fn a_setting_of_the_log_that_is_none_is_told_too() {
     let scene = Scene::start(world(&[], &[])).await;
-    let hub = Function::start(&scene.hub.with(&[("PMP_LOG", "no=such=level")])).await;
-    let told = hub.init_error().await;
-    assert!(
-        told["errorMessage"].as_str().unwrap().contains("--log (PMP_LOG) `no=such=level` is not a log filter"),
-        "{told}"
-    );
-    assert_eq!(hub.ended().await.0, 1);
+    for (variable, value, error, code) in [
+        ("PMP_LOG", "no=such=level", "--log (PMP_LOG) `no=such=level` is not a log filter", "code: E1713 "),
+        ("PMP_LOG_FORMAT", "xml", "invalid value 'xml' for '--log-format <LOG_FORMAT>'", "code: E1716 "),
+    ] {
+        let hub = Function::start(&scene.hub.with(&[(variable, value)])).await;
+        let told = hub.init_error().await;
+        let message = told["errorMessage"].as_str().unwrap();
+        assert!(message.contains(error) && message.contains(code), "{told}");
+        assert_eq!(hub.ended().await.0, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_cannot_ask_for_events_says_so_and_ends() {
+    let scene = Scene::start(world(&[], &[])).await;
+    // Nothing listens there.
+    let ended = scene.hub.with(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")]).run(&[]).await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let line = lines(&ended.stderr).into_iter().find(|line| line["message"] == "Lambda's runtime API failed");
+    let told = line.unwrap_or_else(|| panic!("{ended:?}"))["error"].as_str().unwrap().to_owned();
+    assert!(told.contains("code: E1715 "), "{told}");
 }
 
 #[tokio::test]

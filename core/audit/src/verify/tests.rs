@@ -135,3 +135,34 @@ fn what_is_no_audit_is_not_taken_for_one() {
     let line = crate::line(&later, &Digest::of(later.as_bytes()).to_string()) + "\n";
     assert!(found(&line).contains("is of the form `pmp-sync.audit/2`"));
 }
+
+#[test]
+fn each_fault_has_its_code() {
+    let entries = chain(6);
+    let whole = file(&entries, 1);
+    let of = |text: &str| crate::line(text, &Digest::of(text.as_bytes()).to_string()) + "\n";
+    let with = |place: usize, text: &str| changed(&whole, |lines| lines[place] = of(text));
+    let end = |schema: &str| {
+        let head = Digest::of(entries[5].as_bytes());
+        format!(r#"{{"schema":"{schema}","experience":"exp-management","first":1,"last":6,"head":"{head}"}}"#)
+    };
+    let without = |place: usize| changed(&whole, |lines| drop(lines.remove(place)));
+    let another = format!(r#""previous":"{}""#, Digest::of(b"another"));
+    let first = entries[0].replace(r#""previous":null"#, &another);
+    for (file, code) in [
+        (whole.replace('\n', "\r\n"), "E1602"),
+        (whole.replacen("an audit", "a mishap", 1), "E1603"),
+        (with(2, r#"{"a":1}"#), "E1604"),
+        (without(2), "E1605"),
+        (with(2, &entries[2].replace("an audit", "a mishap")), "E1606"),
+        (with(0, &first), "E1607"),
+        (with(6, &end("pmp-sync.audit/2")), "E1611"),
+        (without(0), "E1612"),
+        (without(5), "E1613"),
+        (without(6), "E1614"),
+        (whole.clone() + &whole, "E1615"),
+    ] {
+        assert_eq!(verify(&file, None).unwrap_err().code().to_string(), code, "{file}");
+    }
+    assert!(verify(&with(6, &end("pmp-sync.audit/1")), None).is_ok());
+}

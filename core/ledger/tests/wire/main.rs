@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod errors;
 #[path = "../../../protocol/tests/wire/golden.rs"]
 mod golden;
 mod outbox;

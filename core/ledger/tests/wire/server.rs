@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use pmp_test_clients::{account, without_retries};
 use serde_json::{Map, Value, json};
@@ -55,7 +55,9 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, headers: HeaderMap, bo
     let mut script = script.lock().unwrap();
     script.requests.push(sorted(json!({ "operation": operation, "request": request })));
     let answer = script.answers.pop_front().unwrap_or_else(|| json!({}));
-    ([("content-type", "application/x-amz-json-1.0")], answer.to_string()).into_response()
+    // As DynamoDB does it, an error is told from an answer by this field, too.
+    let status = if answer["__type"].is_null() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    (status, [("content-type", "application/x-amz-json-1.0")], answer.to_string()).into_response()
 }
 
 /// The same with the fields of every object in order: the SDK writes maps in any order.

@@ -54,8 +54,9 @@ async fn run<F: Function>(program: &'static str) -> Result<(), Failure> {
         }
     };
     serve(function).await.map_err(|error| {
-        tracing::error!(error, "Lambda's runtime API failed");
-        Failure::new("E1715", format!("Lambda's runtime API failed: {error}"))
+        let failure = Failure::new("E1715", format!("Lambda's runtime API failed: {error}"));
+        tracing::error!(error = failure.render(), "Lambda's runtime API failed");
+        failure
     })
 }
 
@@ -142,5 +143,40 @@ impl fmt::Debug for Failed {
 impl From<Failed> for Diagnostic {
     fn from(Failed(error_message): Failed) -> Self {
         Self { error_type: "pmp-sync.Error".to_owned(), error_message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_runtime::Context;
+
+    use super::*;
+
+    /// A function in which a call never comes back.
+    #[derive(Debug)]
+    struct Hangs;
+
+    #[derive(Debug, Args)]
+    struct None {}
+
+    impl Function for Hangs {
+        type Settings = None;
+
+        async fn init(_: None) -> Result<Self, Failure> {
+            Ok(Self)
+        }
+
+        async fn invoke(&self, _: Value, _: &Invocation) -> Result<Value, Failure> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lambda_is_answered_although_something_hangs() {
+        let mut context = Context::default();
+        context.deadline = u64::try_from(Timestamp::now().as_millisecond()).unwrap() + 60_000;
+        let answer = invoke(&Hangs, LambdaEvent::new(Value::Null, context), &Stop::new()).await;
+        let Failed(told) = answer.unwrap_err();
+        assert!(told.contains("something does not answer") && told.contains("code: E1717"), "{told}");
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 #[cfg(not(feature = "runtime"))]
-use pmp_terminal::Failure;
+use pmp_terminal::{Failure, progress};
 
 use crate::Function;
 
@@ -23,8 +23,14 @@ pub fn main<F: Function>(program: &'static str) -> ExitCode {
     #[cfg(feature = "runtime")]
     return crate::runtime::main::<F>(program);
     #[cfg(not(feature = "runtime"))]
-    Failure::new("E1718", format!("this build of {program} does not run in AWS Lambda"))
-        .hint("build it with its default features".to_owned())
-        .exit_code()
-        .into()
+    without_runtime(program)
+}
+
+#[cfg(not(feature = "runtime"))]
+fn without_runtime(program: &str) -> ExitCode {
+    let failure = Failure::new("E1718", format!("this build of {program} does not run in AWS Lambda"))
+        .hint("build it with its default features".to_owned());
+    // Nobody else tells of it: it is not on its way through `program`.
+    progress::failure(&failure);
+    failure.exit_code().into()
 }

@@ -237,6 +237,8 @@ metrics! {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
+    use pmp_protocol::Coded as _;
+
     use super::*;
 
     /// The first two columns of the tables in the documentation.
@@ -266,6 +268,12 @@ mod tests {
         let spoke = include_str!("../../../../infra/cloudformation/spoke.yaml");
         let of_alarms = Metric::ALL.iter().filter(|metric| metric.is_of_alarms()).map(|metric| metric.name());
         assert_eq!(watched(hub).chain(watched(spoke)).collect::<BTreeSet<_>>(), of_alarms.collect());
+    }
+
+    #[test]
+    fn a_word_that_names_no_set_is_refused() {
+        assert_eq!(["none", "alarms", "all"].map(|word| word.parse::<MetricSet>().is_ok()), [true; 3]);
+        assert_eq!("few".parse::<MetricSet>().unwrap_err().code().to_string(), "E1706");
     }
 
     #[test]

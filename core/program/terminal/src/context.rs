@@ -358,6 +358,8 @@ fn text(value: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::Coded as _;
+
     use super::*;
 
     const FILE: &str = r#"
@@ -424,6 +426,16 @@ mod tests {
         let mistyped = Contexts::parse(FILE, "pmp-hub").unwrap().choose(Some("prodd")).unwrap_err();
         let hint = "the contexts are prod, test; for the one that looks like it: `export PMP_CONTEXT=prod`";
         assert_eq!(mistyped.hint().unwrap(), hint);
+        for (error, code) in [
+            (problem("contexts = 3"), "E1707"),
+            (unknown, "E1708"),
+            (table, "E1709"),
+            (secret, "E1710"),
+            (problem("[contexts.a]\nPMP_INTERVAL = 1.5\n"), "E1711"),
+            (none, "E1712"),
+        ] {
+            assert_eq!(error.code().to_string(), code, "{error}");
+        }
     }
 
     #[test]

@@ -114,6 +114,7 @@ mod tests {
         );
         assert!(told[1].starts_with("  at ") && told[1].contains("fault.rs:"), "{stderr}");
         assert!(told[2].starts_with("hint: report it: send this text"), "{stderr}");
+        assert!(stderr.contains("code: E1729"), "{stderr}");
         assert!(!stderr.contains("thread '"), "Rust's own text is not for people: {stderr}");
     }
 

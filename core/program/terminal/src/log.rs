@@ -247,6 +247,8 @@ impl<W: io::Write> io::Write for PlainJson<W> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use pmp_protocol::Coded as _;
+
     use super::*;
 
     /// What acts, in every way in which an event can tell it.
@@ -304,8 +306,9 @@ mod tests {
             assert!(filter(right).is_ok(), "{right}");
         }
         for wrong in ["xxxxx", "verbose", "info,degub"] {
-            let said = filter(wrong).unwrap_err().to_string();
-            assert!(said.contains("is no level (error, warn"), "{said}");
+            let error = filter(wrong).unwrap_err();
+            assert!(error.to_string().contains("is no level (error, warn"), "{error}");
+            assert_eq!(error.code().to_string(), "E1713");
         }
     }
 

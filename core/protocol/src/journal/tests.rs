@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Content, ExperienceId, MAX_GROUNDS, ResourceRequests};
+use crate::{Coded as _, Content, ExperienceId, MAX_GROUNDS, ResourceRequests};
 
 /// What an entry was made from: the products of its snapshot, and what was decided about them.
 #[derive(Debug, Clone)]
@@ -158,6 +158,18 @@ fn a_bomb_is_refused_before_it_fills_the_memory() {
     let mut lists = Writer(vec![FORMAT, 0, 0]);
     lists.number(u64::MAX);
     assert!(matches!(DecisionJournal::decode(&pack(&lists.0).unwrap()), Err(JournalError::Malformed(_))));
+}
+
+#[test]
+fn what_is_no_journal_or_a_later_one_is_told_apart() {
+    for (bytes, code) in [
+        (b"not packed".to_vec(), "E1010"),
+        (vec![0; MAX_JOURNAL_BYTES + 1], "E1011"),
+        (pack(&[FORMAT + 1]).unwrap(), "E1012"),
+        (pack(&[FORMAT]).unwrap(), "E1013"),
+    ] {
+        assert_eq!(DecisionJournal::decode(&bytes).unwrap_err().code().to_string(), code);
+    }
 }
 
 #[test]

@@ -187,7 +187,7 @@ impl AnswerStore for MemoryLedger {
         let sealed = answers.seal().map_err(unreadable)?;
         let packed = sealed.compressed().to_vec();
         if packed.len() > MAX_STORED_BYTES {
-            return Err(unreadable(format!("{} bytes packed of at most {MAX_STORED_BYTES}", packed.len())));
+            return Err(LedgerError::AnswersTooLarge { bytes: packed.len(), limit: MAX_STORED_BYTES });
         }
         let (chunks, products) = (chunks(&packed), answers.products.len());
         let head = AnswersHead { digest: sealed.digest(), chunks, products, at };
