@@ -143,7 +143,15 @@ async fn a_setting_of_the_log_that_is_none_is_told_too() {
 async fn a_function_that_cannot_ask_for_events_says_so_and_ends() {
     let scene = Scene::start(world(&[], &[])).await;
     // Nothing listens there.
-    let ended = scene.hub.with(&[("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")]).run(&[]).await;
+    let as_a_function = scene.hub.with(&[
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "hub"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/hub"),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", "0123"),
+    ]);
+    let ended = as_a_function.run(&[]).await;
     assert_eq!(ended.code, 1, "{ended:?}");
     let line = lines(&ended.stderr).into_iter().find(|line| line["message"] == "Lambda's runtime API failed");
     let told = line.unwrap_or_else(|| panic!("{ended:?}"))["error"].as_str().unwrap().to_owned();
