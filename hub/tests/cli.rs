@@ -160,6 +160,7 @@ fn what_is_refused_by_the_arguments_alone_has_a_code() {
         assert!(stderr.contains(&format!("code: {code} ")), "{arguments:?}: {stderr}");
     }
 }
+
 /// A hub with a home of its own, whose settings are complete, and its standard error.
 fn refused(home: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let settings = [("PMP_EXPERIENCE_ID", "exp-1"), ("PMP_SNAPSHOTS_TABLE", "Snapshots")];
