@@ -103,11 +103,12 @@ fn replaced(later: &str) -> Vec<(&'static str, &str)> {
         ("sha256:…", "sha256:0000000000000000000000000000000000000000000000000000000000000000"),
         (" --timeout 10m", ""),
         ("pmp-hub wait", "pmp-hub wait --timeout 1s"),
-        // An agent runs until it is stopped.
-        ("pmp-hub run", "timeout --preserve-status 2 pmp-hub run"),
-        ("pmp-spoke run", "timeout --preserve-status 2 pmp-spoke run"),
+        // An agent runs until it is stopped: by one signal, since a second one stops it at once. Without
+        // `--foreground`, its group gets one as well.
+        ("pmp-hub run", "timeout --foreground --preserve-status 2 pmp-hub run"),
+        ("pmp-spoke run", "timeout --foreground --preserve-status 2 pmp-spoke run"),
         ("pmp-hub serve --port 0", "pmp-hub serve"),
-        ("pmp-hub serve", "timeout --preserve-status 2 pmp-hub serve --port 0"),
+        ("pmp-hub serve", "timeout --foreground --preserve-status 2 pmp-hub serve --port 0"),
         // Nothing here shows pages, or reads JSON in a shell.
         (" | man -l -", " > /dev/null"),
         (" | jq '.spokes[] | select(.state == \"HELD\")'", " > /dev/null"),

@@ -15,7 +15,7 @@ async fn run_decides_on_the_newest_snapshot_of_the_ledger() {
     let early = tool.run(&run).await;
     assert_eq!(early.code, 1);
     assert!(early.stderr.contains("the ledger holds no snapshot of `exp-management` yet"), "{}", early.stderr);
-    assert!(early.stderr.contains("code: E2113 "), "{}", early.stderr);
+    assert!(early.stderr.contains("code: E2113"), "{}", early.stderr);
 
     scene.hub.json(&["publish"]).await;
     let ran = tool.run(&run).await;

@@ -172,7 +172,7 @@ async fn a_person_whose_time_is_up_before_the_lease_is_free_has_done_nothing() {
     scene.hub.json(&["publish"]).await;
     thief(&scene, Timestamp::now().as_millisecond() + 60_000).await;
     let stopped = scene.spoke.run(&["sync", "--wait", "--stop-after", "2s"]).await;
-    assert!(stopped.code == 1 && stopped.stderr.contains("code: E5025 "), "{}", stopped.stderr);
+    assert!(stopped.code == 1 && stopped.stderr.contains("code: E5025"), "{}", stopped.stderr);
     assert!(stopped.stderr.contains("before the lease was free; nothing was done"), "{}", stopped.stderr);
 }
 

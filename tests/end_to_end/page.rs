@@ -76,7 +76,7 @@ async fn a_report_is_one_page_that_says_what_the_commands_say() {
         (1, true),
         "{nowhere:?}"
     );
-    assert!(nowhere.stderr.contains("code: E1751 "), "{nowhere:?}");
+    assert!(nowhere.stderr.contains("code: E1751"), "{nowhere:?}");
     let both = scene.hub.run(&["report", "--html", "x", "--csv"]).await;
     assert_eq!((both.code, both.stderr.contains("cannot be used with")), (1, true), "{both:?}");
     let mistyped = scene.hub.with(&[("PMP_EXPERIENCE_ID", "exp-managment")]).run(&["report", "--html", "x"]).await;

@@ -35,7 +35,7 @@ async fn kept(scene: &Scene) -> Kept {
 async fn assert_refused(scene: &Scene, refused: &Finished, change_sets: usize, why: &str) {
     assert_eq!(refused.code, 3, "{refused:?}");
     assert!(refused.stderr.contains("is not what would be done now; nothing was changed"), "{refused:?}");
-    assert!(refused.stderr.contains(why) && refused.stderr.contains("code: E5024 "), "{why}: {refused:?}");
+    assert!(refused.stderr.contains(why) && refused.stderr.contains("code: E5024"), "{why}: {refused:?}");
     assert_eq!(scene.alpha_account.change_sets().await, change_sets, "{why}");
 }
 
@@ -93,10 +93,10 @@ async fn a_kept_plan_is_refused_where_anything_has_moved() {
     let none = scene.spoke.run(&["sync", "--plan", plan.path()]).await;
     assert_eq!(none.code, 1, "{none:?}");
     assert!(none.stderr.contains("cannot be used") && none.stderr.contains("plan --out FILE"), "{none:?}");
-    assert!(none.stderr.contains("code: E5022 "), "{none:?}");
+    assert!(none.stderr.contains("code: E5022"), "{none:?}");
     let nowhere = plan.path.join("below a file");
     let lost = scene.spoke.run(&["plan", "--out", nowhere.to_str().unwrap()]).await;
-    assert!(lost.code == 1 && lost.stderr.contains("code: E5023 "), "{lost:?}");
+    assert!(lost.code == 1 && lost.stderr.contains("code: E5023"), "{lost:?}");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn other_snapshots_and_filters_can_be_tried_without_a_change() {
     let none = scene.spoke.run(&["plan", "--version", "9"]).await;
     assert_eq!(none.code, 1, "{none:?}");
     assert!(none.stderr.contains("the ledger has no snapshot 9: the newest is 2"), "{none:?}");
-    assert!(none.stderr.contains("code: E5021 "), "{none:?}");
+    assert!(none.stderr.contains("code: E5021"), "{none:?}");
 
     let config = r#"{"ids":["prod-a"],"reason":"not here"}"#;
     let filtered = scene.spoke.run(&["plan", "--filter", "exclude-ids", "--filter-config", config]).await;

@@ -6,6 +6,29 @@ use pmp_tests::{ALPHA, ALPHA_PROD, Finished, MANAGEMENT, Program, Scene, world};
 use crate::examples::helps;
 use crate::output::check_text;
 
+/// What a shell offers where somebody presses Tab.
+#[tokio::test]
+async fn bash_completes_what_each_command_takes() {
+    for (name, words, offered) in [
+        ("pmp-hub", "status --stal", "--stale-after"),
+        ("pmp-hub", "members ad", "admit"),
+        ("pmp-spoke", "plan --det", "--detailed-exitcode"),
+        ("pmp-filter", "sign --k", "--key"),
+        ("pmp-local", "fault ad", "add"),
+    ] {
+        let script = format!(
+            ". <({name} completions bash)
+            COMP_WORDS=({name} {words}) COMP_CWORD=2
+            read -r _ made_for < <(complete -p {name} | grep -o -- '-F [^ ]*')
+            $made_for {name} \"${{COMP_WORDS[2]}}\" \"${{COMP_WORDS[1]}}\"
+            echo \"${{COMPREPLY[*]}}\""
+        );
+        let program = Program::new(name, &[]);
+        let finished = program.shell(&script, std::path::Path::new("/")).await;
+        assert_eq!(finished.stdout.trim(), offered, "{name} {words}: {finished:?}");
+    }
+}
+
 /// What was typed, and what came of it.
 fn told(typed: &[&str], finished: &Finished) -> String {
     let Finished { code, stdout, stderr, .. } = finished;

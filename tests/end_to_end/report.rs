@@ -63,6 +63,6 @@ async fn every_product_of_every_experience_is_a_row_as_of_any_version() {
     ] {
         let missing = scene.hub.run(arguments).await;
         assert_eq!(missing.code, 1, "{arguments:?}: {missing:?}");
-        assert!(missing.stderr.contains(&format!("code: {code} ")), "{arguments:?}: {missing:?}");
+        assert!(missing.stderr.contains(&format!("code: {code}")), "{arguments:?}: {missing:?}");
     }
 }

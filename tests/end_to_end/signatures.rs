@@ -88,6 +88,13 @@ pub(crate) fn key_pair(folder: &Path) -> (PathBuf, String) {
     (path, pem(0))
 }
 
+/// Another key that signs, in a file of `folder`.
+pub(crate) fn another_key(folder: &Path) -> PathBuf {
+    let path = folder.join("another.pem");
+    write_private(&path, KEYS[1]);
+    path
+}
+
 async fn public(hub: &Program) -> String {
     hub.run(&["public-key"]).await.stdout
 }

@@ -151,7 +151,7 @@ async fn one_organization_is_pinned_while_the_others_go_on() {
     // A guard rail holds at the pin as anywhere, and the pinned snapshot can be let through.
     let held = scene.hub.run(&["confirm", ALPHA, "3", "--force"]).await;
     assert!(held.stderr.contains("is pinned to snapshot 1, and 3 is not applied there"), "{}", held.stderr);
-    assert!(held.stderr.contains("code: E4005 "), "{}", held.stderr);
+    assert!(held.stderr.contains("code: E4005"), "{}", held.stderr);
     assert_eq!(scene.hub.run(&["confirm", ALPHA, "1", "--force"]).await.code, 0);
 
     // Nothing is to be done again, and then it goes on from an older version to a newer one.
@@ -248,7 +248,7 @@ async fn a_direction_that_the_hub_did_not_sign_changes_nothing() {
     // Without the key nobody directs by mistake what every spoke would refuse.
     let keyless = scene.hub.run(&["pin", "1", "--org", ALPHA, "--reason", "no key"]).await;
     assert!(keyless.stderr.contains("this hub has no key"), "{}", keyless.stderr);
-    assert!(keyless.stderr.contains("code: E4011 "), "{}", keyless.stderr);
+    assert!(keyless.stderr.contains("code: E4011"), "{}", keyless.stderr);
 
     hub.json(&["pin", "1", "--org", ALPHA, "--reason", "their audit"]).await;
     let partition = format!("hub#{ALPHA}");
@@ -270,7 +270,7 @@ async fn a_direction_that_the_hub_did_not_sign_changes_nothing() {
     unreadable.insert("generation".to_owned(), text("many"));
     refused(unreadable, "it cannot be read").await;
     let unread = hub.run(&["confirm", ALPHA, "2"]).await;
-    assert!(unread.code == 1 && unread.stderr.contains("code: E4014 "), "{}", unread.stderr);
+    assert!(unread.code == 1 && unread.stderr.contains("code: E4014"), "{}", unread.stderr);
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await.rejected.len(), 0, "nothing is changed");
 
     // What stands beside the statement counts for nothing. Without keys it counts, and names a
@@ -288,7 +288,7 @@ async fn a_direction_that_the_hub_did_not_sign_changes_nothing() {
     );
     put(&scene, beside).await;
     let ahead = scene.spoke.run(&["sync"]).await;
-    assert!(ahead.code == 1 && ahead.stderr.contains("code: E5013 "), "{}", ahead.stderr);
+    assert!(ahead.code == 1 && ahead.stderr.contains("code: E5013"), "{}", ahead.stderr);
     assert_eq!(spoke.run(&["sync"]).await.code, 0);
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, good());
 
@@ -351,7 +351,7 @@ async fn a_member_holds_within_the_hubs_bound() {
     let long = scene.spoke.run(&["hold", "--until", "25h", "--reason", "an audit"]).await;
     assert_eq!(long.code, 1);
     assert!(long.stderr.contains("the hub lets a member hold for 24h at the most"), "{}", long.stderr);
-    assert!(long.stderr.contains("code: E5020 "), "{}", long.stderr);
+    assert!(long.stderr.contains("code: E5020"), "{}", long.stderr);
     let held = scene.spoke.json(&["hold", "--until", "2h", "--reason", "an audit"]).await;
     assert_eq!(held["hold"]["reason"], "an audit");
     scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;

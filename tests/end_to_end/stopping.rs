@@ -92,7 +92,7 @@ async fn the_second_signal_ends_it(second: (&str, i32)) {
     // A ledger that takes connections and never answers: the first signal waits for it.
     let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", deaf.local_addr().unwrap());
-    let syncing = scene.spoke.with(&[("AWS_ENDPOINT_URL_DYNAMODB", &endpoint)]).start(&["sync"]);
+    let syncing = scene.spoke.with(&[("AWS_ENDPOINT_URL_DYNAMODB", &endpoint)]).start(&["sync", "--wait"]);
     let (_connection, _) = deaf.accept().await.unwrap();
     syncing.signal("TERM").await;
     within(Duration::from_secs(10), "the first signal", async || {

@@ -280,3 +280,32 @@ async fn how_much_is_kept_is_a_setting() {
     assert!(wrong.stderr.contains("(PMP_KEEP_DECISIONS): `0` is not a whole number from 1 to 200"), "{}", wrong.stderr);
     assert!(wrong.stderr.contains("(PMP_KEEP_DECISIONS_FOR): shorter than 24h"), "{}", wrong.stderr);
 }
+
+/// It gave a sign of life, and no receipt: it is no stranger, and the hub knows why.
+#[tokio::test]
+async fn a_member_whose_passes_all_fail_is_told_with_its_error() {
+    let mut scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub = scene.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", ALPHA)]);
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.with(&[("PMP_FILTER", "/no/such/filter.wasm")]).run(&["sync"]).await.code, 1);
+    let chain = scene.hub.run(&["why", "prod-a", "--org", ALPHA]).await;
+    assert!(chain.code == 0 && chain.stdout.contains("its last pass failed: "), "{chain:?}");
+    let fleet = scene.hub.json(&["why", "prod-a"]).await;
+    assert_eq!(fleet["experiences"][0]["stance"], "ERROR", "{fleet}");
+    let log = scene.hub.run(&["log", ALPHA]).await;
+    assert!(
+        log.stdout.starts_with(&format!("No sync of {ALPHA} came to a receipt yet; its last pass failed: ")),
+        "{log:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_pin_of_the_fleet_stands_above_the_answer() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    scene.hub_account.reject(MANAGEMENT, &["prod-a"]).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.hub.run(&["pin", "1", "--reason", "not yet"]).await.code, 0);
+    let told = scene.hub.run(&["why", "prod-a"]).await.stdout;
+    assert!(told.contains("the fleet is pinned to the content of snapshot 1, by root"), "{told}");
+}

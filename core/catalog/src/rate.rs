@@ -52,7 +52,7 @@ impl Index<Operation> for RateLimits {
 pub enum RatesError {
     /// An operation that has no rate here.
     #[error(
-        "`{0}` is none of list-entities, describe-entity, start-change-set, describe-change-set and list-change-sets"
+        "`{0}` is not one of list-entities, describe-entity, start-change-set, describe-change-set and list-change-sets"
     )]
     UnknownOperation(String),
     /// Not `OPERATION=CALLS`, with at least one call a second.

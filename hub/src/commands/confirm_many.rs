@@ -67,7 +67,7 @@ impl ManyArgs {
             return Err(Failure::new("E4046", error).hint(look).exit(Exit::Refused));
         }
         if let Some(unknown) = self.cause.iter().find(|cause| held.iter().all(|held| held.id != **cause)) {
-            let error = format!("nothing is held for the cause `{unknown}` any more, or not just that");
+            let error = format!("nothing is held for the cause `{unknown}` any more, or other plans are as well");
             return Err(Failure::new("E4047", error).hint(look).exit(Exit::Refused));
         }
         let chosen: Vec<_> =

@@ -128,8 +128,8 @@ async fn a_configuration_that_cannot_be_used_is_told_to_lambda_and_in_the_log() 
 async fn a_setting_of_the_log_that_is_none_is_told_too() {
     let scene = Scene::start(world(&[], &[])).await;
     for (variable, value, error, code) in [
-        ("PMP_LOG", "no=such=level", "--log (PMP_LOG) `no=such=level` is not a log filter", "code: E1713 "),
-        ("PMP_LOG_FORMAT", "xml", "invalid value 'xml' for '--log-format <LOG_FORMAT>'", "code: E1716 "),
+        ("PMP_LOG", "no=such=level", "--log (PMP_LOG) `no=such=level` is not a log filter", "code: E1713"),
+        ("PMP_LOG_FORMAT", "xml", "invalid value 'xml' for '--log-format <LOG_FORMAT>'", "code: E1716"),
     ] {
         let hub = Function::start(&scene.hub.with(&[(variable, value)])).await;
         let told = hub.init_error().await;
@@ -155,7 +155,7 @@ async fn a_function_that_cannot_ask_for_events_says_so_and_ends() {
     assert_eq!(ended.code, 1, "{ended:?}");
     let line = lines(&ended.stderr).into_iter().find(|line| line["message"] == "Lambda's runtime API failed");
     let told = line.unwrap_or_else(|| panic!("{ended:?}"))["error"].as_str().unwrap().to_owned();
-    assert!(told.contains("code: E1715 "), "{told}");
+    assert!(told.contains("code: E1715"), "{told}");
 }
 
 #[tokio::test]

@@ -172,7 +172,7 @@ async fn an_event_that_is_no_batch_is_refused_with_the_way_to_do_it() {
     let text = refusal(spoke.invoke(json!({"key1": "value1"}), TIME).await.1);
     assert!(text.starts_with("error: the event is not a batch of messages from SQS"), "{text}");
     assert!(text.contains("hint: to have the newest snapshot applied now"), "{text}");
-    assert!(text.contains("code: E5027 "), "{text}");
+    assert!(text.contains("code: E5027"), "{text}");
     let (code, log) = spoke.stop().await;
     assert_eq!(code, 0, "idle: {log}");
 }

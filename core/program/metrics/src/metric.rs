@@ -73,7 +73,7 @@ impl MetricSet {
 
 /// A word that names no set of metrics.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is none of `none`, `alarms` and `all`")]
+#[error("`{0}` is not one of `none`, `alarms` and `all`")]
 pub struct NoMetricSet(String);
 
 pmp_protocol::codes!(NoMetricSet => "E1706");

@@ -21,8 +21,8 @@ impl Completions {
     pub fn print<P: CommandFactory>(&self) -> Result<(), PrintError> {
         let mut command = P::command();
         let name = command.get_name().to_owned();
-        // clap's script for bash does not find the commands of a program with a hyphen in its name
-        // (clap_complete 4.6.11, findings/clap-complete-bash-…): it is made for another name, and
+        // clap's script for bash finds no command of a program with a hyphen in its name
+        // (clap-rs/clap#6421, open with clap_complete 4.6.11): it is made for another name, and
         // told for which program it is.
         let other = name.replace('-', "_");
         let made_for_other = self.shell == Shell::Bash;

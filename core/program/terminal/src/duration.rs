@@ -16,7 +16,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration)
         .ok()
         .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| format!("`{text}` is not longer than nothing"))
+        .ok_or_else(|| format!("`{text}` is not longer than 0 s"))
 }
 
 /// `2d`: days of 24 hours. The library leaves them out, because a day of a calendar may be shorter

@@ -185,13 +185,13 @@ fn what_goes_wrong_is_said_with_the_file() {
     ] {
         let ran = run(&arguments);
         assert_eq!(ran.code, Some(1), "{arguments:?}");
-        assert!(ran.err.contains(part) && ran.err.contains(&format!("code: {code} ")), "{code} {part}\n{}", ran.err);
+        assert!(ran.err.contains(part) && ran.err.contains(&format!("code: {code}")), "{code} {part}\n{}", ran.err);
     }
 }
 
 #[test]
 fn a_question_that_cannot_be_read_ends_the_answers() {
-    for (question, code) in [(&b"\xff\n"[..], "code: E2146 "), (b"what?\n", "code: E2147 ")] {
+    for (question, code) in [(&b"\xff\n"[..], "code: E2146"), (b"what?\n", "code: E2147")] {
         let mut command = Command::cargo_bin("pmp-filter").unwrap();
         let output = command.env_clear().arg("decide").write_stdin(question).output().unwrap();
         assert_eq!(output.status.code(), Some(1));

@@ -111,7 +111,7 @@ fn bench_measures_nothing_where_the_experience_is_not_managed() {
     let ran = run(NOT_MANAGED, &BENCH);
     assert_eq!(ran.code, Some(1), "{}", ran.out);
     assert!(ran.err.contains("the filter does not manage `exp-example`: it's not my day"), "{}", ran.err);
-    assert!(ran.err.contains("code: E2140 "), "{}", ran.err);
+    assert!(ran.err.contains("code: E2140"), "{}", ran.err);
     let ran = run(MANAGED, &BENCH);
     assert!(ran.out.contains("Scope       ") && ran.out.contains("ms: managed"), "{}{}", ran.out, ran.err);
 }

@@ -97,7 +97,7 @@ fn a_signature_that_does_not_hold_is_refused_with_the_reason() {
     let missing = desk.run(&["verify", "filter.wasm", "--key", "key.pub"]);
     assert_eq!(missing.code, Some(1));
     assert!(missing.err.contains("there is no signature `filter.wasm.sig`"), "{}", missing.err);
-    assert!(missing.err.contains("code: E2127 "), "{}", missing.err);
+    assert!(missing.err.contains("code: E2127"), "{}", missing.err);
     assert!(desk.run(&["inspect", "filter.wasm"]).out.contains("Signature     none"));
 
     desk.run(&["sign", "filter.wasm", "--key", "key"]);
@@ -105,7 +105,7 @@ fn a_signature_that_does_not_hold_is_refused_with_the_reason() {
     let stranger = desk.run(&["verify", "filter.wasm", "--key", "other.pub"]);
     assert_eq!(stranger.code, Some(1));
     assert!(stranger.err.contains("which is none of the keys in `other.pub`"), "{}", stranger.err);
-    assert!(stranger.err.contains("code: E2130 "), "{}", stranger.err);
+    assert!(stranger.err.contains("code: E2130"), "{}", stranger.err);
 
     let mut bytes = std::fs::read(desk.path("filter.wasm")).unwrap();
     bytes.extend([0, 2, 1, b'x']);
@@ -113,7 +113,7 @@ fn a_signature_that_does_not_hold_is_refused_with_the_reason() {
     let changed = desk.run(&["verify", "filter.wasm", "--key", "key.pub"]);
     assert_eq!(changed.code, Some(1));
     assert!(changed.err.contains("the signature does not fit the component"), "{}", changed.err);
-    assert!(changed.err.contains("code: E2131 "), "{}", changed.err);
+    assert!(changed.err.contains("code: E2131"), "{}", changed.err);
     assert!(desk.run(&["inspect", "filter.wasm"]).out.contains("Signature     BROKEN"));
 }
 
@@ -122,7 +122,7 @@ fn what_is_no_key_is_said_to_be_none() {
     let desk = Desk::new();
     let sign = |filter: &str, key: &str, code: &str, said: &str| {
         let ran = desk.run(&["sign", filter, "--key", key]);
-        assert!(ran.err.contains(said) && ran.err.contains(&format!("code: {code} ")), "{code} {said}\n{}", ran.err);
+        assert!(ran.err.contains(said) && ran.err.contains(&format!("code: {code}")), "{code} {said}\n{}", ran.err);
     };
     sign("filter.wasm", "key.pub", "E2124", "`key.pub` is no private key of OpenSSH");
     sign("filter.wasm", "no-key", "E2122", "cannot read `no-key`");
@@ -134,14 +134,14 @@ fn what_is_no_key_is_said_to_be_none() {
     let verify = |list: &str, code: &str, said: &str| {
         std::fs::write(desk.path("list"), list).unwrap();
         let ran = desk.run(&["verify", "filter.wasm", "--key", "list"]);
-        assert!(ran.err.contains(said) && ran.err.contains(&format!("code: {code} ")), "{code} {said}\n{}", ran.err);
+        assert!(ran.err.contains(said) && ran.err.contains(&format!("code: {code}")), "{code} {said}\n{}", ran.err);
     };
     verify("ada cert-authority ssh-ed25519 AAAA\n", "E2135", "line 1 of `list` has the option `cert-authority`");
     verify("# Nobody yet.\n\nada ssh-ed25519 AAAA\n", "E2134", "line 3 of `list` is neither a public key nor");
     verify("# Nobody yet.\n", "E2133", "`list` holds no public key");
     std::fs::remove_file(desk.path("list")).unwrap();
     let none = desk.run(&["verify", "filter.wasm", "--key", "list"]);
-    assert!(none.err.contains("cannot read the keys `list`") && none.err.contains("code: E2132 "), "{}", none.err);
+    assert!(none.err.contains("cannot read the keys `list`") && none.err.contains("code: E2132"), "{}", none.err);
     std::fs::write(desk.path("filter.wasm.sig"), "signed, truly").unwrap();
     verify("", "E2128", "`filter.wasm.sig` is no signature of OpenSSH");
 }
@@ -181,7 +181,7 @@ fn this_program_accepts_what_openssh_signs_for_filters_alone() {
     assert_eq!(sign("file"), Some(true));
     let other = desk.run(&["verify", "filter.wasm", "--key", "allowed_signers"]);
     assert!(other.err.contains("was made for `file`, not for `pmp-sync-filter`"), "{}", other.err);
-    assert!(other.err.contains("code: E2129 "), "{}", other.err);
+    assert!(other.err.contains("code: E2129"), "{}", other.err);
 }
 
 #[test]
@@ -193,9 +193,9 @@ fn a_key_that_is_not_used_here_is_left_to_openssh() {
     assert_eq!(desk.keygen(&["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", "other-kind"], b""), Some(true));
     let ran = desk.run(&["sign", "filter.wasm", "--key", "other-kind"]);
     assert!(ran.err.contains("which is ssh-rsa: it must be ssh-ed25519"), "{}", ran.err);
-    assert!(ran.err.contains("code: E2126 "), "{}", ran.err);
+    assert!(ran.err.contains("code: E2126"), "{}", ran.err);
     let ran = desk.run(&["sign", "filter.wasm", "--key", "locked"]);
     assert!(ran.err.contains("is protected by a passphrase"), "{}", ran.err);
     assert!(ran.err.contains("hint: sign with OpenSSH"), "{}", ran.err);
-    assert!(ran.err.contains("code: E2125 "), "{}", ran.err);
+    assert!(ran.err.contains("code: E2125"), "{}", ran.err);
 }

@@ -101,7 +101,8 @@ async fn look(
     args: &SyncArgs,
     stop: &Stop,
 ) -> Result<Option<(PassOutcome, SnapshotVersion)>, SpokeError> {
-    if args.plan.is_some() || args.confirm.is_some() || args.outside_windows {
+    // Whoever waits for the lease means a pass: it may be one that was abandoned.
+    if args.wait || args.plan.is_some() || args.confirm.is_some() || args.outside_windows {
         return Ok(None);
     }
     let standing = stop.unless_stopped(spoke.standing()).await.ok_or_else(|| SpokeError::stopped(stop))?;

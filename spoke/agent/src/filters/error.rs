@@ -93,7 +93,8 @@ impl Hint for FilterFault {
             Self::Host(error) => error.hint(),
             Self::Settings { source, .. } => source.hint(),
             Self::NoFacts(_) => Some(
-                "`--product-attributes` (PMP_PRODUCT_ATTRIBUTES=true) has it told as the hub looked them up".to_owned(),
+                "`--product-attributes` (PMP_PRODUCT_ATTRIBUTES=true) gives it what the hub looked up of the products"
+                    .to_owned(),
             ),
             Self::NotBuiltIn | Self::NotFetched | Self::SettingsNotText(_) | Self::Panicked(_) => None,
         }
