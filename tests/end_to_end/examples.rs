@@ -103,8 +103,8 @@ fn replaced(later: &str) -> Vec<(&'static str, &str)> {
         ("sha256:…", "sha256:0000000000000000000000000000000000000000000000000000000000000000"),
         (" --timeout 10m", ""),
         ("pmp-hub wait", "pmp-hub wait --timeout 1s"),
-        // An agent runs until it is stopped: by one signal, since a second one stops it at once. Without
-        // `--foreground`, its group gets one as well.
+        // An agent runs until it is stopped: by one signal, since a second one stops it at once.
+        // Without `--foreground`, its group gets one as well.
         ("pmp-hub run", "timeout --foreground --preserve-status 2 pmp-hub run"),
         ("pmp-spoke run", "timeout --foreground --preserve-status 2 pmp-spoke run"),
         ("pmp-hub serve --port 0", "pmp-hub serve"),

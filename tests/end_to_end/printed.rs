@@ -49,6 +49,10 @@ async fn every_help_is_what_its_snapshot_says() {
     for name in ["pmp-hub", "pmp-spoke", "pmp-filter", "pmp-local"] {
         let mut text = String::new();
         for (command, help) in helps(&Program::new(name, &[])).await {
+            // The programs that pmp-local passes arguments on to have snapshots of their own.
+            if name == "pmp-local" && matches!(command.first().map(String::as_str), Some("hub" | "spoke")) {
+                continue;
+            }
             text += &format!(
                 "$ {}\n{help}\n",
                 [&[name.to_owned()], &command[..], &["--help".to_owned()]].concat().join(" ")
