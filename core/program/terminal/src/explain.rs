@@ -37,14 +37,14 @@ pub struct Explain {
 }
 
 /// What there is to say about the errors of one code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Explained {
-    code: &'static str,
+    code: String,
     /// The error as it is told, with `…` for what differs from one to another.
-    error: &'static str,
-    cause: &'static str,
-    fix: &'static str,
-    look: &'static str,
+    error: String,
+    cause: String,
+    fix: String,
+    look: String,
 }
 
 impl Explain {
@@ -57,8 +57,9 @@ impl Explain {
         let Some(code) = &self.code else {
             let mut table = Table::new(&["CODE", "ERROR"]);
             for one in &all {
-                table.row([one.code.to_owned(), one.error.to_owned()]);
+                table.row([one.code.clone(), one.error.clone()]);
             }
+            let table = if output.format == OutputFormat::Wide { table } else { table.no_wider_than(Frame::WIDTH) };
             return Ok(output.list("errors", &all, table, "")?);
         };
         let asked = code.trim().to_uppercase();
@@ -76,11 +77,11 @@ impl Explain {
 }
 
 impl Explained {
-    fn lines(self) -> Vec<String> {
-        let parts = [("cause", self.cause), ("fix", self.fix), ("look", self.look)];
+    fn lines(&self) -> Vec<String> {
+        let parts = [("cause", &self.cause), ("fix", &self.fix), ("look", &self.look)];
         let parts = parts.into_iter().map(|(name, text)| format!("{name}: {text}"));
         let texts = std::iter::once(format!("{}: {}", self.code, self.error)).chain(parts);
-        texts.flat_map(|text| fold(&text.replace('\n', " "), Frame::WIDTH)).collect()
+        texts.flat_map(|text| fold(&text, Frame::WIDTH)).collect()
     }
 }
 
@@ -89,7 +90,8 @@ impl Explained {
 fn explained(page: &'static str) -> impl Iterator<Item = Explained> {
     page.split("\n## ").skip(1).filter_map(|section| {
         let mut paragraphs = section.trim().split("\n\n").map(str::trim);
-        let mut named = |name: &str| paragraphs.next()?.strip_prefix(name).map(str::trim);
+        // A paragraph of a page spans lines, and what is printed is folded anew.
+        let mut named = |name: &str| Some(paragraphs.next()?.strip_prefix(name)?.trim().replace('\n', " "));
         Some(Explained {
             code: named("")?,
             error: named("")?,
