@@ -53,7 +53,7 @@ INCIDENTS = {
     "Another spoke is at work": """
         pmp-local fault add latency --account 222222222222 --operation DescribeEntity --min 10s --next 2
         pmp-local fault add latency --account 222222222222 --operation BatchDescribeEntities --min 10s --next 2
-        (spoke sync > other.txt 2>&1 &)
+        (spoke sync --wait > other.txt 2>&1 &)
         until curl -sf "localhost:$PMP_LOCAL_PORT/_local/faults" | grep -qE '"fired": ?[1-9]'; do sleep 0.2; done
     """,
     "The Snapshots table was restored": AS_HUB
