@@ -207,6 +207,29 @@ pub(crate) struct SteerConfig {
     pub(crate) unsigned: bool,
 }
 
+impl PublishConfig {
+    /// What a person's command needs to publish or to announce: all that a run does besides is left
+    /// out, and the waves are those that the hub was configured with last.
+    pub(crate) fn by_hand(status: StatusConfig, topic: TopicArn) -> Self {
+        let StatusConfig { experience, snapshots, timestamps, members } = status;
+        Self {
+            experience,
+            snapshots,
+            timestamps: Some(timestamps),
+            topic,
+            events_queue_url: None,
+            signing: None,
+            unsigned: false,
+            looks_products_up: false,
+            max_hold: None,
+            notify: None,
+            waves: WavesSetting::Unset,
+            members,
+            windows: None,
+        }
+    }
+}
+
 impl SteerConfig {
     /// The same, as the commands need it that look at the fleet.
     pub(crate) fn status(&self) -> StatusConfig {
@@ -219,27 +242,13 @@ impl SteerConfig {
     /// # Errors
     /// Without a topic, which is told as a setting that is missing.
     pub(crate) fn publish(&self) -> Result<PublishConfig, Failure> {
-        let Self { experience, snapshots, timestamps, topic, members, signing, unsigned } = self.clone();
         let mut settings = Settings::default();
-        if topic.is_none() {
+        if self.topic.is_none() {
             settings.missing(TOPIC);
         }
         settings.finish(|| {
-            Some(PublishConfig {
-                experience,
-                snapshots,
-                timestamps: Some(timestamps),
-                topic: topic?,
-                events_queue_url: None,
-                signing,
-                unsigned,
-                looks_products_up: false,
-                max_hold: None,
-                notify: None,
-                waves: WavesSetting::Unset,
-                members,
-                windows: None,
-            })
+            let (signing, unsigned) = (self.signing.clone(), self.unsigned);
+            Some(PublishConfig { signing, unsigned, ..PublishConfig::by_hand(self.status(), self.topic.clone()?) })
         })
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report};
 use pmp_metrics::{Component, Datum, Metric, MetricSet};
-use pmp_protocol::{ExperienceId, OrganizationSeen, Paused, Receipt, ReceiptStatus};
+use pmp_protocol::{ExperienceId, OrganizationSeen, Paused, Receipt, ReceiptStatus, is_ahead};
 use pmp_terminal::print_json;
 
 use crate::error::HubError;
 use crate::notify::Notified;
 use crate::publish::{Hub, Outcome, Published, Trigger};
-use crate::status::fleet::{Looked, View, is_ahead};
+use crate::status::fleet::{Looked, View};
 use crate::status::judge::in_force;
 
 /// Writes metrics to standard output.

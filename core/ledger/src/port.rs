@@ -319,6 +319,12 @@ impl Organization {
         signs
     }
 
+    /// Why the last pass of a spoke failed, where one did.
+    #[must_use]
+    pub fn last_error(&self) -> Option<&str> {
+        self.signs().into_iter().find_map(|seen| seen.error.as_deref())
+    }
+
     /// The same, where each spoke's own sign of life says when it was seen last by either of two
     /// items: a pass that finds nothing to do writes only one of them, its own or the
     /// organization's. For whoever reads the items.

@@ -1,4 +1,4 @@
-//! The code of an error: what a person looks up in docs/errors.md, or with `explain`.
+//! The code of an error: what a person looks up in docs/errors, or with `explain`.
 
 use std::error::Error;
 use std::fmt;

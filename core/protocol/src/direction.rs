@@ -9,7 +9,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{ChangeWindows, Digest, ExperienceId, OrganizationId, SnapshotVersion, WindowsSaid};
+use crate::{ChangeWindows, Digest, ExperienceId, OrganizationId, SnapshotVersion, WindowsSaid, is_ahead};
 
 /// The form of a direction. A spoke refuses any other, rather than half understand it.
 pub const DIRECTION_SCHEMA: &str = "pmp-sync.direction/1";
@@ -288,9 +288,6 @@ pub struct Hold {
     pub released_at: Option<Timestamp>,
 }
 
-/// How far the clocks of a spoke and of a reader may be apart: AWS refuses requests beyond that.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
-
 impl Hold {
     /// When it ends at the latest, by the hub's bound.
     #[must_use]
@@ -306,7 +303,7 @@ impl Hold {
     #[must_use]
     pub fn holds(&self, bound: SignedDuration, now: Timestamp) -> bool {
         // Protocol D10.
-        self.at.duration_since(now) <= SKEW && now < self.ends(bound)
+        !is_ahead(self.at, now) && now < self.ends(bound)
     }
 
     /// Whether the hub's bound ended it before the member wanted.

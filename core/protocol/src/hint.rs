@@ -54,24 +54,28 @@ pub fn one_line(error: &dyn Error) -> String {
 }
 
 /// An error as a person is told of it: what failed, the causes, the `details` that belong to it,
-/// what to do, and its code. Each is a line, in which nothing acts: parts of it come from
-/// outside.
+/// what to do. Each is a line, in which nothing acts: parts of it come from outside.
 #[must_use]
-pub fn lines(told: &[String], details: &[String], hints: &[String], code: Code) -> Vec<PlainText> {
+pub fn lines(told: &[String], details: &[String], hints: &[String]) -> Vec<PlainText> {
     let (error, causes) = told.split_at(told.len().min(1));
     let error = error.iter().map(|error| format!("error: {error}"));
     let causes = causes.iter().map(|cause| format!("  cause: {cause}"));
     let details = details.iter().map(|detail| format!("  {detail}"));
     let hints = hints.iter().map(|hint| format!("hint: {hint}"));
-    let code = std::iter::once(format!("code: {code}"));
-    error.chain(causes).chain(details).chain(hints).chain(code).map(|line| PlainText::new(&line)).collect()
+    error.chain(causes).chain(details).chain(hints).map(|line| PlainText::new(&line)).collect()
+}
+
+/// The lines of an error and its code as one text.
+#[must_use]
+pub fn with_code(lines: &[PlainText], code: Code) -> String {
+    lines.iter().map(|line| format!("{line}\n")).chain([format!("code: {code}")]).collect()
 }
 
 /// The error with its causes, its hint and its code as one text of several lines: for logs.
 #[must_use]
 pub fn render(error: &dyn Hint) -> String {
     let hints: Vec<_> = error.hint().into_iter().collect();
-    lines(&told(error), &[], &hints, error.code()).iter().map(PlainText::as_str).collect::<Vec<_>>().join("\n")
+    with_code(&lines(&told(error), &[], &hints), error.code())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 mod alike;
 mod answers;
 mod batch;
+mod clocks;
 mod code;
 mod confirmation;
 mod content;
@@ -46,6 +47,7 @@ mod would_change;
 pub use alike::{alike, most_alike};
 pub use answers::{Answer, Answers, AnswersError, MAX_ANSWERS_BYTES, ProductAttributes, SealedAnswers};
 pub use batch::ProductBatch;
+pub use clocks::{CLOCKS_DIFFER, is_ahead};
 pub use code::{Code, Coded};
 pub use confirmation::{Confirmed, OperatorConfirmation, confirmed};
 pub use content::{Content, ContentError, Counts, Note, ResourceRequests};
@@ -57,7 +59,7 @@ pub use direction::{
 };
 pub use drift::{Drift, DriftHandling, EditedProduct, ForeignChangeSet, Left, ListedAs};
 pub use filter_input::{FactsFrom, FilterInput, MAX_SHARED_SETTINGS, VerdictMark};
-pub use hint::{Hint, lines, one_line, render, told};
+pub use hint::{Hint, lines, one_line, render, told, with_code};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
 pub use journal::{DecisionJournal, JournalEntry, JournalError, Listings, MAX_JOURNAL_BYTES};
 pub use mark::HeadMark;

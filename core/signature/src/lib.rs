@@ -27,5 +27,5 @@ pub use envelope::{MAX_ENVELOPE_BYTES, PAYLOAD_TYPE, Unsigned, pae};
 pub use key::{KeyError, KeyId, MAX_TRUSTED_KEYS, PublicKey, TrustedKeys};
 pub use local::{LocalKey, LocalKeyError};
 pub use refusal::Refusal;
-pub use statement::{CLOCKS_DIFFER, LONGEST_LIFETIME, SCHEMA, SHORTEST_LIFETIME, Statement};
+pub use statement::{LONGEST_LIFETIME, SCHEMA, SHORTEST_LIFETIME, Statement};
 pub use verify::{Expectation, Verified, open, verify};

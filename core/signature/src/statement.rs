@@ -13,8 +13,6 @@ pub const SCHEMA: &str = "pmp-sync.statement/1";
 pub const SHORTEST_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// The longest lifetime of a statement. For this long an old state can be presented as the newest.
 pub const LONGEST_LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// The hub's clock may be this far ahead of a spoke's.
-pub const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
 
 /// "This is what the management experience says, from now until then."
 ///

@@ -2,10 +2,10 @@
 //! it (rule 9).
 
 use jiff::Timestamp;
-use pmp_protocol::{Digest, ExperienceId, SnapshotVersion};
+use pmp_protocol::{Digest, ExperienceId, SnapshotVersion, is_ahead};
 
 use crate::envelope;
-use crate::statement::{CLOCKS_DIFFER, LONGEST_LIFETIME, SCHEMA};
+use crate::statement::{LONGEST_LIFETIME, SCHEMA};
 use crate::{PAYLOAD_TYPE, PublicKey, Refusal, Statement, TrustedKeys, pae};
 
 /// The snapshot that a spoke is about to act on. The statement must be about exactly that one.
@@ -108,7 +108,7 @@ pub fn verify(envelope: Option<&str>, trusted: &TrustedKeys, expected: &Expectat
         return Err(Refusal::Older(newest));
     }
     // Protocol K7.
-    if statement.issued_at.duration_since(expected.now) > CLOCKS_DIFFER {
+    if is_ahead(statement.issued_at, expected.now) {
         return Err(Refusal::IssuedInFuture(statement.issued_at));
     }
     if statement.expires_at <= expected.now {

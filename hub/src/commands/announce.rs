@@ -7,7 +7,6 @@ use pmp_protocol::Reason;
 use pmp_terminal::Failure;
 
 use crate::compose;
-use crate::config::waves::WavesSetting;
 use crate::config::{PublishConfig, StatusConfig};
 use crate::publish::Published;
 
@@ -18,23 +17,8 @@ pub(super) async fn announce(
     topic: TopicArn,
     head: &Head,
 ) -> Result<Published, Failure> {
-    let StatusConfig { experience, snapshots, timestamps, members } = config;
     // The snapshot is not signed anew, because the person who confirms may not hold the hub's key.
-    let publish = PublishConfig {
-        experience,
-        snapshots,
-        timestamps: Some(timestamps),
-        topic,
-        events_queue_url: None,
-        signing: None,
-        unsigned: false,
-        looks_products_up: false,
-        max_hold: None,
-        notify: None,
-        waves: WavesSetting::Unset,
-        members,
-        windows: None,
-    };
+    let publish = PublishConfig::by_hand(config, topic);
     // Nothing is stored, so nothing is pruned.
     let hub = compose::hub(sdk, &publish, u64::MAX);
     let announced = hub.announce_again(head, Reason::Operator).await;

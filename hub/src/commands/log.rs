@@ -121,7 +121,7 @@ fn nothing(args: &LogArgs, view: &View) -> String {
 /// The error of its last pass, where no experience got as far as a receipt.
 fn last_error(view: &View) -> Option<String> {
     let without = view.reports().filter(|report| report.organization.receipts.is_empty());
-    without.flat_map(|report| report.organization.signs()).find_map(|seen| seen.error.clone())
+    without.into_iter().find_map(|report| report.organization.last_error().map(str::to_owned))
 }
 
 fn summary(rows: usize, shown: usize, more: bool) -> String {

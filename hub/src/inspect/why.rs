@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use pmp_ledger::{Journals, Report};
 use pmp_protocol::{
     DecisionJournal, Decisions, ExperienceId, FilterIdentity, Ground, GroundKind, JournalEntry, ListedAs,
-    OrganizationId, ProductId, Receipt, ReceiptStatus, SnapshotVersion,
+    OrganizationId, ProductId, Receipt, ReceiptStatus, SnapshotVersion, is_ahead,
 };
 use serde::Serialize;
 
 use crate::inspect::difference::Listed;
 use crate::inspect::kept::Kept;
-use crate::status::fleet::{View, is_ahead};
+use crate::status::fleet::View;
 use crate::status::judge::{pinned, waits as waits_for};
 
 /// How a product stands in a member experience.
@@ -278,8 +278,7 @@ pub(crate) fn answers(
     }
     if answers.is_empty() && !report.is_empty() {
         // It was heard of, and no experience of it: its passes ended before the first receipt.
-        let error = report.organization.signs().iter().find_map(|seen| seen.error.as_ref());
-        answers.push(match error {
+        answers.push(match report.organization.last_error() {
             Some(error) => whole(Stance::Error, format!("its last pass failed: {error}")),
             None => whole(Stance::Unknown, "its spoke has told of no experience yet".to_owned()),
         });

@@ -8,13 +8,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use pmp_protocol::{OrganizationId, PlainText, Receipt, ReceiptStatus, SnapshotVersion, count};
+use pmp_protocol::{OrganizationId, PlainText, Receipt, ReceiptStatus, SnapshotVersion, count, is_ahead};
 use pmp_waves::Stopped;
 
 use crate::notify::state::{State, Subject};
 use crate::rollout::state::OnTheWay;
 use crate::rollout::told::progress;
-use crate::status::fleet::{View, is_ahead};
+use crate::status::fleet::View;
 use crate::status::group::Caused as _;
 use crate::status::{SpokeState, SpokeStatus};
 

@@ -212,14 +212,7 @@ impl RolloutStore for Contended {
 }
 
 fn with_waves(hub: &Hub, ledger: &Arc<MemoryLedger>, store: Arc<dyn RolloutStore>) -> Hub {
-    let fleet = Fleet {
-        snapshots: ledger.clone(),
-        marks: ledger.clone(),
-        reports: ledger.clone(),
-        roster: ledger.clone(),
-        rollouts: ledger.clone(),
-        named: BTreeSet::new(),
-    };
+    let fleet = Fleet::in_memory(ledger);
     Hub { rollouts: Some(Rollouts { store, fleet, setting: WavesSetting::Unset }), ..hub.clone() }
 }
 

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use futures::StreamExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pmp_ledger::{
     Directions, DynamoReceipts, DynamoReports, DynamoRollouts, DynamoRoster, DynamoSnapshots, Extent, Head,
     LedgerError, Member, ReceiptStore, Report, Reports, RolloutStore, Roster, Said, SnapshotStore, TableName,
     is_restored,
 };
 use pmp_protocol::{
-    Digest, Direction, ExperienceId, HeadMark, OrganizationId, Pin, Receipt, SnapshotVersion, most_alike, turn,
+    Digest, Direction, ExperienceId, HeadMark, OrganizationId, Pin, Receipt, SnapshotVersion, is_ahead, most_alike,
+    turn,
 };
 use pmp_waves::Members;
 
@@ -26,8 +27,6 @@ pub(crate) const NOT_ADMITTED: &str =
     "the organization is not on the roster: `pmp-hub members admit ORG` admits it, if it is one of yours";
 /// How many organizations are read at once.
 const AT_ONCE: usize = 16;
-/// How far a clock of a member may be ahead of the hub's.
-const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// Where the hub looks.
 #[derive(Debug, Clone)]
@@ -88,6 +87,19 @@ pub(crate) struct Looked {
 }
 
 impl Fleet {
+    /// A fleet whose items all lie in one memory, and of whom the settings name nobody.
+    #[cfg(test)]
+    pub(crate) fn in_memory(ledger: &Arc<pmp_ledger::testing::MemoryLedger>) -> Self {
+        Self {
+            snapshots: ledger.clone(),
+            marks: ledger.clone(),
+            reports: ledger.clone(),
+            roster: ledger.clone(),
+            rollouts: ledger.clone(),
+            named: BTreeSet::new(),
+        }
+    }
+
     /// The tables as `sdk`'s credentials see them, and the organizations that the settings admit.
     pub(crate) fn new(
         sdk: &SdkConfig,
@@ -447,11 +459,6 @@ pub(crate) struct Expected<'a> {
 fn claims(receipt: &Receipt) -> impl Iterator<Item = (SnapshotVersion, Digest)> {
     let applied = receipt.applied().map(|applied| (applied.version, applied.digest));
     std::iter::once((receipt.version, receipt.digest)).chain(applied)
-}
-
-/// Whether a time that a member wrote is one that cannot be yet.
-pub(crate) fn is_ahead(time: Timestamp, now: Timestamp) -> bool {
-    time.duration_since(now) > AHEAD
 }
 
 /// A head may be ahead of the mark by as many versions: a hub stopped between the two, or one of an

@@ -10,11 +10,11 @@ use pmp_ledger::{Organization, Report, Unreadable};
 use pmp_protocol::{
     Confirmed, Direction, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS, OperatorConfirmation,
     OrganizationId, OrganizationSeen, Paused, PausedBy, Pin, Receipt, ReceiptStatus, SnapshotVersion, age, count,
-    longest_hold, turn,
+    is_ahead, longest_hold, turn,
 };
 
 use crate::rollout::told::TurnOf;
-use crate::status::fleet::{Looked, NOT_ADMITTED, View, is_ahead};
+use crate::status::fleet::{Looked, NOT_ADMITTED, View};
 use crate::status::{SpokeState, SpokeStatus, windows};
 
 /// The most items of one organization that are told one by one as unreadable.

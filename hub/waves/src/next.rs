@@ -7,7 +7,7 @@ use pmp_protocol::OrganizationId;
 
 use crate::config::{OnFailure, Waves};
 use crate::members::Members;
-use crate::observed::{Fleet, Standing};
+use crate::observed::{Fleet, Observed, Standing};
 use crate::rollout::{Rollout, Stopped, WaveState, failing};
 use crate::step::{Reason, Step, Tally, Waiting};
 
@@ -114,9 +114,15 @@ fn to_admit(
     in_turn.filter(|organization| counts(organization)).take(at_once.get().saturating_sub(working)).cloned().collect()
 }
 
+/// What is seen of the members of a wave.
+fn of_wave<'a>(waves: &'a Waves, fleet: &'a Fleet, wave: usize) -> impl Iterator<Item = &'a Observed> {
+    let members = fleet.iter().filter(move |(organization, _)| waves.wave_of(organization) == Some(wave));
+    members.map(|(_, observed)| observed)
+}
+
 fn tally(waves: &Waves, rollout: &Rollout, fleet: &Fleet, wave: usize, now: Timestamp) -> Tally {
     let mut tally = Tally { members: 0, counted: 0, in_step: 0 };
-    for (_, observed) in fleet.iter().filter(|(organization, _)| waves.wave_of(organization) == Some(wave)) {
+    for observed in of_wave(waves, fleet, wave) {
         let counts = observed.counts(waves.silent_after(), now);
         tally.members += 1;
         tally.counted += usize::from(counts);
@@ -128,20 +134,14 @@ fn tally(waves: &Waves, rollout: &Rollout, fleet: &Fleet, wave: usize, now: Time
 /// Whether a member of the wave could not take the version yet, because its change windows are
 /// closed.
 fn waits_for_windows(waves: &Waves, rollout: &Rollout, fleet: &Fleet, wave: usize, now: Timestamp) -> bool {
-    fleet.iter().any(|(organization, observed)| {
-        waves.wave_of(organization) == Some(wave)
-            && observed.counts(waves.silent_after(), now)
-            && observed.stands(rollout.version, Standing::Waiting)
-    })
+    let waits = |observed: &Observed| observed.stands(rollout.version, Standing::Waiting);
+    of_wave(waves, fleet, wave).any(|observed| observed.counts(waves.silent_after(), now) && waits(observed))
 }
 
 /// Whether the hub's operators paused a member of the wave that was heard of.
 fn is_paused(waves: &Waves, fleet: &Fleet, wave: usize, now: Timestamp) -> bool {
-    fleet.iter().any(|(organization, observed)| {
-        waves.wave_of(organization) == Some(wave)
-            && observed.is_heard(waves.silent_after(), now)
-            && observed.standing == Standing::PausedByHub
-    })
+    let is_paused = |observed: &Observed| observed.standing == Standing::PausedByHub;
+    of_wave(waves, fleet, wave).any(|observed| observed.is_heard(waves.silent_after(), now) && is_paused(observed))
 }
 
 fn pass(waves: &Waves, current: usize) -> Step {

@@ -31,6 +31,6 @@ fn without_runtime(program: &str) -> ExitCode {
     let failure = Failure::new("E1718", format!("this build of {program} does not run in AWS Lambda"))
         .hint("build it with its default features".to_owned());
     // Nobody else tells of it: it is not on its way through `program`.
-    progress::failure(&failure);
+    progress::failure(&failure, program);
     failure.exit_code().into()
 }

@@ -1,11 +1,8 @@
 //! An error on its way to a person: what was tried, what came back, what to do.
 
 use std::error::Error;
-use std::ffi::OsStr;
-use std::path::Path;
-use std::sync::OnceLock;
 
-use pmp_protocol::{Code, Hint, PlainText, lines, told};
+use pmp_protocol::{Code, Hint, PlainText, lines, told, with_code};
 
 use crate::{Exit, Source};
 
@@ -38,17 +35,6 @@ pub struct Failure {
     wrong: Vec<Source>,
     exit: Exit,
     code: Code,
-}
-
-/// How this program is called. An error names it, so that what it says can be pasted.
-static PROGRAM: OnceLock<String> = OnceLock::new();
-
-/// Says how this program is called: by the first of its arguments, without the folders. Only the
-/// first call counts.
-pub(crate) fn called(name: &OsStr) {
-    let name = Path::new(name).file_name().unwrap_or(name).to_string_lossy();
-    // A part of another program has been told of that one's name.
-    let _ = PROGRAM.set(name.into_owned());
 }
 
 /// An error of another crate: it has no hint that could be lost. The list is here, so that no error
@@ -159,21 +145,17 @@ impl Failure {
         self.exit
     }
 
-    /// The text for standard error: the error, its causes, the details, the hints, the code. Each
-    /// is a line, whatever it was made from: parts of it come from outside.
+    /// The text for standard error: the error, its causes, the details, the hints. Each is a line,
+    /// whatever it was made from: parts of it come from outside.
     #[must_use]
     pub fn lines(&self) -> Vec<PlainText> {
-        let mut lines = lines(&self.told, &self.details, &self.hints, self.code);
-        if let (Some(program), Some(code)) = (PROGRAM.get(), lines.last_mut()) {
-            *code = PlainText::new(&format!("{code} (`{program} explain {}` says more)", self.code));
-        }
-        lines
+        lines(&self.told, &self.details, &self.hints)
     }
 
-    /// The same as one text.
+    /// The same with the code, as one text: for logs, and for whoever is told by another.
     #[must_use]
     pub fn render(&self) -> String {
-        self.lines().iter().map(PlainText::as_str).collect::<Vec<_>>().join("\n")
+        with_code(&self.lines(), self.code)
     }
 }
 

@@ -50,7 +50,7 @@ fn tell(name: &str, panic: &PanicHookInfo<'_>) {
     if log::is_json() {
         tracing::error!(error = failure.render(), "a fault of the program");
     } else {
-        progress::failure(&failure);
+        progress::failure(&failure, name);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::future::Future;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::{ContextValue, ErrorKind};
@@ -9,7 +10,6 @@ use clap::{Command, CommandFactory, Parser};
 use pmp_protocol::PlainText;
 
 use crate::context::enter::enter;
-use crate::failure::called;
 use crate::{Exit, Failure, PrintError, fault, print_lines, progress};
 
 /// Parses `args` (the program's name first), runs the command on a runtime of its own, and tells a
@@ -35,9 +35,9 @@ where
     F: Future<Output = Result<Exit, Failure>>,
 {
     let args: Vec<OsString> = args.into_iter().collect();
-    if let Some(name) = args.first() {
-        called(name);
-    }
+    // As it was called, without the folders: what an error names can be pasted.
+    let name = args.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+    let name = name.to_string_lossy();
     let command_line = || shaped(P::command(), uses);
     let parse = || {
         let matches = without_blanks(command_line()).try_get_matches_from(&args)?;
@@ -67,14 +67,14 @@ where
     let own = P::command();
     // Returns where no context of the configuration file is to be used, or is used already.
     if let Err(failure) = enter(own.get_name(), &matches) {
-        progress::failure(&failure);
+        progress::failure(&failure, &name);
         return failure.exit_code().into();
     }
     let version = own.get_version().unwrap_or_default();
     match fault::run(own.get_name(), version, command(parsed)) {
         Some(Ok(exit)) => exit,
         Some(Err(failure)) => {
-            progress::failure(&failure);
+            progress::failure(&failure, &name);
             failure.exit_code()
         }
         // It panicked, and the panic has been reported.

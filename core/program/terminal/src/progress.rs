@@ -62,9 +62,12 @@ pub fn note(text: &str) {
     stream::err(&PlainText::new(text));
 }
 
-/// Prints a failure on standard error, with its causes and hints, a line each.
-pub fn failure(failure: &Failure) {
+/// Prints a failure of `program` on standard error, with its causes and hints, a line each. The
+/// last line is its code, with the command that says more, to be pasted.
+pub fn failure(failure: &Failure, program: &str) {
     failure.lines().iter().for_each(stream::err);
+    let code = failure.code();
+    stream::err(&PlainText::new(&format!("code: {code} (`{program} explain {code}` says more)")));
 }
 
 #[cfg(test)]

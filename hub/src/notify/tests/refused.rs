@@ -1,6 +1,5 @@
 //! Why operations could not be told.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
@@ -28,14 +27,7 @@ impl Clock for Slow {
 #[tokio::test]
 async fn a_look_that_takes_too_long_and_a_state_of_another_form_are_none() {
     let ledger = Arc::new(MemoryLedger::default());
-    let fleet = Fleet {
-        snapshots: ledger.clone(),
-        marks: ledger.clone(),
-        reports: ledger.clone(),
-        roster: ledger.clone(),
-        rollouts: ledger.clone(),
-        named: BTreeSet::new(),
-    };
+    let fleet = Fleet::in_memory(&ledger);
     let code = async |clock: &dyn Clock| {
         let begun = begin(ledger.as_ref(), &fleet, &management(), clock).await;
         begun.err().unwrap().code().to_string()

@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 use pmp_ledger::Organization;
-use pmp_protocol::{Digest, OrganizationSeen, Receipt, ReceiptStatus, SnapshotVersion, longest_hold};
+use pmp_protocol::{Digest, OrganizationSeen, Receipt, ReceiptStatus, SnapshotVersion, is_ahead, longest_hold};
 use pmp_waves::{Observed, Standing};
 
-use crate::status::fleet::{View, is_ahead};
+use crate::status::fleet::View;
 
 /// How an organization stands with `version`, which has this digest.
 pub(crate) fn observed(

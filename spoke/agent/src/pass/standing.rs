@@ -12,7 +12,7 @@ use pmp_aws::ApiError;
 use pmp_ledger::{Found, Head, LedgerError, Organization, Said, Unreadable, is_restored};
 use pmp_protocol::{
     ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Hold, Needs, OrganizationSeen, Paused, Receipt,
-    ReceiptStatus, Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, WindowsSaid, one_line,
+    ReceiptStatus, Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, WindowsSaid, is_ahead, one_line,
 };
 
 use crate::error::SpokeError;
@@ -25,9 +25,6 @@ use crate::pass::{Spoke, snapshot};
 
 /// How long the sign of life names a receipt that was disputed.
 const TELL_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// How far a receipt's times may be ahead of this clock, because the clocks of two spokes may
-/// differ.
-const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 /// The most disputed receipts that a sign of life names.
 const MAX_TOLD: usize = 20;
 
@@ -339,12 +336,13 @@ fn sift(
         std::cmp::Ordering::Less => digests.get(&version).is_none_or(|known| *known == digest),
     };
     // The hub believes no such time either, and a pass keeps what it finds of an earlier one.
-    let is_ahead = |time: Timestamp| time.duration_since(now) > AHEAD;
     let times = |receipt: &Receipt| [Some(receipt.received_at), receipt.applied_at, receipt.applied.map(|it| it.at)];
     let (receipts, forged): (Vec<_>, Vec<_>) = before.receipts.into_iter().partition(|receipt| {
         // Only the hub's operators begin a line.
         let known = receipt.line <= steering.line();
-        known && borne_out(receipt.version, receipt.digest) && !times(receipt).into_iter().flatten().any(is_ahead)
+        known
+            && borne_out(receipt.version, receipt.digest)
+            && !times(receipt).into_iter().flatten().any(|time| is_ahead(time, now))
     });
     // What another spoke wrote is its own to mend; what nobody else can be told to have written,
     // this one replaces.
