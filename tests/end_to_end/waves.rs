@@ -208,6 +208,55 @@ async fn a_person_halts_a_version_and_lets_it_go_on() {
     assert_eq!(fleet.versions().await, [2, 2, 1]);
 }
 
+/// Protocol D15: whose turn had come, and who has not begun, does not begin with a version that was
+/// halted.
+#[tokio::test]
+async fn who_has_not_begun_with_a_halted_version_does_not_begin() {
+    let two = THREE.replacen(r#"["o-alpha00000"]"#, r#"["o-alpha00000", "o-beta000000"]"#, 1);
+    let fleet = fleet(&two.replace("[[waves]]\nname = \"second\"\norganizations = [\"o-beta000000\"]\n", "")).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    fleet.hub.json(&["publish"]).await;
+    fleet.alpha.run(&["sync"]).await;
+    let halted = fleet.hub.run(&["halt", "--reason", "a vendor called"]).await;
+    assert!(halted.stdout.contains("No other one begins with it."), "{}{}", halted.stdout, halted.stderr);
+    fleet.sync_all().await;
+    let lists = Lists::new(&["prod-a"], &[]);
+    let beta_account = Aws::new(&fleet.scene.endpoint(), BETA_ACCOUNT);
+    assert_eq!(beta_account.lists(BETA_PROD).await, lists, "its turn had come");
+    let beta = row(&fleet.hub, BETA_PROD).await;
+    assert_eq!(beta["state"], "PAUSED", "{beta}");
+    let told = beta["message"].as_str().unwrap();
+    assert!(told.contains("snapshot 2 is halted by ") && told.ends_with("a vendor called"), "{told}");
+    assert_eq!(row(&fleet.hub, ALPHA_PROD).await["state"], "SYNCED", "it has it, and keeps it");
+    let own = fleet.beta.run(&["status"]).await.stdout;
+    assert!(own.contains("snapshot 2 is halted by "), "{own}");
+    let directions = fleet.hub.run(&["directions"]).await.stdout;
+    assert!(directions.contains("halted: 2"), "{directions}");
+    // Alpha goes on to keep what it has: somebody's edit there is undone.
+    fleet.scene.alpha_account.reject(ALPHA_PROD, &["prod-b"]).await;
+    fleet.alpha.run(&["sync"]).await;
+    assert_eq!(fleet.scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a", "prod-b"], &[]));
+
+    // A newer version begins with the canary, and is another one.
+    fleet.scene.hub_account.reject(MANAGEMENT, &["prod-b"]).await;
+    fleet.hub.json(&["publish"]).await;
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [3, 3, 1]);
+    fleet.hub.json(&["halt", "--reason", "another call"]).await;
+    let promoted = fleet.hub.run(&["promote", "--reason", "it was a misunderstanding"]).await;
+    assert!(promoted.stdout.contains("Announced it"), "{}{}", promoted.stdout, promoted.stderr);
+    let directions = fleet.hub.json(&["directions"]).await;
+    let halted = &directions["directions"][0]["halted"];
+    assert_eq!((halted[0]["version"].as_u64(), halted.as_array().map(Vec::len)), (Some(2), Some(1)), "{directions}");
+    for _ in 0..2 {
+        fleet.sync_all().await;
+        fleet.hub.json(&["publish"]).await;
+    }
+    assert_eq!(fleet.versions().await, [3, 3, 3]);
+    let directions = fleet.hub.json(&["directions"]).await;
+    assert!(!directions.to_string().contains("halted"), "{directions}");
+}
+
 #[tokio::test]
 async fn operators_pin_the_fleet_past_all_waves() {
     let fleet = fleet(THREE).await;
@@ -373,6 +422,29 @@ async fn a_turn_that_the_hub_did_not_sign_is_none() {
     assert!(published.stderr.contains("code: E4015"), "{}", published.stderr);
     let ahead = fleet.gamma.run(&["sync"]).await;
     assert!(ahead.code == 1 && ahead.stderr.contains("code: E5014"), "a spoke without keys: {}", ahead.stderr);
+}
+
+/// Whoever halts need not hold the hub's key: the hub's next run signs what the spokes are told.
+#[tokio::test]
+async fn a_halt_without_the_hubs_key_is_told_by_its_next_run() {
+    let fleet = fleet(THREE).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (key, public) = key_pair(folder.path());
+    let hub = fleet.hub.with(&[("PMP_SIGNING_KEY", &format!("file:{}", key.display()))]);
+    hub.json(&["directions", "--sign", "--yes"]).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    hub.json(&["publish"]).await;
+    let halted = fleet.hub.run(&["halt", "--reason", "a vendor called"]).await;
+    assert_eq!(halted.code, 0, "{}", halted.stderr);
+    assert!(halted.stdout.contains("The hub's next run tells the others not to begin."), "{}", halted.stdout);
+    assert!(halted.stderr.contains("warning: the spokes could not be told of the halt"), "{}", halted.stderr);
+    hub.json(&["publish"]).await;
+    let alpha = fleet.alpha.with(&[("PMP_TRUSTED_KEYS", &public)]);
+    assert_eq!(alpha.run(&["sync"]).await.code, 3, "something waits");
+    assert_eq!(fleet.scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+    hub.json(&["promote", "--reason", "it was a misunderstanding"]).await;
+    assert_eq!(alpha.run(&["sync"]).await.code, 0);
+    assert_eq!(fleet.versions().await[0], 2);
 }
 
 /// The whole of an incident, as the runbook has it: a bad approval is stopped in the canary and

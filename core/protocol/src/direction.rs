@@ -9,7 +9,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{ChangeWindows, Digest, ExperienceId, OrganizationId, SnapshotVersion, WindowsSaid, is_ahead};
+use crate::halt::MAX_HALTED;
+use crate::{ChangeWindows, Digest, ExperienceId, Halted, OrganizationId, SnapshotVersion, WindowsSaid, is_ahead};
 
 /// The form of a direction. A spoke refuses any other, rather than half understand it.
 pub const DIRECTION_SCHEMA: &str = "pmp-sync.direction/1";
@@ -125,6 +126,9 @@ pub struct Direction {
     /// When changes may be made: of the fleet alone; none for always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_windows: Option<ChangeWindows>,
+    /// Versions that were stopped on their way, the newest last: of the fleet alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub halted: Vec<Halted>,
 }
 
 /// A change of a direction.
@@ -146,6 +150,10 @@ pub enum DirectionChange {
     EndWaves,
     /// Make changes in these windows alone; none for always.
     Windows(Option<ChangeWindows>),
+    /// Start no change set for a version that is on its way.
+    Halt(SnapshotVersion, Digest),
+    /// Let a version go on that was halted.
+    GoOn(SnapshotVersion),
 }
 
 /// Who changes a direction, when and why.
@@ -177,6 +185,7 @@ impl Direction {
             max_hold_seconds: None,
             turn: None,
             change_windows: None,
+            halted: Vec::new(),
         }
     }
 
@@ -206,10 +215,20 @@ impl Direction {
                 // Protocol D7.
                 if self.turn.as_ref().is_none_or(|turn| turn.version < version) {
                     next.turn = Some(Turn { version, digest, at });
+                    next.halted.retain(|halted| halted.version > version);
                 }
             }
-            DirectionChange::EndWaves => next.turn = None,
+            DirectionChange::EndWaves => (next.turn, next.halted) = (None, Vec::new()),
             DirectionChange::Windows(windows) => next.change_windows = windows,
+            // Protocol D15.
+            DirectionChange::Halt(version, digest) => {
+                if !self.halted.iter().any(|halted| (halted.version, halted.digest) == (version, digest)) {
+                    next.halted.retain(|halted| halted.version < version);
+                    next.halted.push(Halted::new(version, digest, by.clone(), at, &reason));
+                    next.halted.drain(..next.halted.len().saturating_sub(MAX_HALTED));
+                }
+            }
+            DirectionChange::GoOn(version) => next.halted.retain(|halted| halted.version != version),
         }
         let (pins, pauses) = (next.pin != self.pin, next.pause != self.pause);
         let asked = match change {
@@ -220,6 +239,7 @@ impl Direction {
             // The same words by another version of the time zone database are no change: two hubs
             // of different releases would write it again and again.
             DirectionChange::Windows(_) => words(&next) != words(self),
+            DirectionChange::Halt(..) | DirectionChange::GoOn(_) => next.halted != self.halted,
             DirectionChange::Pin(..) | DirectionChange::Pause(_) => pins || pauses,
         };
         if !asked {
@@ -364,6 +384,10 @@ pub struct Paused {
     /// What change windows said, where it is these that are closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<WindowsSaid>,
+    /// The version that was stopped on its way, where it is this that keeps anything from being
+    /// changed: releases that know no halt understand it as a pause of the fleet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<SnapshotVersion>,
 }
 
 /// Who it is that pauses where change windows are closed, in the words of releases that know none.
@@ -382,13 +406,15 @@ impl Paused {
             since,
             reason: said.words(),
             windows: Some(said),
+            halted: None,
         }
     }
 
-    /// Whether it ends by itself. Change windows that are never open together do not.
+    /// Whether it ends by itself. A halt does not, nor do change windows that are never open
+    /// together.
     #[must_use]
     pub fn ends(&self) -> bool {
-        !self.windows.as_ref().is_some_and(WindowsSaid::never_open)
+        self.halted.is_none() && !self.windows.as_ref().is_some_and(WindowsSaid::never_open)
     }
 }
 
@@ -397,6 +423,9 @@ impl std::fmt::Display for Paused {
         let Self { whose, until, by, reason, .. } = self;
         if let Some(windows) = &self.windows {
             return windows.fmt(f);
+        }
+        if let Some(version) = self.halted {
+            return write!(f, "snapshot {version} is halted by {by}: {reason}");
         }
         let until = until.strftime("%Y-%m-%d %H:%M:%SZ");
         match whose {
@@ -419,12 +448,12 @@ pub fn paused(
     let of = |whose, direction: Option<&Direction>| {
         let pause = direction?.paused(now)?;
         let Pause { by, at: since, reason, .. } = pause.clone();
-        Some(Paused { whose, until: pause.ends(), by, since, reason, windows: None })
+        Some(Paused { whose, until: pause.ends(), by, since, reason, windows: None, halted: None })
     };
     let bound = longest_hold(fleet);
     let held = hold.filter(|hold| hold.holds(bound, now)).map(|hold| {
         let Hold { by, at: since, reason, .. } = hold.clone();
-        Paused { whose: PausedBy::Member, until: hold.ends(bound), by, since, reason, windows: None }
+        Paused { whose: PausedBy::Member, until: hold.ends(bound), by, since, reason, windows: None, halted: None }
     });
     let all = [of(PausedBy::Fleet, fleet), of(PausedBy::Organization, own), held];
     // Protocol D9.
@@ -647,6 +676,8 @@ mod tests {
             (1_u64..3).prop_map(DirectionChange::MaxHold),
             (1_u64..4).prop_map(may_take),
             Just(DirectionChange::EndWaves),
+            (1_u64..4).prop_map(|number| DirectionChange::Halt(version(number), Digest::of(&number.to_le_bytes()))),
+            (1_u64..4).prop_map(|number| DirectionChange::GoOn(version(number))),
             (0_usize..3).prop_map(|hour| windows(Some(hour).filter(|hour| *hour > 0))),
         ]
     }

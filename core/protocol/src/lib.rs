@@ -20,6 +20,7 @@ mod digest;
 mod direction;
 mod drift;
 mod filter_input;
+mod halt;
 mod hint;
 mod id;
 mod journal;
@@ -59,6 +60,7 @@ pub use direction::{
 };
 pub use drift::{Drift, DriftHandling, EditedProduct, ForeignChangeSet, Left, ListedAs};
 pub use filter_input::{FactsFrom, FilterInput, MAX_SHARED_SETTINGS, VerdictMark};
+pub use halt::{Halted, halted};
 pub use hint::{Hint, lines, one_line, render, told, with_code};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
 pub use journal::{DecisionJournal, JournalEntry, JournalError, Listings, MAX_JOURNAL_BYTES};
@@ -70,8 +72,8 @@ pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
     Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,
-    LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS, LEDGER_LAYOUT, Needs,
-    OrganizationSeen, Receipt, ReceiptStatus, Removal,
+    LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_HALTS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS, LEDGER_LAYOUT,
+    Needs, OrganizationSeen, Receipt, ReceiptStatus, Removal,
 };
 pub use recorded::Recorded;
 pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};

@@ -193,7 +193,11 @@ fn told(direction: &Direction, fleet: Option<&Direction>, now: Timestamp) -> Vec
     let windows = windows.map(|windows| {
         (format!("change windows: {}", windows.text), windows.at, "the hub".to_owned(), CHANGE_WINDOWS.to_string())
     });
-    let all: Vec<_> = pin.into_iter().chain(pause).chain(turn).chain(windows).collect();
+    let halted = direction
+        .halted
+        .iter()
+        .map(|halted| (format!("halted: {}", halted.version), halted.at, halted.by.clone(), halted.reason.clone()));
+    let all: Vec<_> = pin.into_iter().chain(pause).chain(turn).chain(halted).chain(windows).collect();
     if all.is_empty() && direction.turn.is_some() {
         return all;
     }

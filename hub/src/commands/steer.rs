@@ -216,7 +216,9 @@ fn event(these: &[OrganizationId], wave: Option<&WaveName>, change: &DirectionCh
         DirectionChange::MaxHold(_)
         | DirectionChange::Turn(..)
         | DirectionChange::EndWaves
-        | DirectionChange::Windows(_) => return None,
+        | DirectionChange::Windows(_)
+        | DirectionChange::Halt(..)
+        | DirectionChange::GoOn(_) => return None,
     })
 }
 

@@ -3,8 +3,8 @@
 use aws_config::SdkConfig;
 use clap::Args;
 use pmp_audit::Event;
-use pmp_protocol::{Because, Reason, SnapshotVersion};
-use pmp_terminal::{Exit, Failure, Output};
+use pmp_protocol::{Because, Reason, SnapshotVersion, one_line};
+use pmp_terminal::{Exit, Failure, Output, progress as terminal};
 use serde_json::json;
 
 use super::publish::audit;
@@ -70,12 +70,21 @@ pub(crate) async fn halt(config: &ConfigArgs, args: &HaltArgs, output: Output) -
     let asked = auditor.asked(Event::Halt { version, reason: args.reason.clone() }).await?;
     let decided = asked.done(hub.halt(&because).await).await?;
     let mut lines = vec![sentence(&decided)];
+    // What is not signed would be refused by every spoke that trusts keys.
+    let told = match would_not_unsign(hub.snapshots.as_ref(), &config).await {
+        Ok(()) => hub.tell_halt(&decided.kept).await,
+        Err(error) => Err(error),
+    };
     if decided.changed {
-        lines.push(
-            "Organizations that have it keep it, and those whose turn had come may still take it: `pmp-hub pause --wave NAME` keeps \
-             them from it. `pmp-hub pin` goes back everywhere, and `pmp-hub promote` goes on."
-                .to_owned(),
-        );
+        let begun = "Organizations that have begun with it go on, and those that have it keep it";
+        lines.push(match &told {
+            Ok(()) => format!("{begun}. No other one begins with it."),
+            Err(_) => format!("{begun}. The hub's next run tells the others not to begin."),
+        });
+        lines.push("`pmp-hub pin` goes back everywhere, and `pmp-hub promote` goes on.".to_owned());
+    }
+    if let Err(error) = told {
+        terminal::note(&format!("warning: the spokes could not be told of the halt: {}", one_line(&error)));
     }
     print(&decided, lines, output)
 }

@@ -8,9 +8,9 @@
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report, Unreadable};
 use pmp_protocol::{
-    Confirmed, Direction, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS, OperatorConfirmation,
-    OrganizationId, OrganizationSeen, Paused, PausedBy, Pin, Receipt, ReceiptStatus, SnapshotVersion, age, count,
-    is_ahead, longest_hold, turn,
+    Confirmed, Direction, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_HALTS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS,
+    OperatorConfirmation, OrganizationId, OrganizationSeen, Paused, PausedBy, Pin, Receipt, ReceiptStatus,
+    SnapshotVersion, age, count, halted, is_ahead, longest_hold, turn,
 };
 
 use crate::rollout::told::TurnOf;
@@ -113,6 +113,7 @@ fn of_one_spoke(seen: &OrganizationSeen, bound: SignedDuration, now: Timestamp) 
                 since: hold.at,
                 reason: reason.clone(),
                 windows: None,
+                halted: None,
             };
             found.push((SpokeState::Paused, paused.to_string()));
         } else if hold.is_cut(bound, now) {
@@ -314,7 +315,7 @@ pub(crate) fn waits(view: &View, organization: &OrganizationId) -> Option<String
 /// obeyed, and where nothing is directed.
 fn disobeyed(view: &View, organization: &Organization, receipt: &Receipt, now: Timestamp) -> Option<String> {
     let layout = organization.sign_for(receipt).and_then(|seen| seen.ledger).unwrap_or(1);
-    if layout >= LAYOUT_OF_WINDOWS || !receipt.is_kept() {
+    if layout >= LAYOUT_OF_HALTS || !receipt.is_kept() {
         return None;
     }
     let own = view.direction(&organization.id);
@@ -336,18 +337,26 @@ fn disobeyed(view: &View, organization: &Organization, receipt: &Receipt, now: T
         let older = older("change windows", LAYOUT_OF_WINDOWS);
         Some(format!("does not obey the fleet's change windows ({windows}): {older}"))
     };
+    let halt = || {
+        let halted = halted(view.fleet.direction(), own).filter(|halted| !halted.has_begun(receipt))?;
+        let older = older("halts", LAYOUT_OF_HALTS);
+        Some(format!("does not obey the halt of snapshot {}: {older}", halted.version))
+    };
+    if layout >= LAYOUT_OF_WINDOWS {
+        return halt();
+    }
     if layout >= LAYOUT_OF_WAVES {
-        return windows();
+        return windows().or_else(halt);
     }
     if layout >= LAYOUT_OF_DIRECTIONS {
-        return waves().or_else(windows);
+        return waves().or_else(windows).or_else(halt);
     }
     let pin = own.and_then(|own| own.pin.as_ref()).map(|pin| format!("the pin to snapshot {}", pin.version));
     let pause = [view.fleet.direction(), own].into_iter().flatten().find_map(|it| it.paused(now));
     let pause = || pause.map(|pause| format!("the pause until {}", pause.until));
     let what = pin.or_else(pause);
     let what = what.map(|what| format!("does not obey {what}: {}", older("pins and pauses", LAYOUT_OF_DIRECTIONS)));
-    what.or_else(waves).or_else(windows)
+    what.or_else(waves).or_else(windows).or_else(halt)
 }
 
 /// How an experience stands whose spoke says that it is paused. The hub compares: what it did not
@@ -368,6 +377,7 @@ fn judge_pause(
     let fleet = view.fleet.direction();
     let own = view.direction(&organization.id);
     let holds = match paused.whose {
+        _ if paused.halted.is_some() => halted(fleet, own).map(|halted| halted.version) == paused.halted,
         PausedBy::Fleet => is_it(fleet),
         PausedBy::Organization => is_it(own),
         PausedBy::Member => {

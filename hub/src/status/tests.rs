@@ -390,6 +390,7 @@ fn a_pause_is_believed_where_the_hub_made_it_or_the_member_may() {
             since: since.parse().unwrap(),
             reason: "a freeze".into(),
             windows: None,
+            halted: None,
         };
         Receipt { paused: Some(paused), ..receipt(42, ReceiptStatus::Held, Some("paused")) }
     };

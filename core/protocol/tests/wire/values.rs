@@ -11,7 +11,7 @@ use pmp_protocol::{
     AccountId, Answer, Answers, Applied, ChangeSetTimes, ChangeWindows, Confirmed, Content, DIRECTION_SCHEMA, Decision,
     DecisionJournal, Decisions, DeferralReason, Deferred, Digest, Direction, DisputedReceipt, Drift, DriftHandling,
     EditedProduct, ExperienceId, FactsFrom, FilterIdentity, FilterInput, FilteredFor, ForeignChangeSet, Ground,
-    GroundKind, HeadMark, Hold, JournalEntry, LEDGER_LAYOUT, Left, ListedAs, Listing, Moment, Needs, Note,
+    GroundKind, Halted, HeadMark, Hold, JournalEntry, LEDGER_LAYOUT, Left, ListedAs, Listing, Moment, Needs, Note,
     OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Outside, Pause, Paused, PausedBy, Pin,
     ProductAttributes, ProductId, Receipt, ReceiptStatus, Recorded, Removal, ResourceRequests, SnapshotVersion,
     SpokeScope, Turn, Verdict, VerdictMark, WindowsOf, WindowsSaid, WouldChange,
@@ -318,6 +318,7 @@ fn paused() -> Paused {
         since: at(30),
         reason: "an audit".into(),
         windows: Some(closed()),
+        halted: Some(version(41)),
     }
 }
 
@@ -379,11 +380,26 @@ pub(crate) fn direction(organization: Option<OrganizationId>) -> Direction {
             tzdb: "2026f".into(),
             at: at(28),
         }),
+        halted: vec![Halted {
+            version: version(42),
+            digest: digest("content 42"),
+            by: by.into(),
+            at: at(32),
+            reason: "a bad approval".into(),
+        }],
     }
 }
 
 pub(crate) fn minimal_direction() -> Direction {
-    Direction { pin: None, pause: None, max_hold_seconds: None, turn: None, change_windows: None, ..direction(None) }
+    Direction {
+        pin: None,
+        pause: None,
+        max_hold_seconds: None,
+        turn: None,
+        change_windows: None,
+        halted: Vec::new(),
+        ..direction(None)
+    }
 }
 
 pub(crate) fn sparse_scope() -> SpokeScope {

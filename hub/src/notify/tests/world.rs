@@ -116,6 +116,7 @@ pub(super) async fn report(ledger: &MemoryLedger, subject: &Subject, really: Rea
         since: now - hours(30),
         reason: "a migration".into(),
         windows: None,
+        halted: None,
     };
     let deferred = Deferred {
         product: ProductId::new("prod-b").unwrap(),

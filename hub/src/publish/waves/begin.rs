@@ -2,6 +2,7 @@
 
 use pmp_ledger::Head;
 use pmp_protocol::{Because, Digest, DirectionChange, SnapshotVersion};
+use pmp_waves::{Reason, Stopped};
 
 use crate::config::waves::{Configured, WavesSetting};
 use crate::error::HubError;
@@ -94,6 +95,42 @@ impl Hub {
         let turn = DirectionChange::Turn(version, digest);
         let (_, changed) = self.helm(rollouts).change(None, &turn, &because).await?;
         Ok(changed)
+    }
+
+    /// Tells the spokes whether what is on its way was stopped: those whose turn has come and that
+    /// have not begun with it do not begin then. Returns whether a version goes on that was halted.
+    pub(crate) async fn direct_halt(&self, rollouts: &Rollouts, state: &State) -> Result<bool, HubError> {
+        let State { rollout, digest, .. } = state;
+        let (version, helm) = (rollout.version, self.helm(rollouts));
+        match &rollout.stopped {
+            Some(Stopped::Halted { reason } | Stopped::RollingBack { reason, .. }) => {
+                let because = self.stopped_by(reason);
+                helm.change(None, &DirectionChange::Halt(version, *digest), &because).await?;
+                Ok(false)
+            }
+            // What was taken back is behind: everybody who had it is directed to what restores it.
+            Some(Stopped::RolledBack { from, .. }) => self.lets_go_on(&helm, *from, version).await,
+            None => self.lets_go_on(&helm, version, version).await,
+        }
+    }
+
+    async fn lets_go_on(
+        &self,
+        helm: &Helm<'_>,
+        halted: SnapshotVersion,
+        version: SnapshotVersion,
+    ) -> Result<bool, HubError> {
+        let because = self.because(format!("waves: snapshot {version} goes on"));
+        let (_, changed) = helm.change(None, &DirectionChange::GoOn(halted), &because).await?;
+        Ok(changed)
+    }
+
+    /// Who stopped a version, and why.
+    fn stopped_by(&self, reason: &Reason) -> Because {
+        match reason {
+            Reason::ByHand { by, why } => Because { by: by.clone(), reason: why.clone(), at: self.clock.now() },
+            Reason::TooManyFailed { .. } | Reason::Deadline { .. } => self.because(reason.to_string()),
+        }
     }
 
     pub(crate) fn because(&self, reason: String) -> Because {

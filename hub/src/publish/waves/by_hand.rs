@@ -34,6 +34,16 @@ impl Hub {
         Ok(Decided { kept, changed: true, went: Went::default() })
     }
 
+    /// Tells the spokes of a halt: one that has not begun with the version does not begin then.
+    ///
+    /// # Errors
+    /// Where the direction of the fleet cannot be read or written. The next run of the hub writes
+    /// it then.
+    pub(crate) async fn tell_halt(&self, kept: &Kept) -> Result<(), HubError> {
+        let rollouts = self.rollouts.as_ref().ok_or(HubError::NoWaves)?;
+        self.direct_halt(rollouts, &kept.state).await.map(|_| ())
+    }
+
     /// Lets the version go on into the next wave, or lets the hub publish again what was taken
     /// back. `version` is the one that the person means; none for the one that is on its way.
     pub(crate) async fn promote(

@@ -103,6 +103,7 @@ impl Hub {
             kept = written;
         }
         let Some(kept) = self.direct(rollouts, kept, went).await? else { return Ok(None) };
+        went.directed |= self.direct_halt(rollouts, &kept.state).await?;
         if let (true, Some(version), Some(digest)) =
             (kept.state.rollout.done, kept.state.rollout.last_good, kept.state.good)
         {

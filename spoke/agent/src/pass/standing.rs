@@ -160,7 +160,7 @@ impl Spoke {
         let of_the_fleet = of_the_fleet.map_err(|problem| not_obeyed(Whose::Fleet)(NotObeyed::Unreadable(problem)))?;
         let (own_windows, outside) = (self.windows.clone(), self.outside.clone());
         let windows = WindowsInForce { fleet: of_the_fleet, own: own_windows, outside };
-        let steering = Steering { fleet, own, hold, windows, reads };
+        let steering = Steering { fleet, own, hold, windows, halted: None, reads };
         if let Some(turn) = steering.turn().filter(|turn| turn.version > head.latest) {
             let problem = NotObeyed::TurnAhead { turn: turn.version, newest: head.latest };
             return Err(not_obeyed(Whose::Fleet)(problem));
@@ -367,6 +367,7 @@ fn sift(
     let unreadable = before.unreadable.iter();
     let unreadable = unreadable.filter_map(|item| Some((member_of(item, management)?, item.found.clone())));
     disputed.extend(unreadable.filter(|(member, _)| !beside.is_for_another(member)));
+    let steering = steering.with(&before.receipts);
     let (paused, windows) = (steering.paused(now), steering.windows.said(now));
     Standing { head, steering, paused, windows, before, signs, disputed, told, needs: None, beside }
 }

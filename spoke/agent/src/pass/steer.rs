@@ -9,8 +9,8 @@
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Directed, Head, Organization, Said};
 use pmp_protocol::{
-    Digest, Direction, ExperienceId, Hold, OrganizationId, Paused, Pin, SnapshotVersion, Turn, longest_hold, paused,
-    turn,
+    Digest, Direction, ExperienceId, Halted, Hold, OrganizationId, Paused, Pin, Receipt, SnapshotVersion, Turn, halted,
+    longest_hold, paused, turn,
 };
 use pmp_signature::{SignedDirection, TrustedKeys, open_direction};
 
@@ -31,6 +31,8 @@ pub(crate) struct Steering {
     pub(crate) hold: Option<Hold>,
     /// The change windows of the fleet, and the member's own.
     pub(crate) windows: WindowsInForce,
+    /// The halt of the version that may be taken here, where this spoke has not begun with it.
+    pub(crate) halted: Option<Halted>,
     /// Whether the role may read what operators direct. An earlier template's may not: then this
     /// spoke obeys none, and says so.
     pub(crate) reads: bool,
@@ -65,8 +67,21 @@ impl Steering {
         self.directed().unwrap_or((head.latest, head.digest))
     }
 
-    /// Why nothing may be changed at `now`: of a pause and closed change windows, what ends last.
+    /// The same, where it is known what this spoke has done so far.
+    pub(crate) fn with(self, receipts: &[Receipt]) -> Self {
+        // Protocol D15.
+        let halted = halted(self.fleet.as_ref(), self.own.as_ref());
+        let halted = halted.filter(|halted| !receipts.iter().any(|receipt| halted.has_begun(receipt))).cloned();
+        Self { halted, ..self }
+    }
+
+    /// Why nothing may be changed at `now`: a halt, or of a pause and closed change windows what
+    /// ends last.
     pub(crate) fn paused(&self, now: Timestamp) -> Option<Paused> {
+        // What does not end by itself goes first.
+        if let Some(halted) = &self.halted {
+            return Some(halted.paused(now));
+        }
         let paused = paused(self.fleet.as_ref(), self.own.as_ref(), self.hold.as_ref(), now);
         paused.into_iter().chain(self.windows.paused(now)).max_by_key(|paused| paused.until)
     }

@@ -1,0 +1,176 @@
+//! Versions that were stopped on their way through the waves: a spoke that has not begun with one
+//! does not begin with it any more. One that has begun goes on: it has to come out of a failure, or
+//! the version could never be promoted.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Direction, LONGEST_PAUSE, Paused, PausedBy, Receipt, ReceiptStatus, SnapshotVersion, turn};
+
+/// The most versions that are halted at one time. Each is a newer one than all before it, so older
+/// ones are behind by then.
+pub(crate) const MAX_HALTED: usize = 4;
+/// The longest reason that a direction keeps of each, in characters: an envelope is bounded.
+const MAX_HALT_REASON: usize = 160;
+
+/// A version that was stopped on its way: whoever has not begun with it does not begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Halted {
+    /// The version that was stopped.
+    pub version: SnapshotVersion,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// Who stopped it: a person as STS names them, or the hub.
+    pub by: String,
+    /// When it was stopped, by the clock of whoever did.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
+    pub at: Timestamp,
+    /// Why it was stopped, in words.
+    pub reason: String,
+}
+
+impl Halted {
+    pub(crate) fn new(version: SnapshotVersion, digest: Digest, by: String, at: Timestamp, reason: &str) -> Self {
+        Self { version, digest, by, at, reason: reason.chars().take(MAX_HALT_REASON).collect() }
+    }
+
+    /// Whether this receipt tells that its spoke began with the version. What waits for a person or
+    /// for a time has not begun.
+    #[must_use]
+    pub fn has_begun(&self, receipt: &Receipt) -> bool {
+        let is_it = (receipt.version, receipt.digest) == (self.version, self.digest);
+        is_it && receipt.paused.is_none() && !matches!(receipt.status, ReceiptStatus::Held | ReceiptStatus::Skipped)
+    }
+
+    /// Why nothing is changed where this version is what may be taken. It does not end by itself:
+    /// the time that is told for looking again is always one to come.
+    #[must_use]
+    pub fn paused(&self, now: Timestamp) -> Paused {
+        let Self { version, by, at, reason, .. } = self.clone();
+        let periods = now.duration_since(at).as_secs().max(0) / LONGEST_PAUSE.as_secs() + 1;
+        let later = i32::try_from(periods).ok().and_then(|periods| LONGEST_PAUSE.checked_mul(periods));
+        let until = later.and_then(|later| at.checked_add(later).ok()).unwrap_or(Timestamp::MAX);
+        Paused { whose: PausedBy::Fleet, until, by, since: at, reason, windows: None, halted: Some(version) }
+    }
+}
+
+/// The halt of the version that an organization may take; none where that goes on. A pin of the
+/// organization goes before waves. Pure.
+#[must_use]
+pub fn halted<'a>(fleet: Option<&'a Direction>, own: Option<&'a Direction>) -> Option<&'a Halted> {
+    // Protocol D15.
+    if own.is_some_and(|own| own.pin.is_some()) {
+        return None;
+    }
+    let turn = turn(fleet, own)?;
+    let is_it = |halted: &&Halted| (halted.version, halted.digest) == (turn.version, turn.digest);
+    fleet?.halted.iter().find(is_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{management, version};
+    use crate::{Because, DirectionChange};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn because(second: i64) -> Because {
+        Because { by: "arn:kim".to_owned(), at: at(second), reason: "bad approval".to_owned() }
+    }
+
+    fn content(number: u64) -> (SnapshotVersion, Digest) {
+        (version(number), Digest::of(&number.to_le_bytes()))
+    }
+
+    fn halt(number: u64) -> DirectionChange {
+        let (version, digest) = content(number);
+        DirectionChange::Halt(version, digest)
+    }
+
+    fn may_take(number: u64) -> DirectionChange {
+        let (version, digest) = content(number);
+        DirectionChange::Turn(version, digest)
+    }
+
+    fn fleet_at(number: u64) -> Direction {
+        Direction::none(management(), None).changed(&may_take(number), &because(0)).unwrap()
+    }
+
+    #[test]
+    fn a_version_that_was_halted_is_begun_nowhere_until_it_goes_on() {
+        // Protocol D15.
+        let (fleet, own) = (fleet_at(7), fleet_at(8));
+        let halted_there = |fleet: &Direction, own: &Direction| halted(Some(fleet), Some(own)).map(|it| it.version);
+        assert_eq!(halted_there(&fleet, &own), None);
+        let stopped = fleet.changed(&halt(8), &because(1)).unwrap();
+        assert_eq!((stopped.generation, stopped.line), (2, 0));
+        assert_eq!(stopped.changed(&halt(8), &because(2)), None, "it is so already");
+        assert_eq!(halted_there(&stopped, &own), Some(version(8)));
+        assert_eq!(halted_there(&stopped, &fleet_at(7)), None, "its turn has not come");
+        assert_eq!(halted_there(&stopped, &fleet_at(9)), None, "a newer one is on its way");
+        let other = Direction {
+            turn: own.turn.clone().map(|turn| crate::Turn { digest: content(1).1, ..turn }),
+            ..own.clone()
+        };
+        assert_eq!(halted_there(&stopped, &other), None, "another content was not stopped");
+        let (number, digest) = content(3);
+        let pinned = own.changed(&DirectionChange::Pin(number, digest), &because(2)).unwrap();
+        assert_eq!(halted_there(&stopped, &pinned), None, "a pin goes before waves");
+        let on = stopped.changed(&DirectionChange::GoOn(version(8)), &because(3)).unwrap();
+        assert_eq!((halted_there(&on, &own), on.halted.len()), (None, 0));
+        assert_eq!(on.changed(&DirectionChange::GoOn(version(8)), &because(4)), None);
+    }
+
+    #[test]
+    fn an_older_version_stays_halted_until_everybody_may_take_a_newer_one() {
+        // Protocol D15.
+        let both = fleet_at(7).changed(&halt(8), &because(1)).unwrap().changed(&halt(9), &because(2)).unwrap();
+        let on = both.changed(&DirectionChange::GoOn(version(9)), &because(3)).unwrap();
+        assert_eq!(halted(Some(&on), Some(&fleet_at(8))).map(|it| it.version), Some(version(8)));
+        let through = on.changed(&may_take(9), &because(4)).unwrap();
+        assert!(through.halted.is_empty());
+        assert!(both.changed(&DirectionChange::EndWaves, &because(4)).unwrap().halted.is_empty());
+        let many = (8..30).fold(fleet_at(7), |fleet, number| fleet.changed(&halt(number), &because(1)).unwrap());
+        let kept: Vec<_> = many.halted.iter().map(|it| it.version.get()).collect();
+        assert_eq!(kept, [26, 27, 28, 29], "a direction is bounded");
+    }
+
+    #[test]
+    fn what_waits_for_a_person_or_for_a_time_has_not_begun() {
+        // Protocol D15.
+        let stopped = fleet_at(7).changed(&halt(8), &because(0)).unwrap();
+        let halted = &stopped.halted[0];
+        let receipt = |status| Receipt { digest: content(8).1, ..crate::testing::receipt(8, status, None) };
+        for status in [ReceiptStatus::Applying, ReceiptStatus::Partial, ReceiptStatus::Failed, ReceiptStatus::InSync] {
+            assert!(halted.has_begun(&receipt(status)), "{status:?}");
+            assert!(!halted.has_begun(&Receipt { version: version(7), ..receipt(status) }), "{status:?}");
+            assert!(!halted.has_begun(&Receipt { digest: content(7).1, ..receipt(status) }), "{status:?}");
+        }
+        for status in [ReceiptStatus::Held, ReceiptStatus::Skipped] {
+            assert!(!halted.has_begun(&receipt(status)), "{status:?}");
+        }
+        let waits = Receipt { paused: Some(halted.paused(at(0))), ..receipt(ReceiptStatus::Applying) };
+        assert!(!halted.has_begun(&waits));
+    }
+
+    #[test]
+    fn a_halt_is_told_as_a_pause_that_is_always_to_come() {
+        let stopped = fleet_at(7).changed(&halt(8), &because(0)).unwrap();
+        let month = 30 * 24 * 60 * 60;
+        for (now, until) in [(0, month), (month - 1, month), (month, 2 * month), (10 * month + 5, 11 * month)] {
+            let paused = stopped.halted[0].paused(at(now));
+            assert_eq!((paused.until, paused.ends()), (at(until), false), "{now}");
+        }
+        let paused = stopped.halted[0].paused(at(5));
+        assert_eq!(paused.to_string(), "snapshot 8 is halted by arn:kim: bad approval");
+        let mut older = serde_json::to_value(&paused).unwrap();
+        older.as_object_mut().unwrap().remove("halted").unwrap();
+        let older: Paused = serde_json::from_value(older).unwrap();
+        let told = "paused for all organizations until 1970-01-31 00:00:00Z by arn:kim: bad approval";
+        assert_eq!(older.to_string(), told, "a release that knows no halt reads a pause");
+    }
+}
