@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use pmp_aws::ApiError;
 use pmp_catalog::{CatalogError, ErrorClass};
 use pmp_ledger::LedgerError;
-use pmp_protocol::{ContentError, ExperienceId, Hint, SealError, SnapshotVersion};
+use pmp_protocol::{ContentError, ExperienceId, Hint, OrganizationId, SealError, SnapshotVersion};
 use pmp_terminal::Failure;
 use pmp_waves::NotPromoted;
 
@@ -97,6 +97,20 @@ pub enum HubError {
         whose: String,
         /// Why its signature is not believed.
         problem: String,
+    },
+    /// Somebody put an older direction back. Nothing was stored or published.
+    #[error(
+        "what is directed for {whose} is older than what was directed: the table has generation {found}, and `{by}` trusted {trusted}"
+    )]
+    PutBack {
+        /// The fleet, or the organization.
+        whose: String,
+        /// How often it was changed, by the table; 0 where there is none.
+        found: u64,
+        /// How often it was changed, by what a spoke trusted.
+        trusted: u64,
+        /// The organization whose spoke trusted that.
+        by: OrganizationId,
     },
     /// A snapshot that this hub's key did not sign. It goes no further through the waves.
     #[error("snapshot {version} of the ledger is not signed by this hub's key: {problem}")]
@@ -234,6 +248,7 @@ pmp_protocol::codes!(HubError {
     Stopped => "E4026",
     TopicPolicy => "E4027",
     HeadNotOurs => "E4076",
+    PutBack => "E4077",
 });
 
 impl Hint for HubError {
@@ -270,6 +285,9 @@ impl Hint for HubError {
             Self::NotOurs { .. } => Some(
                 "look at it with `pmp-hub directions`; if it is meant, sign it with the key of now: `pmp-hub directions --sign`"
                     .to_owned(),
+            ),
+            Self::PutBack { .. } => Some(
+                "find out who writes into the table; `pmp-hub directions --sign` shows what the spoke trusted, and restores it".to_owned(),
             ),
             Self::HeadNotOurs { .. } => {
                 Some("`pmp-hub publish` signs the newest snapshot with the key of now; ask again after that".to_owned())

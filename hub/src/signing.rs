@@ -228,6 +228,15 @@ impl Signing {
         })
     }
 
+    /// The direction that this key signed in `envelope`; none where it did not.
+    ///
+    /// # Errors
+    /// Where the key cannot be used.
+    pub async fn direction_in(&self, envelope: &str) -> Result<Option<Direction>, SigningError> {
+        let keys = TrustedKeys::only(self.signer.public_key().await?);
+        Ok(open_direction(Some(envelope), &keys).ok().map(|signed| signed.direction))
+    }
+
     /// Whether this key signed the statement beside a head, for just that snapshot; why not, where
     /// it did not. It may have expired since.
     ///

@@ -4,15 +4,23 @@
 //!
 //! A direction is signed whole, so whoever changes a part of it signs the rest as well. Therefore
 //! what is there is verified first: what somebody else wrote into the ledger never gets the hub's
-//! signature by an operator's next command.
+//! signature by an operator's next command. Nor does an older direction that somebody put back:
+//! each spoke that trusts keys keeps the newest that it trusted in its own partition, signed by
+//! this hub, and the hub compares with that.
 
 use jiff::Timestamp;
+use pmp_aws::ApiError;
 use pmp_ledger::{Directed, ReceiptStore, Said};
 use pmp_protocol::{Because, Direction, DirectionChange, ExperienceId, OrganizationId};
 use pmp_signature::MAX_ENVELOPE_BYTES;
 
 use crate::error::HubError;
 use crate::signing::Signing;
+use crate::status::fleet::Fleet;
+
+/// How many organizations are asked what they trusted of the fleet's direction. One that trusted it
+/// is enough, and most do.
+const WITNESSES: usize = 16;
 
 /// Whose direction it is, for a person.
 pub(crate) fn whose(organization: Option<&OrganizationId>) -> String {
@@ -42,12 +50,22 @@ pub(crate) async fn is_ours(directed: &Directed, signing: Option<&Signing>) -> R
     })
 }
 
+/// A direction that a spoke trusted, as this hub signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trusted {
+    pub(crate) direction: Direction,
+    /// The organization whose spoke trusted it.
+    pub(crate) by: OrganizationId,
+}
+
 /// Where directions are written, and who signs them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Helm<'a> {
     pub(crate) receipts: &'a dyn ReceiptStore,
     pub(crate) signing: Option<&'a Signing>,
     pub(crate) experience: &'a ExperienceId,
+    /// Whose spokes may have trusted the fleet's direction; none where nobody is known.
+    pub(crate) fleet: Option<&'a Fleet>,
 }
 
 impl Helm<'_> {
@@ -55,8 +73,9 @@ impl Helm<'_> {
     /// is now, and whether it was another one before.
     ///
     /// # Errors
-    /// Where what is there cannot be read or is not the hub's own, where someone else changed it
-    /// meanwhile, and where a step fails. Nothing is written then.
+    /// Where what is there cannot be read or is not the hub's own, where it is older than what a
+    /// spoke trusted, where someone else changed it meanwhile, and where a step fails. Nothing is
+    /// written then.
     pub(crate) async fn change(
         &self,
         organization: Option<&OrganizationId>,
@@ -72,13 +91,82 @@ impl Helm<'_> {
             |directed| directed.direction,
         );
         let Some(next) = before.changed(change, because) else { return Ok((before, false)) };
+        // Protocol D16.
+        if let Some(Trusted { direction, by }) = self.newer_trusted(organization, before.generation).await? {
+            let (found, trusted) = (before.generation, direction.generation);
+            return Err(HubError::PutBack { whose: whose(organization), found, trusted, by });
+        }
         self.write(&next, before.generation, because.at).await?;
         Ok((next, true))
     }
 
     /// Signs a direction as it is with the hub's key of now.
-    pub(crate) async fn sign_again(&self, directed: &Directed, now: Timestamp) -> Result<(), HubError> {
-        self.write(&directed.direction, directed.direction.generation, now).await
+    pub(crate) async fn sign_again(&self, direction: &Direction, now: Timestamp) -> Result<(), HubError> {
+        self.write(direction, direction.generation, now).await
+    }
+
+    /// Writes what a spoke trusted over the older direction of generation `found`, as a newer one
+    /// than both.
+    pub(crate) async fn restore(&self, trusted: &Direction, found: u64, now: Timestamp) -> Result<(), HubError> {
+        let generation = trusted.generation.saturating_add(1);
+        self.write(&Direction { generation, ..trusted.clone() }, found, now).await
+    }
+
+    /// What a spoke trusted of a place, and the generation of the older direction there, 0 where
+    /// there is none. None where no older one was put back.
+    pub(crate) async fn put_back(
+        &self,
+        organization: Option<&OrganizationId>,
+    ) -> Result<Option<(Trusted, u64)>, HubError> {
+        let found = said(self.receipts.direction(self.experience, organization).await?, organization)?;
+        let found = found.map_or(0, |directed| directed.direction.generation);
+        let trusted = self.newer_trusted(organization, found).await?;
+        Ok(trusted.map(|trusted| (trusted, found)))
+    }
+
+    /// What a spoke trusted of a place, where that is newer than generation `found`.
+    async fn newer_trusted(
+        &self,
+        organization: Option<&OrganizationId>,
+        found: u64,
+    ) -> Result<Option<Trusted>, HubError> {
+        let trusted = self.trusted(organization).await?;
+        Ok(trusted.filter(|trusted| trusted.direction.generation > found))
+    }
+
+    /// The newest direction of a place that this hub signed and a spoke trusted; none where no
+    /// spoke says so, and where this hub does not sign.
+    async fn trusted(&self, organization: Option<&OrganizationId>) -> Result<Option<Trusted>, HubError> {
+        let Some(signing) = self.signing else { return Ok(None) };
+        let (of_the_fleet, witnesses) = match organization {
+            Some(organization) => (false, vec![organization.clone()]),
+            None => (true, self.witnesses().await?),
+        };
+        let mut newest: Option<Trusted> = None;
+        for by in witnesses {
+            let [fleet, own] = match self.receipts.trusted_directions(&by, self.experience).await {
+                Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
+                    tracing::warn!(%error, "whether an older direction was put back cannot be told");
+                    return Ok(None);
+                }
+                trusted => trusted?,
+            };
+            let envelope = if of_the_fleet { fleet } else { own };
+            let Some(envelope) = envelope else { continue };
+            let Some(direction) = signing.direction_in(&envelope).await? else { continue };
+            let is_newer = newest.as_ref().is_none_or(|newest| newest.direction.generation < direction.generation);
+            // What somebody wrote there by hand counts only in its own place.
+            if is_newer && direction.problem(self.experience, organization).is_none() {
+                newest = Some(Trusted { direction, by });
+            }
+        }
+        Ok(newest)
+    }
+
+    async fn witnesses(&self) -> Result<Vec<OrganizationId>, HubError> {
+        let Some(fleet) = self.fleet else { return Ok(Vec::new()) };
+        let roster = fleet.roster(self.experience).await?.unwrap_or_default();
+        Ok(roster.into_keys().take(WITNESSES).collect())
     }
 
     async fn write(&self, direction: &Direction, before: u64, now: Timestamp) -> Result<(), HubError> {

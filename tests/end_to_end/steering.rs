@@ -296,11 +296,60 @@ async fn a_direction_that_the_hub_did_not_sign_changes_nothing() {
     put(&scene, genuine.clone()).await;
     hub.json(&["unpin", "--org", ALPHA, "--reason", "over", "--no-announce"]).await;
     assert_eq!(spoke.run(&["sync"]).await.code, 0);
-    refused(genuine, "it is of generation 1, and generation 2 was trusted before").await;
+    refused(genuine.clone(), "it is of generation 1, and generation 2 was trusted before").await;
+    // Protocol D16: nor does the hub sign it anew, by whatever is directed next.
+    let older = hub.run(&["pause", "--org", ALPHA, "--until", "2h", "--reason", "an incident"]).await;
+    assert!(older.code == 1 && older.stderr.contains("code: E4077"), "{}", older.stderr);
+    let told = format!("the table has generation 1, and `{ALPHA}` trusted 2");
+    assert!(older.stderr.contains(&told), "{}", older.stderr);
     let call = table(&scene).delete_item().table_name(TIMESTAMPS).key("organization", text(&partition));
     call.key("item", text(&place)).send().await.unwrap();
     let gone = spoke.run(&["sync"]).await;
     assert!(gone.stderr.contains("it is gone: generation 2 was trusted before"), "{}", gone.stderr);
+    let anew = hub.run(&["pin", "1", "--org", ALPHA, "--reason", "an incident"]).await;
+    assert!(anew.stderr.contains("the table has generation 0"), "{}", anew.stderr);
+
+    // What the spoke trusted is the hub's own word: a person restores it, as a newer one.
+    for lost in [None, Some(genuine)] {
+        if let Some(older) = lost {
+            put(&scene, older).await;
+        }
+        let shown = hub.run(&["directions"]).await;
+        assert!(shown.stdout.contains("1 direction; 1 of which an older one was put back"), "{}", shown.stdout);
+        hub.json(&["directions", "--sign", "--yes"]).await;
+        assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    }
+    let directions = hub.json(&["directions"]).await;
+    let row = &directions["directions"][0];
+    assert_eq!((&row["generation"], &row["instead_of"], &row["pin"]), (&json!(4), &Value::Null, &Value::Null));
+    assert_eq!(hub.json(&["pin", "1", "--org", ALPHA, "--reason", "an incident"]).await["changed"], true);
+}
+
+/// The same of what is directed for the fleet, which its members trusted.
+#[tokio::test]
+async fn a_direction_of_the_fleet_that_was_put_back_is_not_signed_anew() {
+    // Protocol D16.
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (key, public) = key_pair(folder.path());
+    let key = format!("file:{}", key.display());
+    let hub = scene.hub.with(&[("PMP_SIGNING_KEY", &key), ("PMP_MEMBER_ORGANIZATIONS", ALPHA)]);
+    let spoke = scene.spoke.with(&[("PMP_TRUSTED_KEYS", &public)]);
+    hub.json(&["publish"]).await;
+    let why = ["--reason", "an incident", "--no-announce"];
+    hub.json(&[&["pause", "--all", "--until", "1h"][..], &why].concat()).await;
+    let place = format!("direction#{MANAGEMENT}");
+    let paused = item(&scene, "hub#heads", &place).await.unwrap();
+    hub.json(&[&["resume", "--all"][..], &why].concat()).await;
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    put(&scene, paused).await;
+    let windows =
+        hub.with(&[("PMP_CHANGE_WINDOWS", "daily 00:00-24:00 UTC; Mon 00:00-01:00 UTC")]).run(&["publish"]).await;
+    assert!(windows.code == 1 && windows.stderr.contains("code: E4077"), "{}", windows.stderr);
+    let shown = hub.run(&["directions", "--all"]).await;
+    assert!(shown.stdout.contains("an older one is in the table"), "{}", shown.stdout);
+    hub.json(&["directions", "--sign", "--yes"]).await;
+    assert_eq!(spoke.run(&["sync"]).await.code, 0, "the pause is over, as it was");
 }
 
 /// Every receipt over every other: what stands in the table afterwards is the later one in the

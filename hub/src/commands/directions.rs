@@ -1,8 +1,9 @@
 //! `directions`: what is pinned and paused, for whom, by whom, since when and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
+use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use pmp_audit::Event;
 use pmp_ledger::{Directed, DynamoReceipts, ReceiptStore};
@@ -17,11 +18,16 @@ use crate::error::HubError;
 use crate::error::sdk;
 use crate::render::status::person;
 use crate::signing::Signing;
+use crate::status::fleet::Fleet;
 use crate::steer::{self, Helm, whose};
+
+/// Organizations that are asked at the same time what they trusted.
+const AT_ONCE: usize = 16;
 
 #[derive(Debug, Args)]
 pub(crate) struct DirectionsArgs {
-    /// Sign all of them with the key of PMP_SIGNING_KEY, as they stand: after a change of keys
+    /// Sign all of them with the key of PMP_SIGNING_KEY, as they are shown: after a change of keys,
+    /// or to restore what spokes trusted where somebody put an older one back
     #[arg(long)]
     sign: bool,
     /// With --sign: do not ask
@@ -44,6 +50,10 @@ pub(crate) struct Row {
     /// Why the key of PMP_SIGNING_KEY does not vouch for it; none where it does, and where there is
     /// no key at hand.
     pub(crate) not_ours: Option<String>,
+    /// The generation of the older direction that lies in its place, 0 where there is none: this is
+    /// what a spoke trusted, and somebody put the older one back. None where that is not so, and
+    /// where there is no key at hand.
+    pub(crate) instead_of: Option<u64>,
 }
 
 /// What is directed, and what cannot be read of it.
@@ -66,25 +76,29 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         directed: fleet.into_iter().chain(all.found.into_values()).collect(),
         unreadable: all.unreadable.into_iter().collect(),
     };
+    let members = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
+    let (signing, experience) = (signing.as_ref(), &config.experience);
+    let helm = Helm { receipts: &receipts, signing, experience, fleet: Some(&members) };
     let mut rows = Vec::new();
     for directed in &found.directed {
-        let not_ours = steer::is_ours(directed, signing.as_ref()).await;
+        let not_ours = steer::is_ours(directed, signing).await;
         let not_ours = match not_ours {
             Err(HubError::NotOurs { problem, .. }) => Some(problem),
             other => other.map(|()| None)?,
         };
         let (direction, signed) = (directed.direction.clone(), directed.statement.is_some());
-        rows.push(Row { direction, signed, not_ours });
+        rows.push(Row { direction, signed, not_ours, instead_of: None });
     }
+    put_back(&mut rows, &found, &helm).await?;
     print(&rows, &found, config.experience.as_ref(), args, output)?;
     if !args.sign {
         return Ok(Exit::Ok);
     }
-    let Some(signing) = &signing else {
+    if signing.is_none() {
         let error = "there is no key to sign with";
         return Err(Failure::new("E4051", error).hint("set PMP_SIGNING_KEY".to_owned()));
-    };
-    let others: Vec<_> = found.directed.iter().zip(&rows).filter(|(_, row)| row.not_ours.is_some()).collect();
+    }
+    let others: Vec<_> = rows.iter().filter(|row| row.not_ours.is_some() || row.instead_of.is_some()).collect();
     if others.is_empty() {
         progress::note("All of them are signed with this key.");
         return Ok(Exit::Ok);
@@ -96,8 +110,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
             .hint("for what is listed above: `--sign --yes`".to_owned())
             .exit(Exit::Refused));
     }
-    let helm = Helm { receipts: &receipts, signing: Some(signing), experience: &config.experience };
-    let whose = || others.iter().map(|(directed, _)| directed.direction.organization.as_ref());
+    let whose = || others.iter().map(|row| row.direction.organization.as_ref());
     let event = Event::Sign {
         organizations: whose().flatten().cloned().collect(),
         fleet: whose().any(|organization| organization.is_none()),
@@ -105,14 +118,45 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
     let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
     let asked = auditor.asked(event).await?;
     let sign = async {
-        for (directed, _) in &others {
-            helm.sign_again(directed, compose::clock().now()).await?;
+        for row in &others {
+            let now = compose::clock().now();
+            match row.instead_of {
+                Some(found) => helm.restore(&row.direction, found, now).await?,
+                None => helm.sign_again(&row.direction, now).await?,
+            }
         }
         Ok::<(), HubError>(())
     };
     asked.done(sign.await).await?;
     progress::note(&format!("Signed {}.", count(others.len(), "direction")));
     Ok(Exit::Ok)
+}
+
+/// Shows what spokes trusted, where that is newer than what lies in the table.
+async fn put_back(rows: &mut Vec<Row>, found: &Found, helm: &Helm<'_>) -> Result<(), HubError> {
+    if helm.signing.is_none() {
+        return Ok(());
+    }
+    let roster = match helm.fleet {
+        Some(fleet) => fleet.roster(helm.experience).await?.unwrap_or_default(),
+        None => BTreeMap::new(),
+    };
+    let mut places: BTreeSet<Option<OrganizationId>> = roster.into_keys().map(Some).collect();
+    places.extend(rows.iter().map(|row| row.direction.organization.clone()));
+    places.insert(None);
+    places.retain(|place| place.as_ref().is_none_or(|id| !found.unreadable.contains_key(id)));
+    let look = async |place: &Option<OrganizationId>| helm.put_back(place.as_ref()).await;
+    let older: Vec<_> = futures::stream::iter(&places).map(look).buffered(AT_ONCE).try_collect().await?;
+    for (place, older) in places.into_iter().zip(older) {
+        let Some((trusted, instead_of)) = older else { continue };
+        let row = rows.iter_mut().find(|row| row.direction.organization == place);
+        let newest = Row { direction: trusted.direction, signed: true, not_ours: None, instead_of: Some(instead_of) };
+        match row {
+            Some(row) => *row = newest,
+            None => rows.push(newest),
+        }
+    }
+    Ok(())
 }
 
 fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, output: Output) -> Result<(), Failure> {
@@ -136,12 +180,13 @@ fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, o
         true => table.row([whom, what, since, by, signed, reason]),
         false => table.row([whom, what, since, in_short(&by, &reason)]),
     };
-    for Row { direction, signed, not_ours } in rows {
+    for Row { direction, signed, not_ours, instead_of } in rows {
         let whom = whose(direction.organization.as_ref()).replace('`', "");
-        let signed = match (not_ours, signed) {
-            (Some(_), true) => "by another key",
-            (_, true) => "yes",
-            (_, false) => "no",
+        let signed = match (not_ours, signed, instead_of) {
+            (.., Some(_)) => "an older one is in the table",
+            (Some(_), true, _) => "by another key",
+            (_, true, _) => "yes",
+            (_, false, _) => "no",
         };
         for (what, at, by, reason) in told(direction, fleet, now) {
             row([whom.clone(), what, age(at, now), by, signed.to_owned(), reason]);
@@ -159,7 +204,12 @@ fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, o
 /// How many places are directed, and what is not as it should be.
 fn summary(rows: &[Row], found: &Found) -> String {
     let others = rows.iter().filter(|row| row.not_ours.is_some()).count();
-    let problems = [(others, "not signed with this key"), (found.unreadable.len(), "cannot be read")];
+    let older = rows.iter().filter(|row| row.instead_of.is_some()).count();
+    let problems = [
+        (older, "of which an older one was put back"),
+        (others, "not signed with this key"),
+        (found.unreadable.len(), "cannot be read"),
+    ];
     let problems = problems.into_iter().filter(|(number, _)| *number > 0);
     let problems: String = problems.map(|(number, what)| format!("; {number} {what}")).collect();
     format!("{}{problems}", count(rows.len() + found.unreadable.len(), "direction"))

@@ -318,8 +318,9 @@ impl Desk {
         because: &Because,
         directed: &mut Vec<Changed>,
     ) -> Result<(), Failure> {
-        let helm =
-            Helm { receipts: &self.receipts, signing: self.signing.as_ref(), experience: &self.config.experience };
+        let SteerConfig { experience, snapshots, timestamps, members, .. } = &self.config;
+        let fleet = Fleet::new(&self.sdk, snapshots, timestamps, members.clone());
+        let helm = Helm { receipts: &self.receipts, signing: self.signing.as_ref(), experience, fleet: Some(&fleet) };
         let whom: Vec<_> = if organizations.is_empty() { vec![None] } else { organizations.iter().map(Some).collect() };
         for organization in whom {
             let (direction, changed) = helm.change(organization, change, because).await.map_err(|error| {

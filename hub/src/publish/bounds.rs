@@ -30,7 +30,9 @@ impl Hub {
             )
         });
         let Some(receipts) = &self.marks else { return Ok(()) };
-        let helm = Helm { receipts: receipts.as_ref(), signing: self.signing.as_ref(), experience: &self.experience };
+        let fleet = self.rollouts.as_ref().map(|rollouts| &rollouts.fleet);
+        let (signing, experience) = (self.signing.as_ref(), &self.experience);
+        let helm = Helm { receipts: receipts.as_ref(), signing, experience, fleet };
         for (change, reason, what) in [hold, windows].into_iter().flatten() {
             let because = Because { by: "the hub".to_owned(), at: now, reason };
             match (helm.change(None, &change, &because).await, &change) {

@@ -101,7 +101,7 @@ async fn what_a_newer_release_stored_is_announced_as_it_is() {
 async fn what_a_newer_release_stored_is_not_published_again_in_part() {
     let Stage { ledger, hub, .. } = after_a_newer_release().await;
     let head = ledger.head(&management()).await.unwrap().unwrap();
-    let helm = Helm { receipts: ledger.as_ref(), signing: None, experience: &management() };
+    let helm = Helm { receipts: ledger.as_ref(), signing: None, experience: &management(), fleet: None };
     let pin = DirectionChange::Pin(head.latest, head.digest);
     helm.change(None, &pin, &because("an incident")).await.unwrap();
     assert_eq!(code(hub.publish(Trigger::Operator).await), "E4016");
@@ -135,7 +135,7 @@ impl Signer for Key {
 async fn what_spokes_would_not_read_is_not_directed() {
     let Stage { ledger, .. } = after_a_newer_release().await;
     let signing = signing(Key::new());
-    let helm = Helm { receipts: ledger.as_ref(), signing: Some(&signing), experience: &management() };
+    let helm = Helm { receipts: ledger.as_ref(), signing: Some(&signing), experience: &management(), fleet: None };
     let pause = DirectionChange::Pause(now() + SignedDuration::from_hours(2));
     assert_eq!(code(helm.change(None, &pause, &because(&"why ".repeat(2_000))).await), "E4017");
     assert!(matches!(ledger.direction(&management(), None).await.unwrap(), pmp_ledger::Said::Nothing));
@@ -188,11 +188,11 @@ async fn a_direction_that_somebody_else_changes_meanwhile_is_left() {
     let pause = |hours| DirectionChange::Pause(now() + SignedDuration::from_hours(hours));
     let other = ledger.clone();
     let first = move || {
-        let helm = Helm { receipts: other.as_ref(), signing: None, experience: &management() };
+        let helm = Helm { receipts: other.as_ref(), signing: None, experience: &management(), fleet: None };
         helm.change(None, &pause(1), &because("the first")).now_or_never().unwrap().unwrap();
     };
     let signing = signing(Slow(first));
-    let helm = Helm { receipts: ledger.as_ref(), signing: Some(&signing), experience: &management() };
+    let helm = Helm { receipts: ledger.as_ref(), signing: Some(&signing), experience: &management(), fleet: None };
     assert_eq!(code(helm.change(None, &pause(2), &because("the second")).await), "E4018");
 }
 

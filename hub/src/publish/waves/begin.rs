@@ -140,6 +140,7 @@ impl Hub {
     /// Where this hub writes directions.
     pub(crate) fn helm<'a>(&'a self, rollouts: &'a Rollouts) -> Helm<'a> {
         let receipts = rollouts.fleet.marks.as_ref();
-        Helm { receipts, signing: self.signing.as_ref(), experience: &self.experience }
+        let fleet = Some(&rollouts.fleet);
+        Helm { receipts, signing: self.signing.as_ref(), experience: &self.experience, fleet }
     }
 }
