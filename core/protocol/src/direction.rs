@@ -10,15 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::halt::MAX_HALTED;
-use crate::{ChangeWindows, Digest, ExperienceId, Halted, OrganizationId, SnapshotVersion, WindowsSaid, is_ahead};
+use crate::{ChangeWindows, Digest, ExperienceId, Halted, OrganizationId, SnapshotVersion};
 
 /// The form of a direction. A spoke refuses any other, rather than half understand it.
 pub const DIRECTION_SCHEMA: &str = "pmp-sync.direction/1";
 /// The longest that a pause may last: what is paused for longer is forgotten, and was meant to be
 /// something else.
 pub const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// The longest that a member may hold, where the hub's operators say nothing else.
-pub const USUAL_HOLD: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The longest reason that is kept, in characters: a person reads a sentence.
 pub const MAX_REASON: usize = 300;
 
@@ -286,59 +284,17 @@ fn words(direction: &Direction) -> Option<&str> {
     direction.change_windows.as_ref().map(|windows| windows.text.as_str())
 }
 
-/// A member's "not now": nothing is changed in its organization for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Hold {
-    /// Management experience whose snapshots are held off.
-    pub experience: ExperienceId,
-    /// Until when the member wants it.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
-    pub until: Timestamp,
-    /// Who holds, as STS names them.
-    pub by: String,
-    /// Since when. A hold that is renewed while it lasts keeps its beginning.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
-    pub at: Timestamp,
-    /// Why, in the member's words.
-    pub reason: String,
-    /// When the member took it back; absent where it did not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::DateTime>"))]
-    pub released_at: Option<Timestamp>,
-}
-
-impl Hold {
-    /// When it ends at the latest, by the hub's bound.
-    #[must_use]
-    pub fn ends(&self, bound: SignedDuration) -> Timestamp {
-        // Protocol D10.
-        let most = self.at.checked_add(bound).unwrap_or(Timestamp::MAX);
-        let ends = self.until.min(most);
-        self.released_at.map_or(ends, |released| ends.min(released))
-    }
-
-    /// Whether it holds at `now`. One that begins later than clocks may differ was not written by a
-    /// spoke, and would hold past the hub's bound.
-    #[must_use]
-    pub fn holds(&self, bound: SignedDuration, now: Timestamp) -> bool {
-        // Protocol D10.
-        !is_ahead(self.at, now) && now < self.ends(bound)
-    }
-
-    /// Whether the hub's bound ended it before the member wanted.
-    #[must_use]
-    pub fn is_cut(&self, bound: SignedDuration, now: Timestamp) -> bool {
-        !self.holds(bound, now) && self.released_at.is_none() && now < self.until
-    }
-}
-
-/// The longest that a member may hold, as the fleet's direction says.
+/// The halt of the version that an organization may take; none where that goes on. A pin of the
+/// organization goes before waves. Pure.
 #[must_use]
-pub fn longest_hold(fleet: Option<&Direction>) -> SignedDuration {
-    // Protocol D10.
-    let seconds = fleet.and_then(|fleet| fleet.max_hold_seconds);
-    seconds.map_or(USUAL_HOLD, |seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
+pub fn halted<'a>(fleet: Option<&'a Direction>, own: Option<&'a Direction>) -> Option<&'a Halted> {
+    // Protocol D15.
+    if own.is_some_and(|own| own.pin.is_some()) {
+        return None;
+    }
+    let turn = turn(fleet, own)?;
+    let is_it = |halted: &&Halted| (halted.version, halted.digest) == (turn.version, turn.digest);
+    fleet?.halted.iter().find(is_it)
 }
 
 /// The version that waves let an organization take: its own, or the fleet's where that is newer.
@@ -349,115 +305,6 @@ pub fn turn<'a>(fleet: Option<&'a Direction>, own: Option<&'a Direction>) -> Opt
     let of_the_fleet = fleet?.turn.as_ref()?;
     let own = own.and_then(|own| own.turn.as_ref()).filter(|own| own.version > of_the_fleet.version);
     Some(own.unwrap_or(of_the_fleet))
-}
-
-/// Who it was that paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum PausedBy {
-    /// The hub's operators, for all organizations.
-    Fleet,
-    /// The hub's operators, for this organization.
-    Organization,
-    /// The member itself, by a hold. Closed change windows are told so as well, with
-    /// [`Paused::windows`]: releases that know none understand it as a hold.
-    Member,
-}
-
-/// Why a spoke changes nothing now, as its receipts tell it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Paused {
-    /// Who paused: the hub's operators or the member.
-    pub whose: PausedBy,
-    /// Then it goes on by itself.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
-    pub until: Timestamp,
-    /// Who paused, as STS names them.
-    pub by: String,
-    /// When the pause began.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
-    pub since: Timestamp,
-    /// Why, in their words.
-    pub reason: String,
-    /// What change windows said, where it is these that are closed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub windows: Option<WindowsSaid>,
-    /// The version that was stopped on its way, where it is this that keeps anything from being
-    /// changed: releases that know no halt understand it as a pause of the fleet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub halted: Option<SnapshotVersion>,
-}
-
-/// Who it is that pauses where change windows are closed, in the words of releases that know none.
-const BY_WINDOWS: &str = "change windows";
-
-impl Paused {
-    /// That nothing is changed because change windows are closed. `since`: when they closed.
-    /// Windows that never open are looked at again after the longest pause.
-    #[must_use]
-    pub fn by_windows(said: WindowsSaid, since: Timestamp) -> Self {
-        let later = since.checked_add(LONGEST_PAUSE).unwrap_or(Timestamp::MAX);
-        Self {
-            whose: PausedBy::Member,
-            until: said.until.as_ref().map_or(later, |until| until.at),
-            by: BY_WINDOWS.to_owned(),
-            since,
-            reason: said.words(),
-            windows: Some(said),
-            halted: None,
-        }
-    }
-
-    /// Whether it ends by itself. A halt does not, nor do change windows that are never open
-    /// together.
-    #[must_use]
-    pub fn ends(&self) -> bool {
-        self.halted.is_none() && !self.windows.as_ref().is_some_and(WindowsSaid::never_open)
-    }
-}
-
-impl std::fmt::Display for Paused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { whose, until, by, reason, .. } = self;
-        if let Some(windows) = &self.windows {
-            return windows.fmt(f);
-        }
-        if let Some(version) = self.halted {
-            return write!(f, "snapshot {version} is halted by {by}: {reason}");
-        }
-        let until = until.strftime("%Y-%m-%d %H:%M:%SZ");
-        match whose {
-            PausedBy::Fleet => write!(f, "paused for all organizations until {until} by {by}: {reason}"),
-            PausedBy::Organization => write!(f, "paused until {until} by {by}: {reason}"),
-            PausedBy::Member => write!(f, "held by the member until {until} by {by}: {reason}"),
-        }
-    }
-}
-
-/// What keeps an organization from changing anything at `now`: of several pauses the one that ends
-/// last. Pure.
-#[must_use]
-pub fn paused(
-    fleet: Option<&Direction>,
-    own: Option<&Direction>,
-    hold: Option<&Hold>,
-    now: Timestamp,
-) -> Option<Paused> {
-    let of = |whose, direction: Option<&Direction>| {
-        let pause = direction?.paused(now)?;
-        let Pause { by, at: since, reason, .. } = pause.clone();
-        Some(Paused { whose, until: pause.ends(), by, since, reason, windows: None, halted: None })
-    };
-    let bound = longest_hold(fleet);
-    let held = hold.filter(|hold| hold.holds(bound, now)).map(|hold| {
-        let Hold { by, at: since, reason, .. } = hold.clone();
-        Paused { whose: PausedBy::Member, until: hold.ends(bound), by, since, reason, windows: None, halted: None }
-    });
-    let all = [of(PausedBy::Fleet, fleet), of(PausedBy::Organization, own), held];
-    // Protocol D9.
-    all.into_iter().flatten().max_by_key(|paused| paused.until)
 }
 
 #[cfg(test)]
@@ -505,27 +352,6 @@ mod tests {
         assert_eq!(directed.changed(&newer, &because(2)), None);
         assert!(directed.changed(&windows(Some(2)), &because(2)).is_some());
         assert_eq!(directed.changed(&windows(None), &because(2)).unwrap().change_windows, None);
-    }
-
-    #[test]
-    fn closed_windows_are_told_so_that_a_release_without_them_reads_a_hold() {
-        let said = WindowsSaid {
-            open: false,
-            until: None,
-            whose: crate::WindowsOf::Fleet,
-            fleet: Some("daily 01:00-12:00 UTC".to_owned()),
-            member: None,
-            tzdb: "2026f".to_owned(),
-            outside: None,
-        };
-        let paused = Paused::by_windows(said, at(0));
-        assert!(!paused.ends());
-        let mut older = serde_json::to_value(&paused).unwrap();
-        older.as_object_mut().unwrap().remove("windows").unwrap();
-        let older: Paused = serde_json::from_value(older).unwrap();
-        let told =
-            "held by the member until 1970-01-31 00:00:00Z by change windows: the fleet's: daily 01:00-12:00 UTC";
-        assert_eq!(older.to_string(), told);
     }
 
     #[test]
@@ -595,62 +421,6 @@ mod tests {
         let pause = Pause { until: Timestamp::MAX, by: "arn:kim".to_owned(), at: at(0), reason: "for ever".to_owned() };
         let month = 30 * 24 * 60 * 60;
         assert!(pause.holds(at(month - 1)) && !pause.holds(at(month)));
-    }
-
-    #[test]
-    fn of_several_pauses_the_one_that_ends_last_counts() {
-        // Protocol D9.
-        let until = |second| fleet().changed(&DirectionChange::Pause(at(second)), &because(0)).unwrap();
-        let hold = Hold {
-            experience: ExperienceId::new("exp-management").unwrap(),
-            until: at(150),
-            by: "arn:mim".to_owned(),
-            at: at(0),
-            reason: "audit".to_owned(),
-            released_at: None,
-        };
-        let (all, own) = (until(100), until(200));
-        let whose = |now| paused(Some(&all), Some(&own), Some(&hold), at(now)).map(|paused| paused.whose);
-        assert_eq!(whose(50), Some(PausedBy::Organization));
-        assert_eq!(whose(200), None);
-        let held = paused(Some(&all), None, Some(&hold), at(120)).unwrap();
-        assert_eq!((held.whose, held.until), (PausedBy::Member, at(150)));
-        let released = Hold { released_at: Some(at(110)), ..hold };
-        assert_eq!(paused(Some(&all), None, Some(&released), at(120)), None);
-    }
-
-    #[test]
-    fn a_hold_from_a_time_to_come_counts_for_nothing() {
-        // Protocol D10.
-        let hold = Hold {
-            experience: ExperienceId::new("exp-management").unwrap(),
-            until: at(1_000_000),
-            by: "arn:mim".to_owned(),
-            at: at(900_000),
-            reason: "audit".to_owned(),
-            released_at: None,
-        };
-        let bound = SignedDuration::from_hours(1);
-        assert!(!hold.holds(bound, at(1_000)), "it would hold past the bound");
-        assert!(hold.holds(bound, at(899_900)), "clocks may be apart");
-    }
-
-    #[test]
-    fn a_hold_past_the_hubs_bound_is_cut() {
-        // Protocol D10.
-        let hold = Hold {
-            experience: ExperienceId::new("exp-management").unwrap(),
-            until: at(1_000),
-            by: "arn:mim".to_owned(),
-            at: at(0),
-            reason: "audit".to_owned(),
-            released_at: None,
-        };
-        let bounded = fleet().changed(&DirectionChange::MaxHold(600), &because(0)).unwrap();
-        let bound = longest_hold(Some(&bounded));
-        assert_eq!((hold.ends(bound), hold.holds(bound, at(599))), (at(600), true));
-        assert!(hold.is_cut(bound, at(600)) && !hold.is_cut(bound, at(599)) && !hold.is_cut(bound, at(1_000)));
-        assert_eq!(longest_hold(None), USUAL_HOLD);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Direction, LONGEST_PAUSE, Paused, PausedBy, Receipt, ReceiptStatus, SnapshotVersion, turn};
+use crate::{Digest, SnapshotVersion};
 
 /// The most versions that are halted at one time. Each is a newer one than all before it, so older
 /// ones are behind by then.
@@ -34,45 +34,13 @@ impl Halted {
     pub(crate) fn new(version: SnapshotVersion, digest: Digest, by: String, at: Timestamp, reason: &str) -> Self {
         Self { version, digest, by, at, reason: reason.chars().take(MAX_HALT_REASON).collect() }
     }
-
-    /// Whether this receipt tells that its spoke began with the version. What waits for a person or
-    /// for a time has not begun.
-    #[must_use]
-    pub fn has_begun(&self, receipt: &Receipt) -> bool {
-        let is_it = (receipt.version, receipt.digest) == (self.version, self.digest);
-        is_it && receipt.paused.is_none() && !matches!(receipt.status, ReceiptStatus::Held | ReceiptStatus::Skipped)
-    }
-
-    /// Why nothing is changed where this version is what may be taken. It does not end by itself:
-    /// the time that is told for looking again is always one to come.
-    #[must_use]
-    pub fn paused(&self, now: Timestamp) -> Paused {
-        let Self { version, by, at, reason, .. } = self.clone();
-        let periods = now.duration_since(at).as_secs().max(0) / LONGEST_PAUSE.as_secs() + 1;
-        let later = i32::try_from(periods).ok().and_then(|periods| LONGEST_PAUSE.checked_mul(periods));
-        let until = later.and_then(|later| at.checked_add(later).ok()).unwrap_or(Timestamp::MAX);
-        Paused { whose: PausedBy::Fleet, until, by, since: at, reason, windows: None, halted: Some(version) }
-    }
-}
-
-/// The halt of the version that an organization may take; none where that goes on. A pin of the
-/// organization goes before waves. Pure.
-#[must_use]
-pub fn halted<'a>(fleet: Option<&'a Direction>, own: Option<&'a Direction>) -> Option<&'a Halted> {
-    // Protocol D15.
-    if own.is_some_and(|own| own.pin.is_some()) {
-        return None;
-    }
-    let turn = turn(fleet, own)?;
-    let is_it = |halted: &&Halted| (halted.version, halted.digest) == (turn.version, turn.digest);
-    fleet?.halted.iter().find(is_it)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::{management, version};
-    use crate::{Because, DirectionChange};
+    use crate::{Because, Direction, DirectionChange, Paused, Receipt, ReceiptStatus, halted};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -146,15 +114,15 @@ mod tests {
         let halted = &stopped.halted[0];
         let receipt = |status| Receipt { digest: content(8).1, ..crate::testing::receipt(8, status, None) };
         for status in [ReceiptStatus::Applying, ReceiptStatus::Partial, ReceiptStatus::Failed, ReceiptStatus::InSync] {
-            assert!(halted.has_begun(&receipt(status)), "{status:?}");
-            assert!(!halted.has_begun(&Receipt { version: version(7), ..receipt(status) }), "{status:?}");
-            assert!(!halted.has_begun(&Receipt { digest: content(7).1, ..receipt(status) }), "{status:?}");
+            assert!(receipt(status).has_begun(halted), "{status:?}");
+            assert!(!Receipt { version: version(7), ..receipt(status) }.has_begun(halted), "{status:?}");
+            assert!(!Receipt { digest: content(7).1, ..receipt(status) }.has_begun(halted), "{status:?}");
         }
         for status in [ReceiptStatus::Held, ReceiptStatus::Skipped] {
-            assert!(!halted.has_begun(&receipt(status)), "{status:?}");
+            assert!(!receipt(status).has_begun(halted), "{status:?}");
         }
-        let waits = Receipt { paused: Some(halted.paused(at(0))), ..receipt(ReceiptStatus::Applying) };
-        assert!(!halted.has_begun(&waits));
+        let waits = Receipt { paused: Some(Paused::by_halt(halted, at(0))), ..receipt(ReceiptStatus::Applying) };
+        assert!(!waits.has_begun(halted));
     }
 
     #[test]
@@ -162,10 +130,10 @@ mod tests {
         let stopped = fleet_at(7).changed(&halt(8), &because(0)).unwrap();
         let month = 30 * 24 * 60 * 60;
         for (now, until) in [(0, month), (month - 1, month), (month, 2 * month), (10 * month + 5, 11 * month)] {
-            let paused = stopped.halted[0].paused(at(now));
+            let paused = Paused::by_halt(&stopped.halted[0], at(now));
             assert_eq!((paused.until, paused.ends()), (at(until), false), "{now}");
         }
-        let paused = stopped.halted[0].paused(at(5));
+        let paused = Paused::by_halt(&stopped.halted[0], at(5));
         assert_eq!(paused.to_string(), "snapshot 8 is halted by arn:kim: bad approval");
         let mut older = serde_json::to_value(&paused).unwrap();
         older.as_object_mut().unwrap().remove("halted").unwrap();

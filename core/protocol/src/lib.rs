@@ -22,6 +22,7 @@ mod drift;
 mod filter_input;
 mod halt;
 mod hint;
+mod hold;
 mod id;
 mod journal;
 mod mark;
@@ -29,6 +30,7 @@ mod member;
 mod message;
 mod named;
 mod outcome;
+mod paused;
 mod plain;
 mod receipt;
 mod recorded;
@@ -55,13 +57,13 @@ pub use content::{Content, ContentError, Counts, Note, ResourceRequests};
 pub use decisions::{Decisions, Ground, GroundKind, Listing, MAX_GROUNDS};
 pub use digest::{Digest, DigestError};
 pub use direction::{
-    Because, DIRECTION_SCHEMA, Direction, DirectionChange, Hold, LONGEST_PAUSE, MAX_REASON, Pause, Paused, PausedBy,
-    Pin, Turn, USUAL_HOLD, longest_hold, paused, turn,
+    Because, DIRECTION_SCHEMA, Direction, DirectionChange, LONGEST_PAUSE, MAX_REASON, Pause, Pin, Turn, halted, turn,
 };
 pub use drift::{Drift, DriftHandling, EditedProduct, ForeignChangeSet, Left, ListedAs};
 pub use filter_input::{FactsFrom, FilterInput, MAX_SHARED_SETTINGS, VerdictMark};
-pub use halt::{Halted, halted};
+pub use halt::Halted;
 pub use hint::{Hint, lines, one_line, render, told, with_code};
+pub use hold::{Hold, USUAL_HOLD, longest_hold};
 pub use id::{AccountId, ExperienceId, IdError, OrganizationId, ProductId};
 pub use journal::{DecisionJournal, JournalEntry, JournalError, Listings, MAX_JOURNAL_BYTES};
 pub use mark::HeadMark;
@@ -69,6 +71,7 @@ pub use member::{ManagementId, MemberId};
 pub use message::{Body, Delivery, MAX_MESSAGE_BYTES, MessageError, Reason, SCHEMA, SnapshotMessage};
 pub use named::NamedProduct;
 pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
+pub use paused::{Paused, PausedBy, paused};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
     Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, Confirmed, Digest, Drift, ExperienceId, FilterInput, Hold, Left, OrganizationId, Paused, ProductId,
-    Recorded, SnapshotVersion, SpokeScope, Verdict, WindowsSaid, WouldChange,
+    AccountId, Confirmed, Digest, Drift, ExperienceId, FilterInput, Halted, Hold, Left, OrganizationId, Paused,
+    ProductId, Recorded, SnapshotVersion, SpokeScope, Verdict, WindowsSaid, WouldChange,
 };
 
 /// The acknowledgement of one snapshot for one member experience: what was tried, and what stands.
@@ -127,6 +127,15 @@ impl Receipt {
     pub fn tried(&self) -> Attempt {
         // Protocol R2.
         Attempt { version: self.version, digest: self.digest, at: self.received_at, outcome: self.status }
+    }
+
+    /// Whether its spoke began with a version that was halted. What waits for a person or for a
+    /// time has not begun.
+    #[must_use]
+    pub fn has_begun(&self, halted: &Halted) -> bool {
+        // Protocol D15.
+        let is_it = (self.version, self.digest) == (halted.version, halted.digest);
+        is_it && self.paused.is_none() && !matches!(self.status, ReceiptStatus::Held | ReceiptStatus::Skipped)
     }
 
     /// The place of this receipt among all for the experience: the line first, and the version

@@ -338,7 +338,7 @@ fn disobeyed(view: &View, organization: &Organization, receipt: &Receipt, now: T
         Some(format!("does not obey the fleet's change windows ({windows}): {older}"))
     };
     let halt = || {
-        let halted = halted(view.fleet.direction(), own).filter(|halted| !halted.has_begun(receipt))?;
+        let halted = halted(view.fleet.direction(), own).filter(|halted| !receipt.has_begun(halted))?;
         let older = older("halts", LAYOUT_OF_HALTS);
         Some(format!("does not obey the halt of snapshot {}: {older}", halted.version))
     };

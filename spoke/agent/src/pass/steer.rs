@@ -71,7 +71,7 @@ impl Steering {
     pub(crate) fn with(self, receipts: &[Receipt]) -> Self {
         // Protocol D15.
         let halted = halted(self.fleet.as_ref(), self.own.as_ref());
-        let halted = halted.filter(|halted| !receipts.iter().any(|receipt| halted.has_begun(receipt))).cloned();
+        let halted = halted.filter(|halted| !receipts.iter().any(|receipt| receipt.has_begun(halted))).cloned();
         Self { halted, ..self }
     }
 
@@ -80,7 +80,7 @@ impl Steering {
     pub(crate) fn paused(&self, now: Timestamp) -> Option<Paused> {
         // What does not end by itself goes first.
         if let Some(halted) = &self.halted {
-            return Some(halted.paused(now));
+            return Some(Paused::by_halt(halted, now));
         }
         let paused = paused(self.fleet.as_ref(), self.own.as_ref(), self.hold.as_ref(), now);
         paused.into_iter().chain(self.windows.paused(now)).max_by_key(|paused| paused.until)
