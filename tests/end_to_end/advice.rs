@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use aws_sdk_sqs::types::QueueAttributeName;
 use pmp_local_aws::world::{Fault, FaultRule};
-use pmp_tests::{Finished, HUB, Scene, within, world};
+use pmp_tests::{ALPHA_DEV, ALPHA_PROD, Finished, HUB, MANAGEMENT, Scene, within, world};
 use serde_json::json;
 
 use crate::doctor::Checkup;
@@ -193,4 +193,86 @@ async fn a_hub_with_fewer_listeners_than_members_says_so_and_takes_its_own_silen
     Checkup::of(&strict).await.expect("spokes", "warning", "stale", "`pmp-hub status`");
     let without = Checkup::of(&scene.hub.with(&[("PMP_EVENTS_QUEUE_URL", "")])).await;
     assert_eq!(without.that_are("skipped"), ["change-events", "signing-key"]);
+}
+
+/// What is printed to paste, and every sentence beside it.
+fn advice(checkup: &Checkup) -> (Vec<String>, String) {
+    let fixes = checkup.checks().iter().map(|check| check["fixes"].to_string()).collect();
+    let mut commands: Vec<_> = checkup.commands().into_iter().map(str::to_owned).collect();
+    commands.dedup();
+    (commands, fixes)
+}
+
+/// What passes by itself says nothing of settings or permissions.
+#[tokio::test]
+async fn of_a_ledger_that_is_throttled_nothing_is_advised_but_to_wait() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let table = format!("arn:aws:dynamodb:us-east-1:{HUB}:table/Snapshots");
+    let by_arn = scene.hub.with(&[("PMP_SNAPSHOTS_TABLE", &table)]);
+    for operation in [None, Some("GetItem"), Some("Query"), Some("DescribeTable")] {
+        let throttled =
+            FaultRule { service: Some("dynamodb".into()), ..FaultRule::new(Fault::Throttling { message: None }) };
+        scene.add_fault(&FaultRule { operation: operation.map(Into::into), ..throttled }).await;
+        for program in [&scene.hub, &by_arn, &scene.spoke] {
+            let checkup = Checkup::of(program).await;
+            let (commands, fixes) = advice(&checkup);
+            assert!(commands.is_empty(), "{operation:?}: {commands:?}");
+            for useless in ["grant", "check ", "init", "PMP_"] {
+                assert!(!fixes.contains(useless), "{operation:?}: `{useless}`: {fixes}");
+            }
+        }
+        scene.clear_faults().await;
+    }
+}
+
+/// Each is told by what is wrong, and by nothing else: no permission is missing, nothing has to be
+/// made, and what is right is not told to be checked.
+#[tokio::test]
+async fn a_wrong_region_a_wrong_table_and_an_arn_are_told_as_such_and_nothing_else_is_advised() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let table = |region: &str, name: &str| format!("arn:aws:dynamodb:{region}:{HUB}:table/{name}");
+    let right = table("us-east-1", "Snapshots");
+    let arn = format!("arn:aws:aws-marketplace:us-east-1:{HUB}:AWSMarketplace/Experience/{MANAGEMENT}");
+    let topic = scene.topic_arn.replace("us-east-1", "eu-west-1");
+    let elsewhere = "https://sqs.eu-west-1.amazonaws.com/222222222222/pmp-sync-snapshots";
+    let set = |variable: &str, value: &str| format!("export {variable}={value}");
+    for (program, variable, wrong, command) in [
+        (&scene.spoke, "PMP_SNAPSHOTS_TABLE", &*table("us-east-1", "Snapshot"), set("PMP_SNAPSHOTS_TABLE", &right)),
+        (&scene.spoke, "PMP_SNAPSHOTS_TABLE", &table("eu-west-1", "Snapshots"), set("PMP_SNAPSHOTS_TABLE", &right)),
+        (&scene.spoke, "AWS_REGION", "eu-west-1", set("AWS_REGION", "us-east-1")),
+        (&scene.spoke, "PMP_QUEUE_URL", elsewhere, set("PMP_QUEUE_URL", &scene.queue_url)),
+        (&scene.spoke, "PMP_TOPIC_ARN", &topic, set("PMP_TOPIC_ARN", &scene.topic_arn)),
+        (&scene.spoke, "PMP_EXPERIENCE_ID", &arn, set("PMP_EXPERIENCE_ID", MANAGEMENT)),
+        (&scene.hub, "PMP_EXPERIENCE_ID", &arn, set("PMP_EXPERIENCE_ID", MANAGEMENT)),
+        (&scene.hub, "PMP_SNAPSHOTS_TABLE", "Snapshot", set("PMP_SNAPSHOTS_TABLE", "Snapshots")),
+        (&scene.hub, "AWS_REGION", "eu-west-1", set("AWS_REGION", "us-east-1")),
+    ] {
+        let checkup = Checkup::of(&program.with(&[(variable, wrong)])).await;
+        let (commands, fixes) = advice(&checkup);
+        assert_eq!(commands, [command], "{variable}={wrong}");
+        assert!(!fixes.contains("grant") && !fixes.contains("allow `"), "{variable}={wrong}: {fixes}");
+        if variable == "PMP_SNAPSHOTS_TABLE" {
+            assert!(!fixes.contains("PMP_TIMESTAMPS_TABLE"), "{variable}={wrong}: {fixes}");
+            assert_eq!(checkup.that_are("failed"), ["snapshots-table"], "{variable}={wrong}");
+        }
+    }
+}
+
+/// Before the first snapshot the ledger knows no id that could be meant: the ARN says it.
+#[tokio::test]
+async fn the_arn_of_an_experience_says_its_id_before_anything_was_published() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    let arn = |id: &str| format!("arn:aws:aws-marketplace:us-east-1:{HUB}:AWSMarketplace/Experience/{id}");
+    for program in [&scene.hub, &scene.spoke] {
+        let checkup = Checkup::of(&program.with(&[("PMP_EXPERIENCE_ID", &arn(MANAGEMENT))])).await;
+        assert!(checkup.commands().contains(&"export PMP_EXPERIENCE_ID=exp-management"), "{:?}", checkup.commands());
+    }
+    let both = format!("{},{}", arn(ALPHA_DEV), ALPHA_PROD);
+    let checkup = Checkup::of(&scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", &both)])).await;
+    let told = format!("export MEMBER_EXPERIENCE_IDS={ALPHA_DEV},{ALPHA_PROD}");
+    assert!(checkup.commands().contains(&&*told), "{:?}", checkup.commands());
 }

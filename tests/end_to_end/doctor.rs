@@ -26,6 +26,10 @@ impl Checkup {
         found.unwrap_or_else(|| panic!("no check `{name}` in {:#?}", self.checks))
     }
 
+    pub(crate) fn checks(&self) -> &[Value] {
+        &self.checks
+    }
+
     /// The commands of all fixes.
     pub(crate) fn commands(&self) -> Vec<&str> {
         let all = self.checks.iter().flat_map(|check| check["commands"].as_array().unwrap());

@@ -114,6 +114,16 @@ impl ApiError {
         )
     }
 
+    /// Whether it passes by itself: AWS takes no more requests for the moment, or has a fault. Then
+    /// it tells nothing of what was asked for.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match &self.outcome {
+            Outcome::Refused { code, status, .. } => is_throttled(code) || *status >= 500,
+            _ => false,
+        }
+    }
+
     /// Whose policy refused, where AWS says it: then nothing that is granted helps.
     #[must_use]
     pub fn refuser(&self) -> Option<Refuser> {

@@ -92,6 +92,21 @@ impl LedgerError {
             _ => None,
         }
     }
+
+    /// The table that failed, where one did.
+    #[must_use]
+    pub fn table(&self) -> Option<&TableName> {
+        match self {
+            Self::NoTable(table)
+            | Self::Api { table, .. }
+            | Self::WrongKeys { table, .. }
+            | Self::Unreadable { table, .. }
+            | Self::NotReady { table, .. } => Some(table),
+            Self::NoSnapshot { .. } | Self::Damaged { .. } | Self::TooLarge { .. } | Self::AnswersTooLarge { .. } => {
+                None
+            }
+        }
+    }
 }
 
 pmp_protocol::codes!(LedgerError {

@@ -117,7 +117,7 @@ async fn of_one(session: &Session, config: &DoctorConfig, run: &RunSettings) -> 
             // Most hubs have no such queue, because EventBridge calls a function itself.
             let Some(url) = events else { return Finding::skipped("change-events", &format!("{EVENTS} is not set")) };
             let look = async |url| {
-                let place = Place { check: "change-events", url, setting: EVENTS, init: None };
+                let place = Place { check: "change-events", url, setting: EVENTS, init: None, region: None };
                 look_at_queue(&session.sdk, &place).await.0
             };
             session.look("change-events", Ok(url), look).await
@@ -365,7 +365,7 @@ fn ledger_failed(finding: Finding, error: &LedgerError, source: Source) -> Findi
         }
         error => error.hint().or_else(|| Some(format!("check that {source} names the right one of the two tables"))),
     };
-    finding.fail(error.to_string(), fix)
+    finding.fail(error.to_string(), fix).passing(error.api().is_some_and(ApiError::is_passing))
 }
 
 /// Checks the keys of a table, if the caller may describe it. Reading the table tests them as well.
@@ -480,6 +480,7 @@ async fn spokes(
         return ([finding, Finding::skipped("spokes", &format!("{TIMESTAMPS} is not set"))], None, None);
     };
     let mut view = None;
+    let mut unread = "`timestamps-table` was not read";
     let finding = session
         .look(TABLE, config.experience.as_ref().ok_or(EXPERIENCE), async |experience| {
             let finding = keys(&session.sdk, Table::SyncTimestamps, table, Finding::of(TABLE), TIMESTAMPS).await;
@@ -497,13 +498,18 @@ async fn spokes(
                     view = Some(found);
                     finding
                 }
+                // The head and the digests are in the other table, whose own check says what is wrong.
+                Err(error) if error.table().is_some_and(|failed| failed == snapshots && failed != table) => {
+                    unread = "`snapshots-table` was not read";
+                    finding
+                }
                 Err(error) => ledger_failed(finding, &error, TIMESTAMPS),
             }
         })
         .await;
     let finding = meant::table(session, config, finding, Table::SyncTimestamps).await;
     let Some(view) = view else {
-        return ([finding, Finding::skipped("spokes", "`timestamps-table` was not read")], None, None);
+        return ([finding, Finding::skipped("spokes", unread)], None, None);
     };
     let rows = status::judge::rows(&view, compose::clock().now(), stale_after);
     let spokes = Finding::of("spokes");

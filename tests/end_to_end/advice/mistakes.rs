@@ -48,7 +48,7 @@ macro_rules! mistakes {
 mistakes! {
     of a new world: NoPass;
     hub: TopicName, TopicAccount, TopicRegion, NoTopic, SnapshotsName, TimestampsName, SwappedTables, NoSnapshotsTable,
-        NoTimestampsTable, AnotherTable, TableOfAnotherAccount, ExperienceId, NoExperience, NoExperienceId, StaleAfter,
+        NoTimestampsTable, AnotherTable, TableOfAnotherAccount, ExperienceId, ExperienceArn, NoExperience, NoExperienceId, StaleAfter,
         Interval, KeepVersions, MaxHold, StatementLifetime, EventsQueue, EventsAccount, Region, NoRegion, Profile,
         Endpoint, AttemptTimeout, Expiry, Unpublished, NotifyTopic, NotifyFormat, FilterProgram, UntoldWindows,
         ContextName, TopicOfContext, IntervalOfContext;
@@ -56,9 +56,9 @@ mistakes! {
     spoke: SpokesTopicName, SpokesTopicRegion, QueueName, QueueAccount, NoQueue, QueueDeleted, NoSubscription,
         FilterPolicy, NoQueuePolicy, PolicyOfAnotherTopic, UnusableKey, NotEncrypted, Retention, Visibility,
         NoDeadLetters, Receives, DeadLettersDeleted, RoleOfAnother, RoleAccount, Organization, MemberId, DisabledMember,
-        SpokesExperienceId, SpokesNoExperience, SpokesNoExperienceId, SpokesSwappedTables, SpokesSnapshotsName,
+        SpokesExperienceId, SpokesExperienceArn, SpokesNoExperience, SpokesNoExperienceId, SpokesSwappedTables, SpokesSnapshotsName,
         SpokesTimestampsName, SpokesSnapshotsAccount, SpokesTimestampsRegion, SpokesNoTable, FilterFile, BuiltIn,
-        NoFacts, LeaseTerm, Mode, IdLimit, Rates, OpenChangeSets, StopAfter, Lease, ErrorOfBefore, SpokesRegion,
+        NoFacts, LeaseTerm, Mode, IdLimit, Rates, OpenChangeSets, StopAfter, Lease, ErrorOfBefore, SpokesRegion, SpokesOtherRegion, SpokesTablesRegion,
         SpokesProfile, SpokesEndpoint, ConnectTimeout;
 }
 
@@ -100,12 +100,18 @@ impl Mistake {
             matches!(topic, Mistake::SpokesTopicName | Mistake::SpokesTopicRegion)
                 && matches!(queue, Mistake::NoSubscription | Mistake::QueueDeleted)
         };
+        // In a wrong region, the queue is what tells of the right one.
+        let of_the_queue = |region: Self, queue: Self| {
+            let queues = [Mistake::QueueName, Mistake::QueueAccount, Mistake::NoQueue, Mistake::QueueDeleted];
+            region == Mistake::SpokesOtherRegion && queues.contains(&queue)
+        };
         let in_one_account = self.is_in_an_account() && other.is_in_an_account();
         // There is one configuration file, and a context that is not there keeps everything else
         // back.
         let of_the_file = self.is_of_the_file() || other.is_of_the_file();
         let apart = self == other || in_one_account || of_the_file;
-        !(apart || told_by(self, other) || told_by(other, self))
+        let hidden = |one, other| told_by(one, other) || of_the_queue(one, other);
+        !(apart || hidden(self, other) || hidden(other, self))
     }
 }
 
@@ -217,6 +223,7 @@ async fn of_the_hub(mistake: Mistake, scene: &Scene, chance: &mut fastrand::Rng,
             with("PMP_SNAPSHOTS_TABLE", &format!("arn:aws:dynamodb:us-east-1:{account}:table/Snapshots"))
         }
         Mistake::ExperienceId => with("PMP_EXPERIENCE_ID", &slip(MANAGEMENT, chance)),
+        Mistake::ExperienceArn => with("PMP_EXPERIENCE_ID", &arn_of(MANAGEMENT)),
         Mistake::NoExperience => with("PMP_EXPERIENCE_ID", ""),
         Mistake::NoExperienceId => with("PMP_EXPERIENCE_ID", one_of(&["management", "Management", "entity-1"], chance)),
         Mistake::StaleAfter => with("PMP_STALE_AFTER", no_duration),
@@ -385,6 +392,7 @@ fn in_the_settings(
         Mistake::MemberId => ("MEMBER_EXPERIENCE_IDS", format!("{ALPHA_DEV},{}", slip(ALPHA_PROD, chance))),
         Mistake::DisabledMember => ("MEMBER_EXPERIENCE_IDS", format!("{ALPHA_PROD},{ALPHA_DISABLED},{ALPHA_DEV}")),
         Mistake::SpokesExperienceId => ("PMP_EXPERIENCE_ID", slip(MANAGEMENT, chance)),
+        Mistake::SpokesExperienceArn => ("PMP_EXPERIENCE_ID", arn_of(MANAGEMENT)),
         Mistake::SpokesNoExperience => ("PMP_EXPERIENCE_ID", String::new()),
         Mistake::SpokesNoExperienceId => ("PMP_EXPERIENCE_ID", "management".to_owned()),
         Mistake::SpokesSwappedTables => {
@@ -406,6 +414,12 @@ fn in_the_settings(
         Mistake::OpenChangeSets => ("PMP_MAX_OPEN_CHANGE_SETS", no_number.to_owned()),
         Mistake::StopAfter => ("PMP_STOP_AFTER", one_of(&["50", "soon"], chance).to_owned()),
         Mistake::SpokesRegion => ("AWS_REGION", one_of(&["us_east_1", "Virginia"], chance).to_owned()),
+        Mistake::SpokesOtherRegion => ("AWS_REGION", one_of(&["eu-west-1", "us-west-2"], chance).to_owned()),
+        Mistake::SpokesTablesRegion => {
+            let wrong = |name: &str| table(name).replace("us-east-1", "eu-west-1");
+            let set = [("PMP_SNAPSHOTS_TABLE", wrong("Snapshots")), ("PMP_TIMESTAMPS_TABLE", wrong("SyncTimestamps"))];
+            return set.map(|(variable, value)| (variable, kept(value))).to_vec();
+        }
         Mistake::SpokesEndpoint => ("AWS_ENDPOINT_URL_SQS", one_of(&["sqs", "127.0.0.1:80"], chance).to_owned()),
         Mistake::ConnectTimeout => ("PMP_CONNECT_TIMEOUT", one_of(&["5", "0s"], chance).to_owned()),
         Mistake::SpokesProfile => {
@@ -418,6 +432,11 @@ fn in_the_settings(
         _ => return Vec::new(),
     };
     vec![(variable, kept(value))]
+}
+
+/// The ARN of an experience, as the console shows it.
+fn arn_of(experience: &str) -> String {
+    format!("arn:aws:aws-marketplace:us-east-1:{HUB}:AWSMarketplace/Experience/{experience}")
 }
 
 /// The text for as long as the test runs.

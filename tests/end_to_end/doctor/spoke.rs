@@ -142,8 +142,9 @@ async fn a_table_that_is_not_there() {
     let scene = in_step().await;
     let arn = "arn:aws:dynamodb:us-east-1:111111111111:table/SyncTimestampz";
     let checkup = Checkup::of(&scene.spoke.with(&[("PMP_TIMESTAMPS_TABLE", arn)])).await;
-    // The member's role names its tables: to it, any other is forbidden.
-    checkup.expect("timestamps-table", "failed", "SyncTimestampz", "grant `dynamodb:Query`");
+    // The member's role names its tables: to it, any other is forbidden. No permission is missing.
+    let meant = "did you mean `arn:aws:dynamodb:us-east-1:111111111111:table/SyncTimestamps`?";
+    checkup.expect("timestamps-table", "failed", "SyncTimestampz", meant);
     assert_eq!(checkup.check("sign-of-life")["detail"], "`timestamps-table` was not read");
     // Without the role, the table is looked for in the spoke's own account.
     let own = [("PMP_HUB_ROLE_ARN", ""), ("PMP_HUB_EXTERNAL_ID", ""), ("PMP_SNAPSHOTS_TABLE", "Snapshots")];

@@ -9,7 +9,7 @@ mod queue;
 mod session;
 
 use pmp_aws::{ApiError, Refuser};
-use pmp_protocol::{Hint, alike};
+use pmp_protocol::{ExperienceId, Hint, alike};
 use pmp_terminal::checkup::{Finding, Stage};
 use pmp_terminal::{Applied, Failure, Source, export, unset};
 
@@ -37,11 +37,27 @@ impl Corrections<'_> {
             let written = || Some(default).filter(|default| !default.is_empty());
             return unset(wrong.variable).or_else(|| export(wrong.variable, written()?));
         }
-        let (_, words) = self.words.iter().find(|(source, _)| *source == wrong)?;
         let (_, given) = self.given.iter().find(|(source, _)| *source == wrong)?;
-        let meant = alike(&given.as_ref()?.trim().to_lowercase(), words.iter().copied());
+        let given = given.as_ref()?.trim();
+        if let Some(ids) = ids_of(given) {
+            return export(wrong.variable, &ids);
+        }
+        let (_, words) = self.words.iter().find(|(source, _)| *source == wrong)?;
+        let meant = alike(&given.to_lowercase(), words.iter().copied());
         export(wrong.variable, meant.first()?)
     }
+}
+
+/// The ids of experiences that were given as their ARNs, as the AWS console shows them: the id is an
+/// ARN's last part. `None` where there is something else among them.
+fn ids_of(given: &str) -> Option<String> {
+    let id = |one: &str| {
+        let last = if one.starts_with("arn:") { one.rsplit('/').next()? } else { one };
+        ExperienceId::new(last).ok()
+    };
+    let ids: Option<Vec<_>> = given.split(',').map(|one| id(one.trim())).collect();
+    let ids: Vec<_> = ids?.iter().map(ExperienceId::to_string).collect();
+    given.contains("arn:").then(|| ids.join(","))
 }
 
 /// Whether the configuration is complete, and which context of the configuration file it is from.
@@ -74,7 +90,7 @@ pub fn told(finding: Finding, failure: &Failure) -> Finding {
 /// Adds a failed call that the program itself needs, too.
 #[must_use]
 pub fn failed(finding: Finding, error: &ApiError) -> Finding {
-    finding.fail(error.to_string(), error.hint())
+    finding.fail(error.to_string(), error.hint()).passing(error.is_passing())
 }
 
 /// Adds a failed call that only this check needs. Where a permission is missing, that is a warning:

@@ -5,8 +5,9 @@
 //! that asks has said already what is wrong.
 
 use aws_config::SdkConfig;
-use pmp_aws::{QueueUrl, TopicArn};
+use pmp_aws::{DEFAULT_REGION, QueueUrl, TopicArn};
 use pmp_protocol::alike;
+use pmp_terminal::{Source, export};
 
 /// The most resources that are listed. An account with more gets a suggestion from among these.
 const LISTED: usize = 1_000;
@@ -42,6 +43,28 @@ pub async fn queue(sdk: &SdkConfig, url: &str) -> Option<String> {
     let names: Vec<_> = names.iter().map(String::as_str).filter(|name| !name.ends_with("dead-letters")).collect();
     let meant = alike(&wanted, names).first().copied()?;
     known.iter().find(|url| name(url) == meant).cloned()
+}
+
+/// The command that sets the right region of a queue that is not there, where this account has one
+/// of the same name in another region: that of `region`, of the configuration, or the usual one.
+pub async fn region_of_queue(sdk: &SdkConfig, url: &str, setting: Source, region: Option<&str>) -> Option<String> {
+    let named = url.parse::<QueueUrl>().ok()?;
+    let configured = sdk.region().map(AsRef::as_ref);
+    let asked = named.region().or(configured);
+    let mut regions = vec![region, configured, Some(DEFAULT_REGION)];
+    regions.retain(|one| one.is_some() && *one != asked);
+    regions.dedup();
+    let place = |url: &str| url.rsplit('/').take(2).map(str::to_owned).collect::<Vec<_>>();
+    for region in regions.into_iter().flatten() {
+        let client = aws_sdk_sqs::Client::new(&pmp_aws::in_region(sdk, region));
+        let name = url.rsplit('/').next().unwrap_or_default();
+        let Ok(found) = client.list_queues().queue_name_prefix(name).send().await else { continue };
+        // Account and name are the end of a URL.
+        let Some(found) = found.queue_urls().iter().find(|found| place(found) == place(url)) else { continue };
+        // A URL without a region takes that of the configuration.
+        return if found == url { export("AWS_REGION", region) } else { export(setting.variable, found) };
+    }
+    None
 }
 
 /// The topic that was meant by an ARN without a topic, among those of the caller's account in

@@ -29,6 +29,8 @@ pub struct Place<'a> {
     /// The program's own command that makes the queue, or adds what it lacks. `None` where there is
     /// none: then the fixes are calls of the AWS CLI.
     pub init: Option<&'a str>,
+    /// A region in which the queue may be as well.
+    pub region: Option<&'a str>,
 }
 
 impl Place<'_> {
@@ -85,6 +87,9 @@ pub async fn look_at_queue(sdk: &SdkConfig, place: &Place<'_>) -> (Finding, Opti
                 format!("queue `{url}` does not exist"),
                 format!("check {}: URL, account and region", place.setting),
             );
+            if let Some(command) = meant::region_of_queue(sdk, url, place.setting, place.region).await {
+                return (finding.command(Stage::Settings, command), None);
+            }
             let finding = match (meant::queue(sdk, url).await, place.init) {
                 (Some(meant), _) => finding.command(Stage::Settings, export(place.setting.variable, &meant)),
                 (None, Some(init)) => finding.command(Stage::Resources, init.to_owned()),

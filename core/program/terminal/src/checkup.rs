@@ -83,6 +83,8 @@ pub struct Finding {
     fixes: Vec<String>,
     #[serde(serialize_with = "without_stages")]
     commands: Vec<(Stage, String)>,
+    #[serde(skip)]
+    passes: bool,
 }
 
 fn without_stages<S: serde::Serializer>(commands: &[(Stage, String)], serializer: S) -> Result<S::Ok, S::Error> {
@@ -97,7 +99,15 @@ impl Finding {
     /// A check that has found nothing yet.
     #[must_use]
     pub fn of(check: &'static str) -> Self {
-        Self { check, about: None, result: Verdict::Ok, detail: Vec::new(), fixes: Vec::new(), commands: Vec::new() }
+        Self {
+            check,
+            about: None,
+            result: Verdict::Ok,
+            detail: Vec::new(),
+            fixes: Vec::new(),
+            commands: Vec::new(),
+            passes: false,
+        }
     }
 
     /// A check that was not made, because what it needs has failed: the name of another check, or a
@@ -155,6 +165,25 @@ impl Finding {
             self.fixes.push(fix);
         }
         self
+    }
+
+    /// What to do instead of what was said before, where it is found out later what is wrong.
+    #[must_use]
+    pub fn fix_instead(self, fix: impl Into<String>) -> Self {
+        Self { fixes: vec![fix.into()], ..self }
+    }
+
+    /// Says whether the failure passes by itself, as AWS does that takes no more requests for the
+    /// moment. No setting is to blame for it, so nothing else is looked for.
+    #[must_use]
+    pub fn passing(self, passes: bool) -> Self {
+        Self { passes: self.passes || passes, ..self }
+    }
+
+    /// Whether what failed passes by itself.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.passes
     }
 
     /// Adds the whole command that carries a fix out. It has to be safe to paste without a thought:

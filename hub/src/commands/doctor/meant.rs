@@ -30,7 +30,7 @@ pub(super) async fn table(session: &Session, config: &DoctorConfig, finding: Fin
     };
     // It is skipped where no experience is known, and the table may be a wrong one all the same.
     let is_open = finding.verdict() == Verdict::Skipped || named.is_none() && finding.verdict() != Verdict::Ok;
-    if session.caller.is_err() || !(finding.is_failed() || is_open) {
+    if session.caller.is_err() || finding.is_passing() || !(finding.is_failed() || is_open) {
         return finding;
     }
     match find(session, config, table, source, named).await {

@@ -66,13 +66,14 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
         queue::examine(&session, &config),
     );
     let (ledger, hub) = ledger::examine(&session, &config, id.as_ref()).await;
+    let is_read = !ledger.iter().any(|finding| finding.check() == "timestamps-table" && finding.is_failed());
+    let windows = windows::examine(&session, &config, hub.as_ref(), is_read).await;
     let products = products(&session, &config, hub.as_ref()).await;
     let network = session.network().await;
     let (catalog, members) = catalog;
     let rules = config.filters.as_ref().filter(|rules| !rules.is_empty());
     let rules = rules.map(|rules| by_rule(rules, members.as_deref()));
     let found = [organization].into_iter().chain(ledger).chain([catalog]).chain(rules).chain(products).chain(inbox);
-    let windows = windows::examine(&session, &config, hub.as_ref()).await;
     let found = found.chain(mode(config.mode)).chain(windows).chain([network]);
     [configuration, filter].into_iter().chain(who).chain(found).map(guard_rails::named).collect()
 }

@@ -69,14 +69,13 @@ pub(super) async fn examine(
                 });
             let found = found.await;
             // A table that answers is the right one, whatever else is wrong with what it holds.
-            let meant = if experience.is_err() {
-                meant::experience(&hub, config).await
-            } else if config.snapshots.is_none() || found.is_failed() && !answers_at_all(&hub, config).await {
-                meant::snapshots(&hub, config).await
+            if experience.is_err() {
+                found.command(Stage::Settings, meant::experience(&hub, config).await)
+            } else if config.snapshots.is_none() || may_be_wrong(&found) && !answers_at_all(&hub, config).await {
+                named(found, SNAPSHOTS, meant::snapshots(&hub, config).await)
             } else {
-                None
-            };
-            found.command(Stage::Settings, meant)
+                found
+            }
         },
         async {
             let found = session
@@ -96,9 +95,9 @@ pub(super) async fn examine(
                     }
                 })
                 .await;
-            let wrong = experience.is_err() || config.timestamps.is_none() || found.is_failed();
+            let wrong = experience.is_err() || config.timestamps.is_none() || may_be_wrong(&found);
             let meant = if wrong { meant::timestamps(&hub, config, organization).await } else { None };
-            found.command(Stage::Settings, meant)
+            named(found, TIMESTAMPS, meant)
         },
         session.look("lease", config.timestamps.clone().ok_or(TIMESTAMPS), |table| lease(&hub, table, organization)),
         async {
@@ -115,6 +114,11 @@ pub(super) async fn examine(
                 .await
         },
     );
+    // It is the same table, of which its own check has said what is wrong.
+    let lease = match lease.is_failed() && timestamps.is_failed() {
+        true => Finding::skipped("lease", "`timestamps-table` failed"),
+        false => lease,
+    };
     let life = match &seen {
         Some(seen) => {
             let beside = Beside::of(config.selection.scope(), seen);
@@ -127,6 +131,21 @@ pub(super) async fn examine(
     };
     let life = session.judge(life).await;
     (vec![role, snapshots, timestamps, life, lease, trusted], Some(hub))
+}
+
+/// Whether another table may have been meant. What passes by itself says nothing of the settings.
+fn may_be_wrong(table: &Finding) -> bool {
+    table.is_failed() && !table.is_passing()
+}
+
+/// The finding about a table, where another one answers that was `meant`: then it is the setting that
+/// is wrong, and no permission is missing.
+fn named(finding: Finding, source: Source, meant: Option<TableName>) -> Finding {
+    let Some(meant) = meant else { return finding };
+    let command = export(source.variable, meant.as_str());
+    let told = format!("check {source}: did you mean `{meant}`?");
+    let finding = if finding.is_failed() { finding.fix_instead(told) } else { finding };
+    finding.command(Stage::Settings, command)
 }
 
 /// Whether the table of snapshots that is set answers about the experience.
@@ -212,7 +231,7 @@ pub(super) fn failed(finding: Finding, error: &LedgerError, source: Source) -> F
             error.hint().or_else(|| Some(format!("check that {source} names the right one of the hub's two tables")))
         }
     };
-    finding.fail(error.to_string(), fix)
+    finding.fail(error.to_string(), fix).passing(error.api().is_some_and(ApiError::is_passing))
 }
 
 /// The hint for an experience without a snapshot, if the ledger knows these other ones.

@@ -10,7 +10,7 @@ use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, ReceiptStore, R
 use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::export;
 
-use crate::config::{DoctorConfig, EXPERIENCE, HUB_ROLE, SNAPSHOTS, TIMESTAMPS};
+use crate::config::{DoctorConfig, EXPERIENCE, HUB_ROLE};
 
 /// The ends of the tables' names, as the templates and `pmp-hub init` make them.
 const SNAPSHOTS_NAME: &str = "Snapshots";
@@ -52,24 +52,24 @@ fn hub_account(config: &DoctorConfig) -> Option<&str> {
     tables.chain(config.topic_arn.as_ref().map(|topic| topic.account())).next()
 }
 
-/// The command that names the table of snapshots.
-pub(super) async fn snapshots(hub: &SdkConfig, config: &DoctorConfig) -> Option<String> {
+/// The table of snapshots that answers in place of the one that is set.
+pub(super) async fn snapshots(hub: &SdkConfig, config: &DoctorConfig) -> Option<TableName> {
     let experience = config.experience.as_ref()?;
     let wanted = tables(config, config.snapshots.as_ref(), config.timestamps.as_ref(), SNAPSHOTS_NAME, TIMESTAMPS_NAME);
     for table in wanted {
         if DynamoSnapshots::new(hub, table.clone()).head(experience).await.is_ok() {
-            return export(SNAPSHOTS.variable, table.as_str());
+            return Some(table);
         }
     }
     None
 }
 
-/// The command that names the table of receipts, if the one that is set does not answer.
+/// The table of receipts that answers, if the one that is set does not.
 pub(super) async fn timestamps(
     hub: &SdkConfig,
     config: &DoctorConfig,
     organization: &OrganizationId,
-) -> Option<String> {
+) -> Option<TableName> {
     let answers = async |table: &TableName| match &config.experience {
         Some(experience) => {
             DynamoReceipts::new(hub, table.clone()).organization(organization, experience).await.is_ok()
@@ -84,7 +84,7 @@ pub(super) async fn timestamps(
     let wanted = tables(config, config.timestamps.as_ref(), config.snapshots.as_ref(), TIMESTAMPS_NAME, SNAPSHOTS_NAME);
     for table in wanted {
         if answers(&table).await {
-            return export(TIMESTAMPS.variable, table.as_str());
+            return Some(table);
         }
     }
     None

@@ -36,7 +36,8 @@ pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Fin
     let mut queue = None;
     let found = session
         .look("queue", Ok(url), async |url| {
-            let place = Place { check: "queue", url: url.as_str(), setting: QUEUE, init };
+            let region = config.topic_arn.as_ref().map(TopicArn::region);
+            let place = Place { check: "queue", url: url.as_str(), setting: QUEUE, init, region };
             let (finding, found) = look_at_queue(&session.sdk, &place).await;
             queue = found;
             finding
@@ -48,7 +49,7 @@ pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Fin
         session.look(REST[0], Ok(&queue), |queue| dead_letters(&session.sdk, REST[0], queue, init)),
         session.look(REST[1], Ok(&queue), async |queue| {
             let (finding, found) = subscription(&session.sdk, queue, config, init).await;
-            topic = topic.take().or(found);
+            topic = found.or(topic.take());
             finding
         }),
     );
@@ -100,8 +101,9 @@ fn all(first: Finding, because: &str) -> Vec<Finding> {
     [first].into_iter().chain(REST.map(|check| Finding::skipped(check, because))).collect()
 }
 
-/// Checks the queue's subscription, and returns the topic. The subscription is found among this
-/// account's own, because a member may not list those of the topic.
+/// Checks the queue's subscription, and returns the topic: the one that was meant, where another is
+/// set. The subscription is found among this account's own, because a member may not list those of
+/// the topic.
 async fn subscription(
     sdk: &SdkConfig,
     queue: &Queue,
@@ -130,7 +132,10 @@ async fn subscription(
         let subscribed = found.iter().filter(|one| one.endpoint() == Some(&queue.arn));
         let meant = subscribed.filter_map(Subscription::topic_arn).find(|topic| is_meant(topic, config));
         return match meant {
-            Some(topic) => (finding.command(Stage::Settings, export(TOPIC.variable, topic)), None),
+            Some(topic) => {
+                let finding = finding.fix_instead(format!("check {TOPIC}: did you mean `{topic}`?"));
+                (finding.command(Stage::Settings, export(TOPIC.variable, topic)), Some(topic.to_owned()))
+            }
             None => (finding.command(Stage::Resources, subscribe), None),
         };
     };

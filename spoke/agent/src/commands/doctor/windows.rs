@@ -15,12 +15,20 @@ use crate::pass::windows::{WindowsInForce, of_the_fleet};
 
 const CHECK: &str = "change-windows";
 
-/// The finding, where there are windows. `hub`: who this is in the hub's account.
-pub(super) async fn examine(session: &Session, config: &DoctorConfig, hub: Option<&SdkConfig>) -> Option<Finding> {
+/// The finding, where there are windows. `hub`: who this is in the hub's account. `is_read`: whether
+/// the table of receipts was read.
+pub(super) async fn examine(
+    session: &Session,
+    config: &DoctorConfig,
+    hub: Option<&SdkConfig>,
+    is_read: bool,
+) -> Option<Finding> {
     let now = compose::clock().now();
     let own = WindowsInForce { own: config.windows.clone(), ..WindowsInForce::default() };
     let finding = match directed(config, hub).await {
         None => judge(&own, now).map(|finding| finding.note("the fleet's are not known: the ledger was not read")),
+        // The check of the table has said what is wrong with it.
+        Some(Err(_)) if !is_read => Some(Finding::skipped(CHECK, "`timestamps-table` failed")),
         Some(Err(error)) => Some(ledger::failed(Finding::of(CHECK), &error, TIMESTAMPS)),
         Some(Ok(Err(problem))) => Some(Finding::of(CHECK).fail(problem, "update this spoke".to_owned())),
         Some(Ok(Ok(fleet))) => judge(&WindowsInForce { fleet, ..own }, now),
