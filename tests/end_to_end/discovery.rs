@@ -6,6 +6,7 @@ use pmp_tests::{
     ALPHA, ALPHA_ARCHIVED, ALPHA_DEV, ALPHA_DISABLED, ALPHA_PROD, HUB, Lists, MANAGEMENT, Program, Scene, member_role,
     world,
 };
+use serde_json::json;
 
 const DELEGATE: &str = "222222222223";
 const BARE: &str = "exp-alpha-bare";
@@ -95,4 +96,30 @@ async fn the_management_experience_is_never_a_member_even_where_the_spoke_runs_b
     for spoke in [beside.clone(), beside.with(&[("MEMBER_EXPERIENCE_IDS", &named)])] {
         assert_eq!(told(&spoke).await, expected(&[("exp-hub-member", "in-sync", "")]));
     }
+}
+
+/// Only an experience that is there can be told of for ever: of a mistyped id the sign of life tells,
+/// as long as the setting has it.
+#[tokio::test]
+async fn a_mistyped_id_leaves_nothing_behind_once_it_is_corrected() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let named = |id: &str| scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", &format!("{ALPHA_DEV},{id}"))]);
+    let synced = named("exp-alpha-prodd").run(&["sync"]).await;
+    assert_eq!(synced.code, 1, "{synced:?}");
+    let meant = format!("did you mean `{ALPHA_PROD}`?");
+    assert!(synced.stdout.contains("exp-alpha-prodd") && synced.stdout.contains(&meant), "{synced:?}");
+    let error = format!("exp-alpha-prodd: {MISNAMED}; {meant}");
+    let status = scene.hub.json(&["status"]).await;
+    let rows: Vec<_> = status["spokes"].as_array().unwrap().iter().collect();
+    let told =
+        |row: &serde_json::Value| (row["member_experience"].clone(), row["state"].clone(), row["message"].clone());
+    let told: Vec<_> = rows.into_iter().map(told).collect();
+    assert_eq!(told[0], (json!(null), json!("ERROR"), json!(error)), "{told:?}");
+    assert_eq!((told.len(), &told[1].0), (2, &json!(ALPHA_DEV)), "{told:?}");
+    assert_eq!(scene.hub.run(&["wait", "--timeout", "1s"]).await.code, 4);
+    // Corrected, and nothing is left of it.
+    assert_eq!(named(ALPHA_PROD).run(&["sync"]).await.code, 0);
+    let states = [(ALPHA_DEV.to_owned(), "SYNCED".to_owned()), (ALPHA_PROD.to_owned(), "SYNCED".to_owned())];
+    assert_eq!(scene.states().await, states);
 }

@@ -49,7 +49,7 @@ use tokio_util::sync::CancellationToken;
 use crate::apply::{Closing, Engine, EngineSettings};
 use crate::draft::{SPOKE_VERSION, now, told};
 use crate::erosion;
-use crate::error::SpokeError;
+use crate::error::{SpokeError, one_line_with_hint};
 use crate::filters::Filters;
 use crate::filters::lookup::{Attributes, Known, LookUpError};
 use crate::filters::narrow::Exhausted;
@@ -265,7 +265,11 @@ impl Spoke {
             return outcome.map(|made| made.pass);
         }
         let life = match &outcome {
-            Ok(Made { pass, times, .. }) => SignOfLife { experiences: pass.kept(), times: *times, ..life },
+            Ok(Made { pass, times, misnamed, .. }) => {
+                let error = (!misnamed.is_empty()).then(|| misnamed.join("; "));
+                let experiences = pass.kept().saturating_sub(misnamed.len());
+                SignOfLife { experiences, times: *times, error, ..life }
+            }
             Err(error) => SignOfLife { error: Some(one_line(error)), ..life },
         };
         let report = async {
@@ -362,6 +366,7 @@ impl Spoke {
             // Rule 12: the listing that failed may be the one that names them.
             return Err(SpokeError::List(error.clone()));
         }
+        let misnamed = misnamed(&standing, &candidates);
         tracing::debug!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
         let version = snapshot.version();
         let name = format!("pmp-sync snapshot {version}");
@@ -407,7 +412,7 @@ impl Spoke {
         tracing::debug!(%version, experiences = receipts.len(), in_sync, "pass done");
         let tally = Tally { change_set_times: pass.engine.seen_times(), ..pass.tally().clone() };
         let (times, has_news) = (pass.engine.times(), pass.has_news());
-        Ok(Made { pass: PassOutcome { receipts, tally }, times, has_news })
+        Ok(Made { pass: PassOutcome { receipts, tally }, times, has_news, misnamed })
     }
 }
 
@@ -419,6 +424,15 @@ struct Made {
     /// Whether a pass that only looks found something to do or to write down. A pass that changes
     /// things does both itself.
     has_news: bool,
+    /// The ids that name nothing and have no receipt. They are told in the sign of life, as long as
+    /// the setting names them.
+    misnamed: Vec<String>,
+}
+
+/// What is told of each id that names nothing, and of which the ledger has no receipt.
+fn misnamed(standing: &Standing, candidates: &[Candidate]) -> Vec<String> {
+    let unknown = candidates.iter().filter(|candidate| !standing.knows(&candidate.id));
+    unknown.filter_map(|it| Some(format!("{}: {}", it.id, one_line_with_hint(it.misnamed()?)))).collect()
 }
 
 /// The organization's sign of life, from this spoke's own: it counts the experiences of the other

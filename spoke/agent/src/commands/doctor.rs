@@ -214,7 +214,8 @@ async fn members(sdk: &SdkConfig, management: &ExperienceId, selection: &Selecti
     let chance = compose::chance();
     match find(&catalog, &ManagementId::new(management.clone()), selection, &chance).await {
         Ok(members) => {
-            let missing = members.iter().any(|member| matches!(member.state, Err(Absent::Misnamed | Absent::Missing)));
+            let missing =
+                members.iter().any(|member| matches!(member.state, Err(Absent::Misnamed { .. } | Absent::Missing)));
             // The existing ids serve to suggest the one that was meant. If they cannot be listed,
             // there is no suggestion.
             let known = if missing {
@@ -279,7 +280,7 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BT
     absent.fold(finding, |finding, (id, absent)| {
         let text = format!("{id}: {absent}");
         match absent {
-            Absent::Misnamed | Absent::Missing => {
+            Absent::Misnamed { .. } | Absent::Missing => {
                 let others = known.iter().filter(|other| members.iter().all(|member| member.id != **other));
                 let meant = alike(id.as_str(), others);
                 let meant = meant.first().map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
@@ -305,7 +306,7 @@ fn selection_meant(members: &[Member], known: &BTreeSet<ExperienceId>) -> Option
         match &member.state {
             Ok(_) => drop(meant.insert(member.id.as_str())),
             Err(Absent::NotLive(_) | Absent::Gone) => {}
-            Err(Absent::Misnamed | Absent::Missing) => {
+            Err(Absent::Misnamed { .. } | Absent::Missing) => {
                 let others = known.iter().filter(|other| members.iter().all(|member| member.id != **other));
                 meant.insert(alike(member.id.as_str(), others).first()?.as_str());
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use pmp_catalog::{Catalog, CatalogError, ErrorClass, Experience, NotLive, PolicyId, Scope};
 use pmp_ledger::{LedgerError, SnapshotStore};
-use pmp_protocol::{ExperienceId, Hint, ManagementId, MemberId, SpokeScope};
+use pmp_protocol::{ExperienceId, Hint, ManagementId, MemberId, SpokeScope, alike};
 use pmp_runtime::{Chance, Waited};
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +54,10 @@ pub(crate) enum Absent {
     NotLive(NotLive),
     /// MEMBER_EXPERIENCE_IDS names it, and the catalog does not find it.
     #[error("MEMBER_EXPERIENCE_IDS names it, and it does not exist, or is not shared with this account")]
-    Misnamed,
+    Misnamed {
+        /// The experience of this organization whose id looks like it.
+        meant: Option<ExperienceId>,
+    },
     /// It was listed, and the catalog does not find it any more.
     #[error("the experience does not exist, or is not shared with this account")]
     Missing,
@@ -90,7 +93,8 @@ impl Hint for Absent {
         match self {
             Self::NotLive(source) => source.hint(),
             Self::Unreadable(source) => source.hint(),
-            Self::Misnamed | Self::Missing | Self::Gone | Self::Management | Self::NotRead => None,
+            Self::Misnamed { meant } => meant.as_ref().map(|meant| format!("did you mean `{meant}`?")),
+            Self::Missing | Self::Gone | Self::Management | Self::NotRead => None,
         }
     }
 }
@@ -98,7 +102,7 @@ impl Hint for Absent {
 impl Absent {
     /// Whether a person must mend this. Otherwise the organization wants it so.
     pub(crate) fn is_failure(&self) -> bool {
-        matches!(self, Self::Misnamed | Self::Unreadable(_))
+        matches!(self, Self::Misnamed { .. } | Self::Unreadable(_))
     }
 }
 
@@ -112,6 +116,11 @@ pub(crate) struct Candidate {
 }
 
 impl Candidate {
+    /// Why it is none: MEMBER_EXPERIENCE_IDS names it, and there is no such experience.
+    pub(crate) fn misnamed(&self) -> Option<&Absent> {
+        self.state.as_ref().err().filter(|absent| matches!(absent, Absent::Misnamed { .. }))
+    }
+
     /// The experience, without its lists: the pass was told to stop before they were read.
     pub(crate) fn not_read(&self) -> Member {
         let state = Err(self.state.as_ref().err().cloned().unwrap_or(Absent::NotRead));
@@ -165,18 +174,36 @@ pub(crate) async fn discover(
         not_listed.contains(&**id) && matches!(class, Some(ErrorClass::NotFound | ErrorClass::AccessDenied))
     };
     let found = members.into_iter().zip(described).filter(|(id, outcome)| !gone(id, outcome));
-    let candidates = found.map(|(id, outcome)| {
+    let mut candidates: Vec<_> = found.map(|(id, outcome)| {
         if not_listed.contains(&*id) {
             tracing::warn!(experience = %id, "no listing names the experience, and the catalog describes it: kept in step");
         }
         let name = outcome.as_ref().ok().map(|found| found.name.clone());
         let absent = |error| match (absent(error), selection) {
-            (Absent::Missing, Selection::Only(_)) => Absent::Misnamed,
+            (Absent::Missing, Selection::Only(_)) => Absent::Misnamed { meant: None },
             (absent, _) => absent,
         };
         Candidate { id, name, state: outcome.map_err(absent).and_then(judge) }
-    });
-    Ok(Discovered { candidates: candidates.collect(), half })
+    }).collect();
+    suggest(catalog, &mut candidates).await;
+    Ok(Discovered { candidates, half })
+}
+
+/// Says of each id that names nothing which one may have been meant: of those that are there, and
+/// not named themselves. Where they cannot be listed, nothing is suggested.
+async fn suggest(catalog: &dyn Catalog, candidates: &mut [Candidate]) {
+    if !candidates.iter().any(|candidate| candidate.misnamed().is_some()) {
+        return;
+    }
+    let (own, shared) =
+        futures::join!(catalog.list_experiences(Scope::Own), catalog.list_experiences(Scope::SharedWithMe));
+    let named: BTreeSet<_> = candidates.iter().map(|candidate| ExperienceId::clone(&candidate.id)).collect();
+    let there: BTreeSet<_> = [own, shared].into_iter().flatten().flatten().filter(|id| !named.contains(id)).collect();
+    for Candidate { id, state, .. } in candidates {
+        if let Err(Absent::Misnamed { meant }) = state {
+            *meant = alike(id.as_str(), &there).first().map(|meant| (*meant).clone());
+        }
+    }
 }
 
 /// Takes out the experiences that a hub reads, because a spoke that changed one would change what

@@ -42,7 +42,7 @@ impl Spoke {
         if stop.is_stopped() {
             return Err(SpokeError::stopped(stop));
         }
-        let Ok(Made { pass, times, has_news: false }) = looked else { return Ok(None) };
+        let Ok(Made { pass, times, has_news: false, .. }) = looked else { return Ok(None) };
         let life = SignOfLife {
             experiences: pass.kept(),
             times,

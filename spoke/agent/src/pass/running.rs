@@ -119,10 +119,18 @@ impl Pass<'_> {
     /// it for the starter until it is done.
     async fn sync_member(&self, member: Member, active: Option<Active>) -> Result<Receipt, SpokeError> {
         let mut decided = None;
+        let is_nothing = matches!(member.state, Err(Absent::Misnamed { .. })) && !self.standing.knows(&member.id);
         let mut receipt = self.receipt_for(member, &mut decided).await;
         drop(active);
         if self.spoke.engine.looks_only {
             self.note_news(&receipt, decided.as_ref());
+            return Ok(receipt);
+        }
+        if is_nothing {
+            // A receipt would stay for ever: nobody can take it back. The sign of life tells it.
+            let Receipt { member_experience, status, .. } = &receipt;
+            tracing::warn!(experience = %member_experience, error = receipt.error, "no such experience");
+            self.spoke.progress.show(ProgressEvent::Ended { member: member_experience, status: *status });
             return Ok(receipt);
         }
         self.record(&mut receipt, decided).await;

@@ -238,6 +238,12 @@ impl Standing {
         self.disputed.get(member).and_then(Option::as_ref)
     }
 
+    /// Whether a receipt of the experience is in the ledger, even a disputed one.
+    pub(crate) fn knows(&self, member: &ExperienceId) -> bool {
+        let told = self.before.receipts.iter().any(|receipt| receipt.member_experience == *member);
+        told || self.disputed.contains_key(member)
+    }
+
     /// Which snapshot a pass is for.
     pub(crate) fn target(&self) -> (SnapshotVersion, Digest) {
         self.steering.target(&self.head)
