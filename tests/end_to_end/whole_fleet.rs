@@ -140,7 +140,7 @@ async fn each_command_fits_one_screen_and_says_what_has_the_same_cause() {
         "silent for 28h–30h",
         "SYNCED",
         "DISPUTED    3 experiences of 3 organizations: o-member0007",
-        "; 8 disputed, 6 held, 15 error, 3 never, 15 stale",
+        "; 8 disputed, 6 held, 15 error, 15 stale, 5 skipped; organizations: 3 never",
     ] {
         let flat = told.split_whitespace().collect::<Vec<_>>().join(" ");
         let part = part.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use pmp_ledger::{Organization, Said};
-use pmp_protocol::{ExperienceId, OrganizationSeen, PlainText, Receipt, ReceiptStatus, age, count};
+use pmp_protocol::{ExperienceId, OrganizationId, OrganizationSeen, PlainText, Receipt, ReceiptStatus, age, count};
 use pmp_terminal::{Frame, Table, cut};
 
 use crate::render::color;
-use crate::render::page::{Block, Page, who};
+use crate::render::page::{Block, Page, named, who};
 use crate::rollout::state::OnTheWay;
 use crate::rollout::told;
 use crate::status::fleet::View;
@@ -164,10 +164,20 @@ fn head(rows: &[&SpokeStatus], now: Timestamp) -> String {
         let seen = row.last_seen.map(|seen| format!(", seen {} ago", age(seen, now))).unwrap_or_default();
         return format!("{}{experience}{version}{seen}", row.organization);
     }
-    let experiences = rows.iter().filter(|row| row.member_experience.is_some()).count();
-    let experiences =
-        if experiences == 0 { String::new() } else { format!("{} of ", count(experiences, "experience")) };
-    who(&experiences, rows.iter().map(|row| &row.organization))
+    let (experiences, whole): (Vec<&SpokeStatus>, Vec<&SpokeStatus>) =
+        rows.iter().copied().partition(|row| row.member_experience.is_some());
+    let all = rows.iter().map(|row| &row.organization);
+    if experiences.is_empty() {
+        return who("", all);
+    }
+    let number = count(experiences.len(), "experience");
+    if whole.is_empty() {
+        return who(&format!("{number} of "), all);
+    }
+    // What concerns an organization as a whole is none of its experiences.
+    let (of, whole) = (organizations_of(&experiences).len(), organizations_of(&whole).len());
+    let what = format!("{number} of {}, and {} as a whole", count(of, "organization"), count(whole, "organization"));
+    named(&what, organizations_of(rows).into_iter().map(ToString::to_string))
 }
 
 /// A line for each organization with several spokes: what each of them keeps in step, and when it
@@ -210,19 +220,32 @@ pub(crate) fn short_moment(at: Timestamp, now: Timestamp) -> String {
     if day(at) == day(now) { at.strftime("%H:%M:%SZ").to_string() } else { day(at) }
 }
 
-/// The line below the rows: how many experiences are in sync, and how many are in each other state.
+/// The line below the rows: how many experiences are in sync, how many are in each other state, and
+/// of how many organizations something is told as a whole.
 #[must_use]
 pub(crate) fn summary(rows: &[SpokeStatus]) -> String {
-    let experiences = rows.iter().filter(|row| row.member_experience.is_some() && row.state != SpokeState::Skipped);
-    let synced = rows.iter().filter(|row| row.state == SpokeState::Synced).count();
-    let others: Vec<_> = SpokeState::OTHERS
-        .iter()
-        .map(|state| (rows.iter().filter(|row| row.state == *state).count(), state.as_str().to_lowercase()))
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, state)| format!("{count} {state}"))
-        .collect();
-    let others = if others.is_empty() { String::new() } else { format!("; {}", others.join(", ")) };
-    format!("{synced} of {} member experiences in sync{others}", experiences.count())
+    let (experiences, organizations): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.member_experience.is_some());
+    let synced = experiences.iter().filter(|row| row.state == SpokeState::Synced).count();
+    let kept = experiences.iter().filter(|row| row.state != SpokeState::Skipped).count();
+    let others = |rows: &[&SpokeStatus], of_one: fn(&[&SpokeStatus]) -> usize| {
+        let of = |state: &SpokeState| {
+            let rows: Vec<_> = rows.iter().filter(|row| row.state == *state).copied().collect();
+            (!rows.is_empty()).then(|| format!("{} {}", of_one(&rows), state.as_str().to_lowercase()))
+        };
+        SpokeState::OTHERS.iter().filter_map(of).collect::<Vec<_>>().join(", ")
+    };
+    let told = [
+        (String::new(), others(&experiences, |rows| rows.len())),
+        ("organizations: ".to_owned(), others(&organizations, |rows| organizations_of(rows).len())),
+    ];
+    let told = told.into_iter().filter(|(_, others)| !others.is_empty());
+    let told: String = told.map(|(of, others)| format!("; {of}{others}")).collect();
+    format!("{synced} of {kept} member experiences in sync{told}")
+}
+
+/// The organizations of some rows, each once.
+fn organizations_of<'a>(rows: &[&'a SpokeStatus]) -> BTreeSet<&'a OrganizationId> {
+    rows.iter().map(|row| &row.organization).collect()
 }
 
 /// The table. `wide` adds what a receipt says besides.

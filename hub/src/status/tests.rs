@@ -125,6 +125,25 @@ fn the_worst_comes_first_and_the_summary_counts() {
     assert_eq!(render::summary(&rows), "1 of 2 member experiences in sync; 1 error");
 }
 
+/// What concerns an organization as a whole is no experience: the numbers of experiences add up.
+#[test]
+fn organizations_are_not_counted_among_experiences() {
+    let recent = "2026-11-24T11:59:00Z";
+    let failed = Receipt {
+        member_experience: ExperienceId::new("exp-z").unwrap(),
+        ..receipt(42, ReceiptStatus::Failed, Some("no"))
+    };
+    let receipts = vec![receipt(42, ReceiptStatus::InSync, None), failed];
+    let whole = organization(recent, Vec::new(), Some("no"));
+    let whole = Organization { id: OrganizationId::new("o-beta000000").unwrap(), ..whole };
+    let view = view([organization(recent, receipts, None), whole], Some(&head(42, recent)));
+    let rows = rows(&view, now(), HOUR);
+    assert_eq!(render::summary(&rows), "1 of 2 member experiences in sync; 1 error; organizations: 1 error");
+    let page = render::page(&pmp_protocol::testing::management(), &view, &rows, now(), false);
+    let heads: Vec<_> = page.blocks.iter().map(|block| block.head.as_str()).collect();
+    assert_eq!(heads, ["1 experience of 1 organization, and 1 organization as a whole: o-alpha00000, o-beta000000"]);
+}
+
 #[test]
 fn a_pass_that_failed_as_a_whole_has_a_row_of_its_own() {
     let recent = "2026-11-24T11:59:00Z";
