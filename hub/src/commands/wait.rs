@@ -109,6 +109,8 @@ fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersi
 
 /// The rows in which the version is not applied yet, worst first.
 fn missing(rows: &[SpokeStatus], version: SnapshotVersion) -> Vec<&SpokeStatus> {
+    // As the spoke says it, and the ledger bears it out.
+    let applied = |row: &SpokeStatus| row.lag.and(row.applied).is_some_and(|applied| applied.version >= version);
     let is_there = |row: &SpokeStatus| match row.state {
         // One that is pinned or paused does not come before an operator lets it.
         SpokeState::Skipped | SpokeState::WouldChange | SpokeState::Pinned | SpokeState::Paused => true,
@@ -116,7 +118,9 @@ fn missing(rows: &[SpokeStatus], version: SnapshotVersion) -> Vec<&SpokeStatus> 
         SpokeState::Synced | SpokeState::Applying | SpokeState::Drifted => {
             row.in_force().is_some_and(|applied| applied >= version)
         }
-        _ => false,
+        // Silence takes nothing back, and a trouble with a newer version is none with this one.
+        SpokeState::Stale => applied(row),
+        _ => applied(row) && row.tried.as_ref().is_some_and(|tried| tried.version > version),
     };
     rows.iter().filter(|row| !is_there(row)).collect()
 }
@@ -185,7 +189,8 @@ fn tell(
 
 #[cfg(test)]
 mod tests {
-    use pmp_protocol::{ExperienceId, OrganizationId};
+    use pmp_protocol::testing::receipt;
+    use pmp_protocol::{Applied, ExperienceId, OrganizationId, ReceiptStatus};
 
     use super::*;
 
@@ -196,6 +201,29 @@ mod tests {
             lag: version,
             ..SpokeStatus::whole(&OrganizationId::new("o-alpha00000").unwrap(), state, String::new())
         }
+    }
+
+    #[test]
+    fn one_that_is_on_a_newer_snapshot_has_this_one_whatever_became_of_the_newest() {
+        let version = |version| SnapshotVersion::new(version).unwrap();
+        let stands = |member: &str, applied: u64, tried: u64, state| {
+            let mut row = row(member, Some(tried), state);
+            let receipt = receipt(tried, ReceiptStatus::Held, None);
+            row.tried = Some(receipt.tried());
+            row.applied = Some(Applied { version: version(applied), digest: receipt.digest, at: receipt.received_at });
+            row
+        };
+        let rows = [
+            stands("exp-held", 3, 4, SpokeState::Held),
+            stands("exp-error", 2, 3, SpokeState::Error),
+            stands("exp-silent", 3, 3, SpokeState::Stale),
+            stands("exp-late", 2, 2, SpokeState::Stale),
+            stands("exp-none", 1, 3, SpokeState::Held),
+            stands("exp-it", 2, 2, SpokeState::Error),
+        ];
+        let missing = missing(&rows, version(2));
+        let named: Vec<_> = missing.iter().map(|row| row.member_experience.as_ref().unwrap().as_str()).collect();
+        assert_eq!(named, ["exp-none", "exp-it"]);
     }
 
     #[test]
