@@ -67,6 +67,9 @@ pub(crate) struct Demo {
     no_color: bool,
 }
 
+/// What the user is told who stopped the demo.
+const STOPPED: &str = "Stopped before the end. Nothing of it is left.";
+
 /// Runs the demo to its end. It leaves nothing behind, except what `--keep` asks for and what
 /// explains a failure.
 pub(crate) async fn run(args: Demo) -> Result<Exit, Failure> {
@@ -85,10 +88,12 @@ pub(crate) async fn run(args: Demo) -> Result<Exit, Failure> {
             settle(folder, args.keep);
             Ok(Exit::Ok)
         }
-        // The user stopped the demo, so the logs are not needed.
-        Err(failure) if stop.is_cancelled() => {
+        // The user stopped the demo, which is no failure: what a step says that was broken off is not
+        // told, and the logs are not needed.
+        Err(_) if stop.is_cancelled() => {
+            screen.quiet(STOPPED);
             settle(folder, args.keep);
-            Err(failure)
+            Ok(Exit::Ok)
         }
         Err(failure) => {
             let hint = format!("the whole logs are in {}", folder.path().display());
@@ -103,7 +108,10 @@ async fn perform(args: &Demo, stage: &mut Stage, screen: &Screen, stop: &Cancell
         // Cancel-safe: what the script has started belongs to the stage, which is ended in any
         // case.
         story = script::play(args, stage, screen) => story?,
-        () = stop.cancelled() => return Err(Failure::new("E3047", "stopped before the end")),
+        () = stop.cancelled() => {
+            screen.quiet(STOPPED);
+            return Ok(());
+        }
     };
     summary::show(&story, screen);
     if !args.keep {
