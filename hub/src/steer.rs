@@ -82,14 +82,7 @@ impl Helm<'_> {
         change: &DirectionChange,
         because: &Because,
     ) -> Result<(Direction, bool), HubError> {
-        let found = said(self.receipts.direction(self.experience, organization).await?, organization)?;
-        if let Some(found) = &found {
-            is_ours(found, self.signing).await?;
-        }
-        let before = found.map_or_else(
-            || Direction::none(self.experience.clone(), organization.cloned()),
-            |directed| directed.direction,
-        );
+        let before = self.directed(organization).await?;
         let Some(next) = before.changed(change, because) else { return Ok((before, false)) };
         // Protocol D16.
         if let Some(Trusted { direction, by }) = self.newer_trusted(organization, before.generation).await? {
@@ -98,6 +91,28 @@ impl Helm<'_> {
         }
         self.write(&next, before.generation, because.at).await?;
         Ok((next, true))
+    }
+
+    /// The direction of now, if it is already as the change asks for.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is not the hub's own.
+    pub(crate) async fn as_asked(
+        &self,
+        organization: Option<&OrganizationId>,
+        change: &DirectionChange,
+        because: &Because,
+    ) -> Result<Option<Direction>, HubError> {
+        let direction = self.directed(organization).await?;
+        Ok(if direction.changed(change, because).is_none() { Some(direction) } else { None })
+    }
+
+    /// What is directed now.
+    async fn directed(&self, organization: Option<&OrganizationId>) -> Result<Direction, HubError> {
+        let found = said(self.receipts.direction(self.experience, organization).await?, organization)?;
+        let Some(found) = found else { return Ok(Direction::none(self.experience.clone(), organization.cloned())) };
+        is_ours(&found, self.signing).await?;
+        Ok(found.direction)
     }
 
     /// Signs a direction as it is with the hub's key of now.

@@ -38,6 +38,29 @@ async fn busy_hub() -> Scene {
     scene
 }
 
+/// What changes nothing was not done, and the audit says nothing of it.
+#[tokio::test]
+async fn what_changed_nothing_is_not_in_the_audit() {
+    let scene = busy_hub().await;
+    let hub = &scene.hub;
+    assert_eq!(hub.run(&["members", "admit", ALPHA]).await.code, 0);
+    assert_eq!(hub.run(&["pause", "--org", ALPHA, "--until", "1h", "--reason", "a freeze"]).await.code, 0);
+    let before = hub.json(&["audit"]).await["entries"][0]["number"].as_u64();
+    for (command, told) in [
+        (&["resume", "--all", "--reason", "it is over"][..], "Nothing is paused for the fleet."),
+        (&["unpin", "--reason", "it is over", "--no-announce"], "Nothing is pinned for the fleet."),
+        (&["unpin", "--org", ALPHA, "--reason", "it is over"], "Nothing is pinned for o-alpha00000."),
+    ] {
+        let finished = hub.run(command).await;
+        assert_eq!((finished.code, finished.stdout.trim_end()), (0, told), "{command:?}: {}", finished.stderr);
+        assert_eq!(hub.json(&["audit"]).await["entries"][0]["number"].as_u64(), before, "{command:?}");
+    }
+    assert_eq!(hub.run(&["resume", "--org", ALPHA, "--reason", "it is over"]).await.code, 0);
+    let audit = hub.json(&["audit"]).await;
+    assert_eq!(audit["entries"][0]["action"], "resume");
+    assert_eq!(audit["entries"][0]["number"].as_u64(), before.map(|number| number + 1));
+}
+
 #[tokio::test]
 async fn what_everyone_did_is_listed_exported_and_verified_alone() {
     let scene = busy_hub().await;

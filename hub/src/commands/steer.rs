@@ -228,6 +228,11 @@ struct Changed {
     changed: bool,
 }
 
+/// Each organization; the fleet, which has no id, where none is given.
+fn one_by_one(organizations: &[OrganizationId]) -> Vec<Option<&OrganizationId>> {
+    if organizations.is_empty() { vec![None] } else { organizations.iter().map(Some).collect() }
+}
+
 fn ledger(error: LedgerError) -> Failure {
     HubError::Ledger(error).into()
 }
@@ -301,13 +306,55 @@ impl Desk {
         };
         let mut directed = Vec::new();
         for part in parts {
-            let done = self.change(part, change, &because, &mut directed);
-            match event(part, wave, change, &why.reason) {
+            let open = self.open_of(part, change, &because, &mut directed).await;
+            if open.is_empty() {
+                // Nothing is done, so the audit has nothing to tell.
+                continue;
+            }
+            let open: Vec<OrganizationId> = open.into_iter().flatten().cloned().collect();
+            let done = self.change(&open, change, &because, &mut directed);
+            match event(&open, wave, change, &why.reason) {
                 Some(event) => auditor.asked(event).await?.done(done.await).await?,
                 None => done.await?,
             }
         }
+        // In the order in which they were named.
+        if let Whom::These(named, _) = whom {
+            let place = |it: &Changed| named.iter().position(|id| Some(id) == it.direction.organization.as_ref());
+            directed.sort_by_key(place);
+        }
         Ok(directed)
+    }
+
+    /// Those of the organizations, or of the fleet where none is given, that are not as the change
+    /// asks for already. One that cannot be read is among them: the change fails, and says why.
+    async fn open_of<'a>(
+        &self,
+        organizations: &'a [OrganizationId],
+        change: &DirectionChange,
+        because: &Because,
+        directed: &mut Vec<Changed>,
+    ) -> Vec<Option<&'a OrganizationId>> {
+        let fleet = self.fleet();
+        let helm = self.helm(&fleet);
+        let mut open = Vec::new();
+        for organization in one_by_one(organizations) {
+            match helm.as_asked(organization, change, because).await {
+                Ok(Some(direction)) => directed.push(Changed { direction, changed: false }),
+                Ok(None) | Err(_) => open.push(organization),
+            }
+        }
+        open
+    }
+
+    fn fleet(&self) -> Fleet {
+        let SteerConfig { snapshots, timestamps, members, .. } = &self.config;
+        Fleet::new(&self.sdk, snapshots, timestamps, members.clone())
+    }
+
+    fn helm<'a>(&'a self, fleet: &'a Fleet) -> Helm<'a> {
+        let (signing, experience) = (self.signing.as_ref(), &self.config.experience);
+        Helm { receipts: &self.receipts, signing, experience, fleet: Some(fleet) }
     }
 
     /// Changes what is directed for these organizations, or for the fleet where none is given.
@@ -318,15 +365,14 @@ impl Desk {
         because: &Because,
         directed: &mut Vec<Changed>,
     ) -> Result<(), Failure> {
-        let SteerConfig { experience, snapshots, timestamps, members, .. } = &self.config;
-        let fleet = Fleet::new(&self.sdk, snapshots, timestamps, members.clone());
-        let helm = Helm { receipts: &self.receipts, signing: self.signing.as_ref(), experience, fleet: Some(&fleet) };
-        let whom: Vec<_> = if organizations.is_empty() { vec![None] } else { organizations.iter().map(Some).collect() };
-        for organization in whom {
+        let fleet = self.fleet();
+        let helm = self.helm(&fleet);
+        for organization in one_by_one(organizations) {
             let (direction, changed) = helm.change(organization, change, because).await.map_err(|error| {
                 let failure = Failure::from(error);
                 let before = "those named before this one are done; the same again goes on with the others";
-                if directed.is_empty() { failure } else { failure.hint(before.to_owned()) }
+                let any = directed.iter().any(|it| it.changed);
+                if any { failure.hint(before.to_owned()) } else { failure }
             })?;
             directed.push(Changed { direction, changed });
         }
