@@ -1,7 +1,7 @@
 //! What commands print, as text: reviewers see a change of the output as a change of these
 //! snapshots. JSON is an API, and tables are read at three in the morning.
 
-use pmp_tests::{ALPHA_DEV, Finished, Scene, world};
+use pmp_tests::{ALPHA_DEV, Finished, Program, Scene, world};
 
 /// Standard output and exit code, without what differs from run to run.
 fn check(name: &str, finished: &Finished) {
@@ -60,4 +60,22 @@ async fn every_command_prints_what_its_snapshot_says() {
     check("hub-status-json", &hub.run(&["status", "-o", "json", "--check"]).await);
     check("spoke-init", &spoke.run(&["init"]).await);
     check("hub-init", &hub.run(&["init"]).await);
+}
+
+#[tokio::test]
+async fn each_program_tells_its_version_and_has_a_manual() {
+    for name in ["pmp-hub", "pmp-spoke", "pmp-filter", "pmp-local"] {
+        let program = Program::new(name, &[]);
+        let version = program.run(&["version"]).await;
+        assert!(version.code == 0 && version.stdout.starts_with(&format!("{name} ")), "{version:?}");
+        assert!(version.stdout.contains("\nbuilt for: "), "{version:?}");
+        let document: serde_json::Value =
+            serde_json::from_str(&program.run(&["version", "-o", "json"]).await.stdout).unwrap();
+        assert_eq!(document["program"], name);
+        let manual = program.run(&["man"]).await;
+        assert!(manual.code == 0 && manual.stdout.contains(&format!(".TH {name} 1")), "{manual:?}");
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(program.run(&["man", "--folder", folder.path().to_str().unwrap()]).await.code, 0);
+        assert!(folder.path().join(format!("{name}-version.1")).exists(), "{name}");
+    }
 }

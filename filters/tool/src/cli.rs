@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use pmp_terminal::{Completions, EXIT_CODES_HELP, Exit, Explain, Failure, TerminalArgs, program};
+use pmp_terminal::{
+    Completions, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, TerminalArgs, print_version, program,
+};
 
 use crate::{bench, build, compile, decide, inspect, new, run, sign, test};
 
@@ -73,8 +75,14 @@ enum Command {
     /// Say what an error means and what to do, by the code in its last line
     #[command(after_help = "Examples:\n  pmp-filter explain E2114\n  pmp-filter explain")]
     Explain(Explain),
+    /// Print the version, what it was built from, and the filter contract that it runs
+    #[command(after_help = "Examples:\n  pmp-filter version\n  pmp-filter version -o json")]
+    Version,
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Print the manual page, or write the pages of all commands into a folder
+    #[command(after_help = "Examples:\n  pmp-filter man | man -l -\n  pmp-filter man --folder ~/.local/share/man/man1")]
+    Man(Manual),
 }
 
 /// Runs the program with `args`. The first of them is the program's name.
@@ -103,8 +111,17 @@ async fn command(cli: Cli) -> Result<Exit, Failure> {
             explain.print(output)?;
             Ok(Exit::Ok)
         }
+        Command::Version => {
+            let speaks = [("filter contract", pmp_filter_host::CONTRACT_VERSION)];
+            print_version::<Cli>(output, pmp_terminal::built!(), &speaks)?;
+            Ok(Exit::Ok)
+        }
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
+            Ok(Exit::Ok)
+        }
+        Command::Man(manual) => {
+            manual.write::<Cli>()?;
             Ok(Exit::Ok)
         }
     }

@@ -14,7 +14,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
-use pmp_terminal::{Completions, Exit, Explain, Failure, Output, OutputFormat, program};
+use pmp_terminal::{
+    Completions, Exit, Explain, Failure, Manual, Output, OutputArgs, OutputFormat, print_version, program,
+};
 
 use crate::demo::{self, Demo};
 use clock::Clock;
@@ -59,8 +61,14 @@ enum Command {
     /// Say what an error means and what to do, by the code in its last line
     #[command(after_help = "Examples:\n  pmp-local explain E3014\n  pmp-local explain")]
     Explain(Explain),
+    /// Print the version, and what it was built from
+    #[command(after_help = "Examples:\n  pmp-local version\n  pmp-local version -o json")]
+    Version(OutputArgs),
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Print the manual page, or write the pages of all commands into a folder
+    #[command(after_help = "Examples:\n  pmp-local man | man -l -\n  pmp-local man --folder ~/.local/share/man/man1")]
+    Man(Manual),
 }
 
 /// Arguments that are passed on to another program as they are.
@@ -106,8 +114,16 @@ async fn run(cli: Cli, begun: Instant) -> Result<Exit, Failure> {
             explain.print(Output { format: OutputFormat::Table, header: true, color: false })?;
             Ok(Exit::Ok)
         }
+        Command::Version(output) => {
+            print_version::<Cli>(output.output(), pmp_terminal::built!(), &[])?;
+            Ok(Exit::Ok)
+        }
         Command::Completions(completions) => {
             completions.print::<Cli>()?;
+            Ok(Exit::Ok)
+        }
+        Command::Man(manual) => {
+            manual.write::<Cli>()?;
             Ok(Exit::Ok)
         }
         Command::Hub(_) | Command::Spoke(_) => Err(Failure::new("E3037", "`main` runs this program itself")),
