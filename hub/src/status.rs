@@ -159,6 +159,21 @@ pub struct SpokeStatus {
 }
 
 impl SpokeStatus {
+    /// What every row has, as the columns of a spreadsheet.
+    pub(crate) const COLUMNS: &[&str] = &[
+        "organization",
+        "member_experience",
+        "state",
+        "version",
+        "tried",
+        "applied",
+        "lag",
+        "last_seen",
+        "message",
+        "spoke",
+        "receipt",
+    ];
+
     /// The version that is applied, as far as it is believed; of an older spoke, that does not say
     /// what is applied, what was tried.
     pub(crate) fn in_force(&self) -> Option<SnapshotVersion> {

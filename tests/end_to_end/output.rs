@@ -62,6 +62,61 @@ async fn every_command_prints_what_its_snapshot_says() {
     check("hub-init", &hub.run(&["init"]).await);
 }
 
+/// A spreadsheet gets its header where a list is empty, too; without it, where that is asked for.
+#[tokio::test]
+async fn an_empty_list_has_its_header_as_csv() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    for (command, header) in [
+        ("status", "organization,member_experience,state,version,tried,applied,lag,last_seen,message,spoke,receipt"),
+        ("drift", "organization,member_experience,drift"),
+        ("exceptions", "kind,organization,member_experience,reason,products,product,version,since,next_try"),
+        ("members", "organization,state,source,admitted_by,admitted_at,last_seen"),
+        ("versions", "version,organizations,experiences"),
+        ("plan", "organization,member_experience,applied,outlook"),
+    ] {
+        let empty = scene.hub.run(&[command, "-o", "csv"]).await;
+        assert_eq!((empty.code, empty.stdout), (0, format!("{header}\n")), "{command}");
+        assert_eq!(scene.hub.run(&[command, "-o", "csv", "--no-header"]).await.stdout, "", "{command}");
+    }
+    // The columns are those that a list with records begins with.
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    for (command, columns) in [
+        ("members", "organization,state,source,admitted_by,admitted_at,last_seen\n"),
+        ("exceptions", "kind,organization,member_experience,reason,products,product,version,since,next_try\n"),
+        ("versions", "version,organizations,experiences,"),
+        ("plan", "organization,member_experience,applied,outlook"),
+    ] {
+        let csv = scene.hub.run(&[command, "-o", "csv"]).await.stdout;
+        assert!(csv.starts_with(columns) && csv.lines().count() > 1, "{command}: {csv}");
+    }
+}
+
+/// A plan as CSV has a row for each product, and one for each experience that has none.
+#[tokio::test]
+async fn a_plan_as_csv_has_a_row_for_each_product() {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &["prod-x"])).await;
+    scene.hub.json(&["publish"]).await;
+    let csv = scene.spoke.run(&["plan", "-o", "csv"]).await.stdout;
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("experience,experience_name,outcome,product,product_name,change,why"), "{csv}");
+    let rows: Vec<_> = lines.collect();
+    assert!(rows.contains(&"exp-alpha-prod,Production,plan,prod-a,,allow,approved by the hub"), "{csv}");
+    assert!(rows.contains(&"exp-alpha-prod,Production,plan,prod-x,,deny,rejected by the hub"), "{csv}");
+    assert!(rows.contains(&"exp-alpha-off,Off,skipped,,,,the experience is disabled"), "{csv}");
+}
+
+#[tokio::test]
+async fn a_plan_shows_every_product_where_all_are_asked_for() {
+    let approved: Vec<_> = (0..60).map(|number| format!("prod-{number:02}")).collect();
+    let scene = Scene::start(world(&approved.iter().map(String::as_str).collect::<Vec<_>>(), &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let some = scene.spoke.run(&["plan"]).await.stdout;
+    assert!(some.contains("… and 20 more to change (`--all` lists all)") && !some.contains("prod-59"), "{some}");
+    let all = scene.spoke.run(&["plan", "--all"]).await.stdout;
+    assert!(all.contains("prod-59") && !all.contains("lists all"), "{all}");
+}
+
 #[tokio::test]
 async fn each_program_tells_its_version_and_has_a_manual() {
     for name in ["pmp-hub", "pmp-spoke", "pmp-filter", "pmp-local"] {

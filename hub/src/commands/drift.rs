@@ -29,7 +29,8 @@ pub(crate) async fn show_drift(config: &ConfigArgs, args: &DriftArgs, output: Ou
     } else if rows.is_empty() && output.is_table() {
         output.line("No spoke tells of an experience that others changed.")?;
     } else {
-        output.list("drift", &rows, render::table(&rows, now, all, wide), &render::summary(&rows, all))?;
+        let (table, summary) = (render::table(&rows, now, all, wide), render::summary(&rows, all));
+        output.list_of("drift", &["organization", "member_experience", "drift"], &rows, table, &summary)?;
     }
     hints(&view);
     Ok(Exit::Ok)

@@ -22,6 +22,10 @@ pub(crate) struct ExceptionsArgs {
     stale: StaleAfter,
 }
 
+/// What every exception has, as the columns of a spreadsheet.
+const COLUMNS: &[&str] =
+    &["kind", "organization", "member_experience", "reason", "products", "product", "version", "since", "next_try"];
+
 pub(crate) async fn show_exceptions(
     config: &ConfigArgs,
     args: &ExceptionsArgs,
@@ -40,7 +44,8 @@ pub(crate) async fn show_exceptions(
     } else if output.format == OutputFormat::Table && !args.all {
         render::page(&found, &held, &args.select.flags()).frame(Frame::HEIGHT).print(output)?;
     } else {
-        output.list("exceptions", &found, render::table(&found, compose::clock().now()), &render::summary(&found))?;
+        let (table, summary) = (render::table(&found, compose::clock().now()), render::summary(&found));
+        output.list_of("exceptions", COLUMNS, &found, table, &summary)?;
     }
     hints(&view);
     Ok(Exit::Ok)

@@ -51,6 +51,9 @@ pub(crate) struct Row {
 }
 
 /// Lists the outcomes that the ledger keeps of an organization.
+/// What every outcome has, as the columns of a spreadsheet.
+const COLUMNS: &[&str] = &["organization", "experience", "member_experience", "version", "digest", "at", "status"];
+
 pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_status()?;
     let sdk = sdk().await?;
@@ -89,7 +92,7 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     let whole = args.all || output.format == OutputFormat::Wide;
     let shown = if args.all { rows.len() } else { rows.len().min(MAX_ROWS) };
     let summary = summary(rows.len(), shown, more);
-    output.list("outcomes", &rows, table(&rows[..shown], whole), &summary)?;
+    output.list_of("outcomes", COLUMNS, &rows, table(&rows[..shown], whole), &summary)?;
     if output.is_table() {
         output.lines(problems(&unreadable).iter().map(|line| cut(line, WIDTH, whole)))?;
     }

@@ -103,8 +103,9 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
     } else if output.format == OutputFormat::Table && !args.list.all {
         render::page(&members, view.roster.is_some(), compose::clock().now()).frame(Frame::HEIGHT).print(output)?;
     } else {
-        output.list(
+        output.list_of(
             "members",
+            &["organization", "state", "source", "admitted_by", "admitted_at", "last_seen"],
             &members,
             render::table(&members, compose::clock().now()),
             &render::summary(&members),

@@ -78,7 +78,8 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
         let table = render::table(&plan, wide);
         let summary = render::summary(&plan);
         let lines = render::that_fit(render::lines(&plan, wide, &names), table.len() + summary.len(), wide);
-        output.list("experiences", &plan.rows, table, "")?;
+        let columns = ["organization", "member_experience", "applied", "outlook"];
+        output.list_of("experiences", &columns, &plan.rows, table, "")?;
         if output.is_table() {
             output.lines(lines.into_iter().chain(summary))?;
         }

@@ -93,7 +93,7 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
             output.lines(shown::headline(&experience, &view, now).into_iter().chain(shown::spokes(&view, now)))?;
         }
         let table = shown::table(&rows, now, output.format == OutputFormat::Wide);
-        output.list("spokes", &rows, table, &shown::summary(&rows))?;
+        output.list_of("spokes", SpokeStatus::COLUMNS, &rows, table, &shown::summary(&rows))?;
     }
     hints(&view);
     if !view.knows_experience() {

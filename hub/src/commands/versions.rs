@@ -30,7 +30,7 @@ pub(crate) async fn show_versions(config: &ConfigArgs, args: &VersionsArgs, outp
         if output.format == OutputFormat::Table && !args.all {
             (table, _) = table.on_a_screen(Table::SCREEN_ROWS);
         }
-        output.list("versions", &versions, table, &summary)?;
+        output.list_of("versions", &["version", "organizations", "experiences"], &versions, table, &summary)?;
     }
     hints(&view);
     Ok(Exit::Ok)

@@ -182,7 +182,7 @@ fn tell(
             return Ok(exit);
         }
         let table = shown::table(&rows, compose::clock().now(), output.format == OutputFormat::Wide);
-        output.list("missing", &rows, table, &summary)?;
+        output.list_of("missing", SpokeStatus::COLUMNS, &rows, table, &summary)?;
     }
     Ok(exit)
 }

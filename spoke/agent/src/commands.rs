@@ -8,6 +8,7 @@ pub(crate) mod metrics;
 pub(crate) mod mistyped;
 pub(crate) mod plan;
 pub(crate) mod plan_file;
+pub(crate) mod plan_rows;
 pub(crate) mod progress;
 pub(crate) mod render;
 pub(crate) mod run;

@@ -99,6 +99,25 @@ impl Output {
         }
     }
 
+    /// Prints a list as [`Self::list`], whose records have these `columns`. So a spreadsheet gets its
+    /// header where the list is empty, too.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn list_of<T: Serialize>(
+        self,
+        name: &str,
+        columns: &[&str],
+        rows: &[T],
+        table: Table,
+        summary: &str,
+    ) -> Result<(), PrintError> {
+        if self.format != OutputFormat::Csv || !rows.is_empty() {
+            return self.list(name, rows, table, summary);
+        }
+        if self.header { stream::out(&columns.join(",")) } else { Ok(()) }
+    }
+
     /// Prints records for a spreadsheet. Without a record nothing is printed, not even a header:
     /// the fields are not known.
     fn records<T: Serialize>(self, rows: &[T]) -> Result<(), PrintError> {

@@ -168,7 +168,7 @@ impl Faults {
                 if faults.is_empty() && output.is_table() {
                     output.line("No faults are in force.")?;
                 } else {
-                    output.list("faults", &faults, table(&faults), "")?;
+                    output.list_of("faults", &["id", "fault"], &faults, table(&faults), "")?;
                 }
             }
             Command::Clear { id, .. } => {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use pmp_protocol::{Answers, Snapshot, SnapshotVersion};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, progress};
 use serde_json::json;
 
 use crate::commands::plan_file::PlanFile;
 use crate::commands::progress::shown;
-use crate::commands::render;
+use crate::commands::{plan_rows, render};
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
 use crate::error::SpokeError;
@@ -29,6 +29,9 @@ pub(crate) struct PlanArgs {
     /// Keep the plan in this file, for `sync --plan`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Every product, and not only the first of each experience
+    #[arg(long)]
+    all: bool,
 }
 
 pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
@@ -42,7 +45,11 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
     let now = spoke.clock.now();
     let paused = standing.steering.paused(now);
     if output.is_table() {
-        output.lines(render::previews(&previews, &snapshot, &names, output.format == OutputFormat::Wide))?;
+        let all = args.all || output.format == OutputFormat::Wide;
+        output.lines(render::previews(&previews, &snapshot, &names, all))?;
+    } else if output.format == OutputFormat::Csv {
+        let rows = plan_rows::rows(&previews, &names);
+        output.list_of("products", plan_rows::COLUMNS, &rows, Table::new(&[]), "")?;
     } else {
         let Previews { experiences, warnings } = &previews;
         let names = names.named_of(previews.products());

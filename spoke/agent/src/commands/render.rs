@@ -14,7 +14,7 @@ use crate::pass::PassOutcome;
 use crate::pass::preview::{Planned, Previews, ShownFilter};
 use crate::pass::tally::Done;
 
-/// The most products to change that are listed per experience. `-o wide` lists all.
+/// The most products to change that are listed per experience. `--all` lists all.
 const MAX_ENTRIES: usize = 40;
 /// The most products that are listed although they stay as they are. They are no change, and with a
 /// filter they are the same ones every time.
@@ -26,7 +26,7 @@ const ID: usize = 36;
 const LABEL: usize = 48;
 
 /// The plan for every experience, and a last line for all of them.
-pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, names: &Answers, wide: bool) -> Vec<String> {
+pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, names: &Answers, all: bool) -> Vec<String> {
     let Previews { experiences, warnings } = previews;
     let mut lines = Vec::new();
     let (mut allow, mut deny, mut filtered, mut change_sets, mut held, mut failed) = (0, 0, 0, 0, 0, 0);
@@ -43,7 +43,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, names: &Answers
                 deny += report.count(Step::Deny);
                 filtered += here;
                 change_sets += sets;
-                lines.extend(entries(report, names, wide));
+                lines.extend(entries(report, names, all));
                 if let Some(requests) = policy_resource_requests {
                     let requests = match requests {
                         ResourceRequests::Allow => "users may request products, as at the hub",
@@ -65,7 +65,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, names: &Answers
             }
             Planned::Held { reason, report } => {
                 held += 1;
-                lines.extend(entries(report, names, wide));
+                lines.extend(entries(report, names, all));
                 lines.push(format!("  HELD: {reason}"));
                 lines.push(format!(
                     "  hint: check the hub's snapshot, or let it through once with `pmp-spoke sync --confirm {}`",
@@ -78,7 +78,7 @@ pub(crate) fn previews(previews: &Previews, snapshot: &Snapshot, names: &Answers
                 lines.push(format!("  FAILED: {reason}"));
             }
         }
-        lines.extend(left_alone(&preview.left_alone, names, wide));
+        lines.extend(left_alone(&preview.left_alone, names, all));
         lines.extend(preview.filter_warnings.iter().map(|warning| format!("  warning: the filter says: {warning}")));
         lines.push(String::new());
     }
@@ -116,15 +116,27 @@ fn not_wholly(products: usize, version: SnapshotVersion) -> String {
     format!("{} {stay} for now, so snapshot {version} is not fully applied", count(products, "product"))
 }
 
+/// Why a product stays that somebody else changed.
+pub(crate) const LEFT_ALONE: &str = "as somebody else set it (PMP_DRIFT)";
+
+/// What happens to a product, in a word.
+pub(crate) fn change(step: Step) -> &'static str {
+    match step {
+        Step::Allow => "allow",
+        Step::Deny => "deny",
+        Step::Leave => "leave",
+    }
+}
+
 /// The products that stay as somebody else set them.
 fn left_alone(products: &BTreeSet<ProductId>, names: &Answers, wide: bool) -> Vec<String> {
     let most = if wide { usize::MAX } else { MAX_LEFT };
     let shown: Vec<_> = products.iter().take(most).collect();
     let labels = labels(shown.iter().copied(), names, wide);
-    let line = |label: &String| format!("  ! leave  {label}  as somebody else set it (PMP_DRIFT)");
+    let line = |label: &String| format!("  ! leave  {label}  {LEFT_ALONE}");
     let mut lines: Vec<_> = labels.iter().map(line).collect();
     if let Some(more @ 1..) = products.len().checked_sub(most) {
-        lines.push(format!("    … and {more} more as somebody else set them (`-o wide` lists all)"));
+        lines.push(format!("    … and {more} more as somebody else set them (`--all` lists all)"));
     }
     lines
 }
@@ -149,12 +161,12 @@ fn entries(report: &Report, names: &Answers, wide: bool) -> Vec<String> {
     let shown: Vec<&Entry> = changes.iter().take(most_changes).chain(left.iter().take(most_left)).copied().collect();
     let labels = labels(shown.iter().map(|entry| &entry.product), names, wide);
     let line = |(entry, label): (&&Entry, &String)| {
-        let (symbol, verb) = match entry.step {
-            Step::Allow => ("+", "allow"),
-            Step::Deny => ("-", "deny "),
-            Step::Leave => ("o", "leave"),
+        let symbol = match entry.step {
+            Step::Allow => "+",
+            Step::Deny => "-",
+            Step::Leave => "o",
         };
-        format!("  {symbol} {verb}  {label}  {}", why(&entry.why))
+        format!("  {symbol} {:<5}  {label}  {}", change(entry.step), why(&entry.why))
     };
     let mut lines: Vec<_> = shown.iter().zip(&labels).map(line).collect();
     let more = [
@@ -164,7 +176,7 @@ fn entries(report: &Report, names: &Answers, wide: bool) -> Vec<String> {
     let more: Vec<_> =
         more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} more {what}")).collect();
     if !more.is_empty() {
-        lines.push(format!("    … and {} (`-o wide` lists all)", more.join(", ")));
+        lines.push(format!("    … and {} (`--all` lists all)", more.join(", ")));
     }
     lines
 }
@@ -180,7 +192,7 @@ fn labels<'a>(products: impl Iterator<Item = &'a ProductId>, names: &Answers, wi
     labels.iter().map(|label| format!("{label:<width$}")).collect()
 }
 
-fn why(why: &Why) -> String {
+pub(crate) fn why(why: &Why) -> String {
     match why {
         Why::ApprovedByHub => "approved by the hub".to_owned(),
         Why::ApprovedByHubRejectedHere => "approved by the hub, rejected here".to_owned(),
