@@ -1,6 +1,9 @@
 //! What commands print, as text: reviewers see a change of the output as a change of these
 //! snapshots. JSON is an API, and tables are read at three in the morning.
 
+use std::time::Duration;
+
+use pmp_local_aws::world::{Fault, FaultRule};
 use pmp_tests::{ALPHA_DEV, Finished, Program, Scene, world};
 
 /// Standard output and exit code, without what differs from run to run.
@@ -133,4 +136,25 @@ async fn each_program_tells_its_version_and_has_a_manual() {
         assert_eq!(program.run(&["man", "--folder", folder.path().to_str().unwrap()]).await.code, 0);
         assert!(folder.path().join(format!("{name}-version.1")).exists(), "{name}");
     }
+}
+
+/// Whoever waits longer than a second is told for what, in a pipe as well, and where programs read
+/// the answer, it is for them alone.
+#[tokio::test]
+async fn on_a_slow_ledger_each_says_what_it_waits_for() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    let slow = Fault::Latency { min: Duration::from_millis(1_200), max: None };
+    scene.add_fault(&FaultRule { service: Some("dynamodb".into()), ..FaultRule::new(slow) }).await;
+    let published = scene.hub.run(&["publish"]).await;
+    assert!(
+        published.code == 0 && published.stderr.contains(". waiting for the catalog, and the ledger"),
+        "{published:?}"
+    );
+    let planned = scene.spoke.run(&["plan"]).await;
+    assert!(planned.stderr.contains(". waiting for the ledger: what is in force"), "{planned:?}");
+    assert!(planned.stderr.contains(". waiting for the ledger: the snapshot"), "{planned:?}");
+    let synced = scene.spoke.run(&["sync"]).await;
+    assert!(synced.code == 0 && synced.stderr.contains(". waiting for the lease, the ledger"), "{synced:?}");
+    let document = scene.spoke.run(&["plan", "-o", "json"]).await;
+    assert!(!document.stderr.contains("waiting for"), "{document:?}");
 }

@@ -36,7 +36,9 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
         .map(|config| (config, compose::hub_of(&sdk, config, args.keep.keep_versions, catalog.clone())))
         .collect();
     // Side by side: one that hangs holds none of the others up.
-    let outcomes = join_all(hubs.iter().map(|(config, hub)| publish_one(&sdk, config, hub, args.dry_run))).await;
+    let all = join_all(hubs.iter().map(|(config, hub)| publish_one(&sdk, config, hub, args.dry_run)));
+    let what = "the catalog, and the ledger: the management experience is read, and stored if it changed";
+    let outcomes = progress::waiting_for(output, what, all).await;
     let several = hubs.len() > 1;
     let stop = if !args.dry_run && configs.iter().any(|config| config.looks_products_up) {
         Some(stop_on_signal()?)
@@ -49,7 +51,12 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
             Ok(published) => {
                 let timestamps = config.timestamps.as_ref().filter(|_| !args.dry_run);
                 if let Some(timestamps) = timestamps
-                    && let Err(failure) = audit(&sdk, timestamps, hub, Some(&published)).await
+                    && let Err(failure) = progress::waiting_for(
+                        output,
+                        "the ledger: what was published is written into the audit",
+                        audit(&sdk, timestamps, hub, Some(&published)),
+                    )
+                    .await
                 {
                     failures.push((&hub.experience, failure));
                 }

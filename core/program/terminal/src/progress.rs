@@ -1,9 +1,12 @@
 //! Progress of long work: one line each on standard error, with the glyphs of `flux`, in ASCII
 //! where it is no terminal.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use pmp_protocol::PlainText;
 
-use crate::{Failure, stream};
+use crate::{Failure, Output, stream};
 
 /// What a line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,32 @@ impl Step {
 /// Prints a line of progress. Progress that cannot be written is lost without harm.
 pub fn step(step: Step, text: &str) {
     note(&format!("{} {text}", step.glyph(stream::stderr_is_terminal())));
+}
+
+/// For how long nothing is said of a wait.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// What comes of `work`. Where that takes longer than a second, a line says what is waited for: `what`
+/// goes on after "waiting for". With output for programs nothing is said.
+pub async fn waiting_for<T>(output: Output, what: &str, work: impl Future<Output = T>) -> T {
+    waiting_for_the_first(output, what, &AtomicBool::new(false), work).await
+}
+
+/// The same for work that tells of itself: nothing is said where it `told` something meanwhile.
+pub async fn waiting_for_the_first<T>(
+    output: Output,
+    what: &str,
+    told: &AtomicBool,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    if let Ok(done) = tokio::time::timeout(SILENCE, &mut work).await {
+        return done;
+    }
+    if output.is_table() && !told.load(Ordering::Relaxed) {
+        step(Step::Waiting, &format!("waiting for {what}"));
+    }
+    work.await
 }
 
 /// How much of `total` is done, as a bar of twenty cells with a space behind it, on a terminal;

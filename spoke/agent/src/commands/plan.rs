@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use pmp_protocol::{Answers, Snapshot, SnapshotVersion};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, progress};
+use pmp_terminal::progress::{self, waiting_for};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table};
 use serde_json::json;
 
 use crate::commands::plan_file::PlanFile;
-use crate::commands::progress::shown;
+use crate::commands::progress::{EXPERIENCES, IDENTITY, LEDGER, SNAPSHOT, shown};
 use crate::commands::{plan_rows, render};
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
@@ -36,12 +37,14 @@ pub(crate) struct PlanArgs {
 
 pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_pass()?;
-    let (_, mut spoke) = sdk_and_spoke(&config, "plan", Purpose::Look).await?;
+    let beginning = sdk_and_spoke(&config, "plan", Purpose::Look);
+    let (_, mut spoke) = waiting_for(output, IDENTITY, beginning).await?;
     spoke.progress = shown(output);
-    let standing = spoke.standing().await?;
-    let snapshot = Arc::new(snapshot(&spoke, &standing, args.version).await?);
-    let previews = spoke.preview(&standing, &snapshot).await?;
-    let names = names(&spoke).await;
+    let standing = waiting_for(output, LEDGER, spoke.standing()).await?;
+    let fetched = snapshot(&spoke, &standing, args.version);
+    let snapshot = Arc::new(waiting_for(output, SNAPSHOT, fetched).await?);
+    let previews = waiting_for(output, EXPERIENCES, spoke.preview(&standing, &snapshot)).await?;
+    let names = waiting_for(output, "the ledger: the names of products", names(&spoke)).await;
     let now = spoke.clock.now();
     let paused = standing.steering.paused(now);
     if output.is_table() {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use clap::Args;
 use pmp_protocol::{Confirmed, MAX_REASON, Outside, Receipt, ReceiptStatus, SnapshotVersion, WindowsOf};
 use pmp_runtime::Stop;
-use pmp_terminal::{Exit, Failure, Output, parse_reason, progress as terminal};
+use pmp_terminal::progress::{self as terminal, waiting_for, waiting_for_the_first};
+use pmp_terminal::{Exit, Failure, Output, parse_reason};
 
 use crate::commands::plan_file::PlanFile;
 use crate::commands::{progress, render};
@@ -50,21 +51,28 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
         let reason = stop.reason().map_or_else(String::new, ToString::to_string);
         Failure::new("E5025", format!("{reason}, {how}"))
     };
-    let started = stop.unless_stopped(sdk_and_spoke(&config, "sync", Purpose::Pass)).await;
+    let beginning = waiting_for(output, progress::IDENTITY, sdk_and_spoke(&config, "sync", Purpose::Pass));
+    let started = stop.unless_stopped(beginning).await;
     let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
-    spoke.progress = progress::shown(output);
+    let (shown, told) = progress::shown_and_told(output);
+    spoke.progress = shown;
     spoke.outside = args.reason.as_ref().filter(|_| args.outside_windows).map(|reason| Outside {
         by: spoke.identity.caller.clone(),
         at: spoke.clock.now(),
         reason: reason.clone(),
     });
-    if let Some((pass, version)) = look(&spoke, args, &stop).await? {
+    if let Some((pass, version)) = waiting_for(output, progress::LEDGER, look(&spoke, args, &stop)).await? {
         return print(&pass, version, output);
     }
     let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
     let work = async |stop: &Stop| Ok(sync_newest(&spoke, &config, args, plan.as_ref(), stop).await);
     let done = stop
-        .to_the_end(Box::pin(spoke.lease.hold(if_held, &stop, work)))
+        .to_the_end(Box::pin(waiting_for_the_first(
+            output,
+            progress::PASS,
+            &told,
+            spoke.lease.hold(if_held, &stop, work),
+        )))
         .await
         .ok_or_else(|| ended("and something does not answer; the next run goes on"))?;
     let Some(done) = done? else {
