@@ -98,8 +98,8 @@ async fn the_management_experience_is_never_a_member_even_where_the_spoke_runs_b
     }
 }
 
-/// Only an experience that is there can be told of for ever: of a mistyped id the sign of life tells,
-/// as long as the setting has it.
+/// Only an experience that is there can be told of for ever: of a mistyped id the sign of life
+/// tells, as long as the setting has it.
 #[tokio::test]
 async fn a_mistyped_id_leaves_nothing_behind_once_it_is_corrected() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;

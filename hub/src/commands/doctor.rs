@@ -498,7 +498,8 @@ async fn spokes(
                     view = Some(found);
                     finding
                 }
-                // The head and the digests are in the other table, whose own check says what is wrong.
+                // The head and the digests are in the other table, whose own check says what is
+                // wrong.
                 Err(error) if error.table().is_some_and(|failed| failed == snapshots && failed != table) => {
                     unread = "`snapshots-table` was not read";
                     finding

@@ -88,8 +88,8 @@ pub(crate) async fn run(args: Demo) -> Result<Exit, Failure> {
             settle(folder, args.keep);
             Ok(Exit::Ok)
         }
-        // The user stopped the demo, which is no failure: what a step says that was broken off is not
-        // told, and the logs are not needed.
+        // The user stopped the demo, which is no failure: what a step says that was broken off is
+        // not told, and the logs are not needed.
         Err(_) if stop.is_cancelled() => {
             screen.quiet(STOPPED);
             settle(folder, args.keep);

@@ -149,8 +149,8 @@ async fn heal_all(mistakes: Vec<(usize, Vec<Mistake>)>, mut chance: fastrand::Rn
             // Whatever comes next would fail for this reason.
             scene = new_world().await;
         }
-        // A mistake in the selection is healed by another selection, which makes another spoke. It is
-        // not to be a mistake of whatever comes next.
+        // A mistake in the selection is healed by another selection, which makes another spoke. It
+        // is not to be a mistake of whatever comes next.
         scene.spoke.run(&["sync"]).await;
         outcomes.push((mistakes, outcome));
     }

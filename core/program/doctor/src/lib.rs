@@ -48,8 +48,8 @@ impl Corrections<'_> {
     }
 }
 
-/// The ids of experiences that were given as their ARNs, as the AWS console shows them: the id is an
-/// ARN's last part. `None` where there is something else among them.
+/// The ids of experiences that were given as their ARNs, as the AWS console shows them: the id is
+/// an ARN's last part. `None` where there is something else among them.
 fn ids_of(given: &str) -> Option<String> {
     let id = |one: &str| {
         let last = if one.starts_with("arn:") { one.rsplit('/').next()? } else { one };

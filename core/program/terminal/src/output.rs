@@ -99,8 +99,8 @@ impl Output {
         }
     }
 
-    /// Prints a list as [`Self::list`], whose records have these `columns`. So a spreadsheet gets its
-    /// header where the list is empty, too.
+    /// Prints a list as [`Self::list`], whose records have these `columns`. So a spreadsheet gets
+    /// its header where the list is empty, too.
     ///
     /// # Errors
     /// As [`Self::list`].

@@ -44,8 +44,8 @@ pub fn step(step: Step, text: &str) {
 /// For how long nothing is said of a wait.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// What comes of `work`. Where that takes longer than a second, a line says what is waited for: `what`
-/// goes on after "waiting for". With output for programs nothing is said.
+/// What comes of `work`. Where that takes longer than a second, a line says what is waited for:
+/// `what` goes on after "waiting for". With output for programs nothing is said.
 pub async fn waiting_for<T>(output: Output, what: &str, work: impl Future<Output = T>) -> T {
     waiting_for_the_first(output, what, &AtomicBool::new(false), work).await
 }

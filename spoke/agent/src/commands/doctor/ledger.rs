@@ -138,8 +138,8 @@ fn may_be_wrong(table: &Finding) -> bool {
     table.is_failed() && !table.is_passing()
 }
 
-/// The finding about a table, where another one answers that was `meant`: then it is the setting that
-/// is wrong, and no permission is missing.
+/// The finding about a table, where another one answers that was `meant`: then it is the setting
+/// that is wrong, and no permission is missing.
 fn named(finding: Finding, source: Source, meant: Option<TableName>) -> Finding {
     let Some(meant) = meant else { return finding };
     let command = export(source.variable, meant.as_str());

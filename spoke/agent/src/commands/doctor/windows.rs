@@ -15,8 +15,8 @@ use crate::pass::windows::{WindowsInForce, of_the_fleet};
 
 const CHECK: &str = "change-windows";
 
-/// The finding, where there are windows. `hub`: who this is in the hub's account. `is_read`: whether
-/// the table of receipts was read.
+/// The finding, where there are windows. `hub`: who this is in the hub's account. `is_read`:
+/// whether the table of receipts was read.
 pub(super) async fn examine(
     session: &Session,
     config: &DoctorConfig,
