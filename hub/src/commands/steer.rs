@@ -265,8 +265,7 @@ impl Desk {
     /// Where one is not on the roster, where there is no such wave, and where nobody is in it: that
     /// never means the fleet.
     async fn whom(&self, organizations: &[OrganizationId], wave: Option<&WaveName>) -> Result<Whom, Failure> {
-        let SteerConfig { experience, snapshots, timestamps, members, .. } = &self.config;
-        let fleet = Fleet::new(&self.sdk, snapshots, timestamps, members.clone());
+        let (experience, fleet) = (&self.config.experience, self.fleet());
         if let Some(wave) = wave {
             let waves = OnTheWay::look(fleet.rollouts.as_ref(), experience).await.map_err(ledger)?;
             let place = waves.place_of(wave).map_err(HubError::from)?;
