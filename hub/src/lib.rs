@@ -48,6 +48,7 @@ mod commands;
 mod compose;
 mod config;
 mod confirm;
+mod directed;
 mod error;
 mod filters;
 mod follow_up;

@@ -221,11 +221,7 @@ impl Signing {
     /// Where the key cannot be used.
     pub async fn vouches_for(&self, directed: &Directed) -> Result<Result<(), Refusal>, SigningError> {
         let keys = TrustedKeys::only(self.signer.public_key().await?);
-        Ok(match open_direction(directed.statement.as_deref(), &keys) {
-            Ok(signed) if signed.direction == directed.direction => Ok(()),
-            Ok(_) => Err(Refusal::Malformed("it says something else than what stands beside it".to_owned())),
-            Err(refusal) => Err(refusal),
-        })
+        Ok(is_signed_with(&keys, directed))
     }
 
     /// The direction that this key signed in `envelope`; none where it did not.
@@ -266,6 +262,16 @@ impl Signing {
         }
         Ok(unsigned.sealed(&signature))
     }
+}
+
+/// Whether one of these keys signed a direction, just as it stands in the ledger; why not, where
+/// none did.
+pub(crate) fn is_signed_with(keys: &TrustedKeys, directed: &Directed) -> Result<(), Refusal> {
+    let signed = open_direction(directed.statement.as_deref(), keys)?;
+    if signed.direction == directed.direction {
+        return Ok(());
+    }
+    Err(Refusal::Malformed("it says something else than what stands beside it".to_owned()))
 }
 
 #[cfg(test)]

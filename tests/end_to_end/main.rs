@@ -16,6 +16,7 @@ mod configuration;
 mod confirming;
 mod contexts;
 mod credentials;
+mod directed;
 mod discovery;
 mod doctor;
 mod drift;

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use crate::signatures::key_pair;
 
 const TIMESTAMPS: &str = "SyncTimestamps";
-const BETA: &str = "o-beta000000";
+pub(crate) const BETA: &str = "o-beta000000";
 const BETA_ACCOUNT: &str = "333333333333";
-const BETA_PROD: &str = "exp-beta-prod";
+pub(crate) const BETA_PROD: &str = "exp-beta-prod";
 
-type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
-fn text(value: &str) -> AttributeValue {
+pub(crate) fn text(value: &str) -> AttributeValue {
     AttributeValue::S(value.to_owned())
 }
 
@@ -27,13 +27,18 @@ fn table(scene: &Scene) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(scene.hub_account.config())
 }
 
-async fn item(scene: &Scene, partition: &str, key: &str) -> Option<Item> {
+pub(crate) async fn item(scene: &Scene, partition: &str, key: &str) -> Option<Item> {
     let call = table(scene).get_item().table_name(TIMESTAMPS).key("organization", text(partition));
     call.key("item", text(key)).send().await.unwrap().item
 }
 
-async fn put(scene: &Scene, item: Item) {
+pub(crate) async fn put(scene: &Scene, item: Item) {
     table(scene).put_item().table_name(TIMESTAMPS).set_item(Some(item)).send().await.unwrap();
+}
+
+pub(crate) async fn delete(scene: &Scene, partition: &str, key: &str) {
+    let call = table(scene).delete_item().table_name(TIMESTAMPS).key("organization", text(partition));
+    call.key("item", text(key)).send().await.unwrap();
 }
 
 /// The row of a member experience in the hub's `status`.
@@ -110,7 +115,7 @@ async fn a_bad_approval_is_taken_back_and_the_fleet_stays_there() {
 }
 
 /// Alpha and beta; beta has one experience, and its spoke is run by hand.
-async fn two_organizations() -> (Scene, Program) {
+pub(crate) async fn two_organizations() -> (Scene, Program) {
     let mut world = world(&["prod-a", "prod-b", "prod-c"], &[]);
     let policy = ProcurementPolicy::new("policy-beta-prod");
     let beta = Organization::new(BETA, "Beta", BETA_ACCOUNT)

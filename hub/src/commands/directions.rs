@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use pmp_audit::Event;
 use pmp_ledger::{Directed, DynamoReceipts, ReceiptStore};
 use pmp_protocol::{Direction, OrganizationId, Turn};
+use pmp_signature::TrustedKeys;
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, ask, count, progress};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::compose;
 use crate::config::{CHANGE_WINDOWS, ConfigArgs};
+use crate::directed::{as_spokes_read, not_ours};
 use crate::error::HubError;
 use crate::error::sdk;
 use crate::render::status::person;
@@ -79,13 +81,18 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
     let members = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
     let (signing, experience) = (signing.as_ref(), &config.experience);
     let helm = Helm { receipts: &receipts, signing, experience, fleet: Some(&members) };
+    let keys = match signing {
+        Some(signing) => Some(TrustedKeys::only(signing.signer.public_key().await.map_err(HubError::Sign)?)),
+        None => None,
+    };
+    let organizations = found.directed.iter().filter_map(|directed| directed.direction.organization.as_ref());
+    // Without a key there is nothing to hold them against.
+    let organizations = organizations.filter(|_| keys.is_some());
+    let read = as_spokes_read(&receipts, experience, organizations).await.map_err(ledger)?;
     let mut rows = Vec::new();
     for directed in &found.directed {
-        let not_ours = steer::is_ours(directed, signing).await;
-        let not_ours = match not_ours {
-            Err(HubError::NotOurs { problem, .. }) => Some(problem),
-            other => other.map(|()| None)?,
-        };
+        let read = directed.direction.organization.as_ref().and_then(|id| read.get(id));
+        let not_ours = keys.as_ref().and_then(|keys| not_ours(keys, Some(directed), read));
         let (direction, signed) = (directed.direction.clone(), directed.statement.is_some());
         rows.push(Row { direction, signed, not_ours, instead_of: None });
     }

@@ -153,7 +153,8 @@ async fn of_one(session: &Session, config: &DoctorConfig, run: &RunSettings) -> 
     let found =
         [catalog, snapshots].into_iter().chain(timestamps).chain([topic, listeners, events, signing]).chain(products);
     let found = found.chain(notifications).chain(filters).chain(waves);
-    found.chain(directed::examine(config, view.as_ref(), compose::clock().now())).collect()
+    let directed = directed::examine(&session.sdk, config, view.as_ref(), compose::clock().now()).await;
+    found.chain(directed).collect()
 }
 
 /// Checks that operations can be told, where a setting says that it is to be: the topic, and what

@@ -1,26 +1,42 @@
 //! Says what is directed: the change windows of the fleet, and the pins and pauses in force, a line
-//! each.
+//! each; and which of it is not the hub's own word, where the hub signs.
 
+use std::collections::BTreeSet;
+
+use aws_config::SdkConfig;
 use jiff::Timestamp;
-use pmp_ledger::Said;
-use pmp_protocol::{Direction, OrganizationId};
+use pmp_ledger::{DynamoReceipts, Said};
+use pmp_protocol::{Direction, Hint, OrganizationId};
+use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::{Finding, Stage};
 use pmp_terminal::{age, count};
 use pmp_windows::{TZDB, Windows};
 
 use crate::config::{CHANGE_WINDOWS, DoctorConfig};
+use crate::directed;
+use crate::error::HubError;
 use crate::status::fleet::View;
 use crate::status::windows;
+use crate::steer::whose;
 
 /// The most organizations that are named one by one.
 const NAMED: usize = 10;
 
 /// The findings, where anything is directed. What cannot be read is told by the checks of the
 /// ledger.
-pub(super) fn examine(config: &DoctorConfig, view: Option<&View>, now: Timestamp) -> Vec<Finding> {
+pub(super) async fn examine(
+    sdk: &SdkConfig,
+    config: &DoctorConfig,
+    view: Option<&View>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let not_ours = match view {
+        Some(view) => not_ours(sdk, config, view).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
     let fleet = view.and_then(|view| view.fleet.direction());
     let windows = change_windows(config.windows.as_ref(), view.is_some(), fleet, now);
-    windows.into_iter().chain(view.and_then(|view| directions(view, now))).collect()
+    windows.into_iter().chain(view.and_then(|view| directions(view, &not_ours, now))).collect()
 }
 
 /// Checks the change windows that are set here, and those that are directed. `reads`: whether the
@@ -60,12 +76,12 @@ fn said(text: Option<&str>) -> &str {
 }
 
 /// The pins and pauses in force: the fleet's first.
-fn directions(view: &View, now: Timestamp) -> Option<Finding> {
+fn directions(view: &View, not_ours: &[HubError], now: Timestamp) -> Option<Finding> {
     let fleet = view.fleet.direction().map(|direction| (None, direction));
     let own = view.directions.found.iter().map(|(id, directed)| (Some(id), &directed.direction));
     let told: Vec<_> = fleet.into_iter().chain(own).flat_map(|(id, direction)| in_force(id, direction, now)).collect();
     let unreadable = matches!(view.fleet, Said::Unreadable(_)) || !view.directions.unreadable.is_empty();
-    if told.is_empty() && !unreadable {
+    if told.is_empty() && not_ours.is_empty() && !unreadable {
         return None;
     }
     let finding = told.iter().take(NAMED).fold(Finding::of("directions"), Finding::note);
@@ -73,11 +89,41 @@ fn directions(view: &View, now: Timestamp) -> Option<Finding> {
         Some(others @ 1..) => finding.note(format!("and {}: `pmp-hub directions`", count(others, "more direction"))),
         _ => finding,
     };
+    // Spokes that trust keys change nothing where that is so, and the hub directs nothing anew.
+    let finding = not_ours.iter().take(NAMED).fold(finding, |finding, error| {
+        let finding = finding.fail(error.to_string(), None);
+        error.hint().into_iter().fold(finding, Finding::fix)
+    });
+    let finding = match not_ours.len().checked_sub(NAMED) {
+        Some(others @ 1..) => finding.fail(format!("and {} that it did not sign", count(others, "direction")), None),
+        _ => finding,
+    };
     Some(if unreadable {
         finding.fail("what is directed cannot be read everywhere", "`pmp-hub directions` says where".to_owned())
     } else {
         finding
     })
+}
+
+/// What the hub's key did not sign as it stands in the ledger: the fleet's first. None where it
+/// does not sign, and where the key, or the ledger, cannot be used, which other checks report.
+async fn not_ours(sdk: &SdkConfig, config: &DoctorConfig, view: &View) -> Option<Vec<HubError>> {
+    let (experience, table) = (config.experience.as_ref()?, config.timestamps.clone()?);
+    let keys = TrustedKeys::only(config.signing_key.as_ref()?.signer(sdk).public_key().await.ok()?);
+    let listed = &view.directions.found;
+    let members = view.roster.iter().flatten().map(|(id, _)| id);
+    let all: BTreeSet<&OrganizationId> = members.chain(listed.keys()).collect();
+    let read = directed::as_spokes_read(&DynamoReceipts::new(sdk, table), experience, all.clone()).await.ok()?;
+    let fleet = match &view.fleet {
+        Said::Directed(directed) => Some(directed.as_ref()),
+        Said::Nothing | Said::Unreadable(_) | Said::NotPermitted => None,
+    };
+    let fleet = (None, directed::not_ours(&keys, fleet, None));
+    let own = all.into_iter().map(|id| (Some(id), directed::not_ours(&keys, listed.get(id), read.get(id))));
+    let told = |(id, problem): (Option<&OrganizationId>, Option<String>)| {
+        Some(HubError::NotOurs { whose: whose(id), problem: problem? })
+    };
+    Some([fleet].into_iter().chain(own).filter_map(told).collect())
 }
 
 /// What a direction says now, besides change windows: each with its author and its reason.
