@@ -436,11 +436,40 @@ impl View {
                 digest.short(),
                 known.short()
             )),
-            // Older than all that is kept: nothing is left to hold it against, and it is behind in
-            // any case.
-            None if self.kept.keys().next().is_none_or(|oldest| version < *oldest) => None,
+            // Pruned: nothing is left to hold it against, and it is behind in any case.
+            None if self.is_pruned(version) => None,
             None => Some(format!("the ledger has no snapshot {version}: it was never stored, or is lost")),
         }
+    }
+}
+
+impl View {
+    /// Whether a version that is not kept is older than all that are kept for their age. Those that
+    /// are directed stay, however old they are, and so does one whose pin was taken back, until the
+    /// hub prunes next: it stands alone by then. What is missing among the others was never pruned.
+    fn is_pruned(&self, version: SnapshotVersion) -> bool {
+        let stands_alone = |kept: SnapshotVersion| {
+            let before = SnapshotVersion::new(kept.get() - 1).is_ok_and(|before| self.kept.contains_key(&before));
+            !before && !self.kept.contains_key(&kept.next())
+        };
+        let was_pinned = self.all_directions().any(|direction| direction.line > 0);
+        let mut older = self.kept.range(..version).map(|(older, _)| *older);
+        older.all(|older| self.is_directed(older) || (was_pinned && stands_alone(older)))
+    }
+
+    /// What is directed for the fleet, and for organizations.
+    fn all_directions(&self) -> impl Iterator<Item = &Direction> {
+        let own = self.directions.found.values().map(|directed| &directed.direction);
+        self.fleet.direction().into_iter().chain(own)
+    }
+
+    /// Whether operators or waves direct the fleet, or an organization, to a version.
+    fn is_directed(&self, version: SnapshotVersion) -> bool {
+        self.all_directions().any(|direction| {
+            let pin = direction.pin.as_ref().map(|pin| pin.version);
+            let turn = direction.turn.as_ref().map(|turn| turn.version);
+            pin == Some(version) || turn == Some(version)
+        })
     }
 }
 

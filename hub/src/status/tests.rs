@@ -431,3 +431,35 @@ fn a_pause_is_believed_where_the_hub_made_it_or_the_member_may() {
     let old = judged_in(&directed(&pause, receipt(41, ReceiptStatus::InSync, None), Some(2)));
     assert!(old.0 == SpokeState::Error && old.2.starts_with("does not obey the pause until "), "{old:?}");
 }
+
+/// The hub keeps the last versions, and those that are pinned: between the two, others are pruned.
+#[test]
+fn one_that_is_far_behind_is_told_so_and_not_as_disputed() {
+    let pin = [DirectionChange::Pin(version(2), Digest::of(b"now"))];
+    let judged = |changes: &[DirectionChange], kept: &[u64], at: u64| {
+        let beta = OrganizationId::new("o-beta000000").unwrap();
+        let of_it = Receipt { applied_at: Some(now()), ..receipt(at, ReceiptStatus::InSync, None) };
+        let mut view = directed(changes, of_it, Some(4));
+        let [(_, of_alpha)] = view.directions.found.clone().into_iter().collect::<Vec<_>>().try_into().unwrap();
+        view.directions.found = [(beta.clone(), of_alpha)].into();
+        view.kept = kept.iter().map(|kept| (version(*kept), Digest::of(b"now"))).collect();
+        let (state, lag, message) = judged_in(&view);
+        (state, lag, message.contains("has not applied snapshot 42 yet"))
+    };
+    let behind = |lag| (SpokeState::Applying, Some(lag), true);
+    assert_eq!(judged(&pin, &[40, 41, 42], 10), behind(32), "older than all that is kept");
+    assert_eq!(judged(&pin, &[2, 40, 41, 42], 10), behind(32), "pruned between a pinned one and the others");
+    assert_eq!(judged(&pin, &[2, 40, 41, 42], 1), behind(41));
+    // A pin that was taken back is kept until the next prune.
+    let back = [pin[0].clone(), DirectionChange::Unpin];
+    assert_eq!(judged(&back, &[2, 40, 41, 42], 10), behind(32));
+    // What is missing among those that are kept was never pruned.
+    assert_eq!(judged(&pin, &[38, 39, 41, 42], 40).0, SpokeState::Disputed);
+    // What is kept still is held against the ledger, and nothing newer than the head is believed.
+    let forged = |at| {
+        let mut view = directed(&pin, receipt(at, ReceiptStatus::InSync, None), Some(4));
+        view.kept = [2, 40, 41, 42].map(|kept| (version(kept), Digest::of(b"other"))).into();
+        judged_in(&view).0
+    };
+    assert_eq!([forged(2), forged(40), forged(43)], [SpokeState::Disputed; 3]);
+}
