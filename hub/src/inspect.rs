@@ -7,6 +7,7 @@ pub(crate) mod drift;
 pub(crate) mod exceptions;
 pub(crate) mod kept;
 pub(crate) mod members;
+pub(crate) mod not_published;
 pub(crate) mod plan;
 pub(crate) mod report;
 pub(crate) mod versions;

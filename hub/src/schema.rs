@@ -357,6 +357,9 @@ struct Plan {
     filtered_shortened: bool,
     /// What is known of those products.
     names: Vec<NamedProduct>,
+    /// Why nothing of this is published by the next run: a pin of the fleet, or that it was taken
+    /// back; none where the next run publishes it.
+    not_published: Option<String>,
 }
 
 /// What would happen in one member experience, or in an organization as a whole.
@@ -441,6 +444,9 @@ struct Wait {
     waited_seconds: u64,
     /// What is still without it, as `status` shows it.
     missing: Vec<SpokeStatus>,
+    /// What is without it as well, and does not come to it by itself: it is pinned to an older one,
+    /// or paused.
+    not_waited_for: Vec<SpokeStatus>,
 }
 
 /// The schema of what is sent to the topic of operations.

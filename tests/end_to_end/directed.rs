@@ -1,13 +1,14 @@
 //! What is told of pins, pauses and waves where things are not as they usually are: tampered with,
 //! taken back, not obeyed yet.
 
-use pmp_tests::{ALPHA, MANAGEMENT, Scene, world};
-use serde_json::json;
+use axum::http::Method;
+use pmp_tests::{ALPHA, MANAGEMENT, Program, Scene, tell, world};
+use serde_json::{Value, json};
 
 use crate::doctor::Checkup;
 use crate::signatures::{another_key, key_pair};
-use crate::steering::{delete, item, put, text};
-use crate::waves::fleet;
+use crate::steering::{BETA, BETA_PROD, delete, item, put, text, two_organizations};
+use crate::waves::{Fleet, THREE, fleet};
 
 #[tokio::test]
 async fn doctor_fails_where_a_direction_is_not_the_hubs_own() {
@@ -58,4 +59,101 @@ async fn doctor_fails_where_a_direction_is_not_the_hubs_own() {
     Checkup::of(&hub).await.expect_ok("directions", "the fleet is paused until ");
     // A hub that does not sign believes the ledger.
     Checkup::of(&scene.hub).await.expect_ok("directions", "the fleet is paused until ");
+}
+
+/// The exit of a command that may fail, and what it prints as JSON.
+async fn json_of(program: &Program, arguments: &[&str]) -> (i32, Value) {
+    let finished = program.run(&[arguments, &["-o", "json"]].concat()).await;
+    (finished.code, serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}")))
+}
+
+/// Alpha failed with snapshot 2, and the hub published the content of 1 as 3.
+async fn taken_back(waves: &str) -> Fleet {
+    let fleet = fleet(&format!("on_failure = \"roll-back\"\n{waves}")).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-bad"]).await;
+    let poison = format!("{}/_local/poison", fleet.scene.endpoint());
+    tell(Method::POST, &poison, &json!({"add": ["prod-bad"]})).await;
+    fleet.hub.json(&["publish"]).await;
+    fleet.alpha.run(&["sync"]).await;
+    tell(Method::POST, &poison, &json!({"remove": ["prod-bad"]})).await;
+    assert_eq!(fleet.hub.json(&["publish"]).await["published"]["version"], 3);
+    fleet
+}
+
+#[tokio::test]
+async fn what_was_taken_back_is_planned_and_waited_for_as_what_it_is() {
+    let fleet = taken_back(THREE).await;
+    let kept_off =
+        "snapshot 2 was taken back, and the management experience says the same: nothing of this is published";
+    let plan = fleet.hub.run(&["plan"]).await;
+    assert!(plan.stderr.contains(&format!("hint: {kept_off}")), "{}", plan.stderr);
+    assert!(plan.stderr.contains("`pmp-hub promote 2`"), "{}", plan.stderr);
+    let plan = fleet.hub.json(&["plan"]).await;
+    assert!(plan["not_published"].as_str().unwrap().starts_with(kept_off), "{plan}");
+
+    // Alpha did not go back yet. The others had the content all the time, under its old number.
+    let early = json_of(&fleet.hub, &["wait", "--timeout", "1s"]).await;
+    assert_eq!((early.0, &early.1["version"], &early.1["everywhere"]), (4, &json!(3), &json!(false)));
+    let missing: Vec<_> = early.1["missing"].as_array().unwrap().iter().map(|row| &row["organization"]).collect();
+    assert_eq!(missing, [ALPHA]);
+    assert_eq!(fleet.alpha.run(&["sync"]).await.code, 0);
+    let there = fleet.hub.run(&["wait", "--timeout", "1s"]).await;
+    assert_eq!((there.code, there.stdout.as_str()), (0, "Snapshot 3 is everywhere, after 0 s.\n"), "{there:?}");
+    let back = fleet.hub.run(&["wait", "2"]).await;
+    assert_eq!(back.code, 4, "{back:?}");
+    assert!(back.stderr.contains("snapshot 2 was stopped in the waves, and taken back"), "{}", back.stderr);
+
+    // Let through again, it is what is planned.
+    fleet.hub.json(&["promote", "2", "--reason", "the cause was elsewhere"]).await;
+    assert_eq!(fleet.hub.json(&["plan"]).await["not_published"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_version_that_was_taken_back_everywhere_is_nowhere() {
+    let all = "max_failures = 0\n[[waves]]\nname = \"all\"\nshare = 100\n";
+    let fleet = taken_back(all).await;
+    for spoke in [&fleet.alpha, &fleet.beta, &fleet.gamma] {
+        spoke.run(&["sync"]).await;
+    }
+    let (code, waited) = json_of(&fleet.hub, &["wait", "2"]).await;
+    assert_eq!((code, &waited["everywhere"]), (4, &json!(false)), "{waited}");
+    let told = fleet.hub.run(&["wait", "2"]).await.stdout;
+    assert_eq!(told, "Snapshot 2 is nowhere after 0 s: it was taken back.\n");
+    assert_eq!(fleet.hub.run(&["wait"]).await.code, 0);
+}
+
+#[tokio::test]
+async fn whoever_is_pinned_is_not_waited_for_and_does_not_count_as_there() {
+    let (scene, beta) = two_organizations().await;
+    scene.hub.json(&["publish"]).await;
+    for spoke in [&scene.spoke, &beta] {
+        assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    }
+    scene.hub_account.approve(MANAGEMENT, &["prod-new"]).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(beta.run(&["sync"]).await.code, 0);
+    // Beta never hears of its pin, and alpha follows.
+    scene.hub.json(&["pin", "1", "--org", BETA, "--reason", "their audit", "--no-announce"]).await;
+    scene.hub_account.approve(MANAGEMENT, &["prod-newer"]).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let told = scene.hub.run(&["wait", "--timeout", "1s"]).await;
+    assert_eq!(told.code, 0, "{told:?}");
+    assert_eq!(
+        told.stdout,
+        "Snapshot 3 is everywhere, after 0 s, but in 1 member experience that is pinned or paused.\n"
+    );
+    let (code, document) = json_of(&scene.hub, &["wait", "--timeout", "1s"]).await;
+    let left_out = document["not_waited_for"].as_array().unwrap();
+    assert_eq!((code, left_out.len(), &left_out[0]["member_experience"]), (0, 1, &json!(BETA_PROD)), "{document}");
+    // It has that one already.
+    let older = scene.hub.json(&["wait", "1"]).await;
+    assert_eq!((&older["everywhere"], &older["not_waited_for"]), (&json!(true), &json!([])), "{older}");
+
+    // Nobody is left who follows it.
+    scene.hub.json(&["pin", "1", "--org", ALPHA, "--reason", "their audit", "--no-announce"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let nobody = scene.hub.run(&["wait"]).await;
+    assert_eq!(nobody.code, 4, "{nobody:?}");
+    assert_eq!(nobody.stdout, "Snapshot 3 is nowhere after 0 s: all 3 member experiences are pinned or paused.\n");
 }

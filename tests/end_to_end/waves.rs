@@ -19,7 +19,7 @@ const GAMMA_ACCOUNT: &str = "444444444444";
 const GAMMA_PROD: &str = "exp-gamma-prod";
 
 /// Alpha first, then beta, then all.
-const THREE: &str = r#"
+pub(crate) const THREE: &str = r#"
 [[waves]]
 name = "canary"
 organizations = ["o-alpha00000"]
@@ -32,16 +32,16 @@ share = 100
 "#;
 
 /// The hub with waves, and the spokes of three organizations, which are run by hand.
-struct Fleet {
-    scene: Scene,
-    hub: Program,
-    alpha: Program,
-    beta: Program,
-    gamma: Program,
+pub(crate) struct Fleet {
+    pub(crate) scene: Scene,
+    pub(crate) hub: Program,
+    pub(crate) alpha: Program,
+    pub(crate) beta: Program,
+    pub(crate) gamma: Program,
 }
 
 /// Alpha, beta and gamma are at snapshot 1, and waves begin there.
-async fn fleet(waves: &str) -> Fleet {
+pub(crate) async fn fleet(waves: &str) -> Fleet {
     let mut world = world(&["prod-a"], &[]);
     for (organization, account, experience) in [(BETA, BETA_ACCOUNT, BETA_PROD), (GAMMA, GAMMA_ACCOUNT, GAMMA_PROD)] {
         let policy = ProcurementPolicy::new(&format!("policy-{experience}"));

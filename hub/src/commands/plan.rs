@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::LedgerError;
 use pmp_plan::GuardRails;
-use pmp_protocol::{Content, Direction, SnapshotVersion};
+use pmp_protocol::{Content, Direction, ExperienceId, Sealed, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
 use serde_json::json;
 
@@ -18,6 +18,7 @@ use crate::config::{ConfigArgs, PlanConfig};
 use crate::error::{HubError, sdk};
 use crate::filters::folder;
 use crate::filters::program::FilterProgram;
+use crate::inspect::not_published::{not_published, refuses};
 use crate::inspect::plan as fleet_plan;
 use crate::inspect::plan::inquiry::{Outlooks, Supply, worth_finding};
 use crate::publish::read;
@@ -65,13 +66,18 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     let guard = GuardRails { max_removed_percent: args.max_removed_percent, ..GuardRails::default() };
     let plan = fleet_plan::plan(&view, &content, &kept, &outlooks, guard, now);
     let wide = output.format == OutputFormat::Wide;
+    let not_published = match refuses(&view) {
+        true => not_published(&view, Some(seal(&config.experience, &content)?.digest())),
+        false => not_published(&view, None),
+    };
     if output.is_document() {
         let latest = view.head.as_ref().map(|head| head.latest);
         output.document(&json!({"experience": config.experience, "newest": latest, "experiences": plan.rows,
             "products": plan.products,
             "filtered": plan.filtered,
             "filtered_shortened": plan.shortened,
-            "names": plan.names(&names)}))?;
+            "names": plan.names(&names),
+            "not_published": not_published}))?;
     } else if plan.rows.is_empty() && output.is_table() {
         output.line("No spoke has reported yet.")?;
     } else {
@@ -88,6 +94,9 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     if let Some(restored) = view.restored() {
         progress::note(&format!("hint: {restored}: nothing of this is published until `pmp-hub recover`"));
     }
+    if let Some(why) = &not_published {
+        progress::note(&format!("hint: {why}"));
+    }
     if let Some(direction) = view.fleet.direction() {
         keeps_back(direction, now).iter().for_each(|hint| progress::note(hint));
     }
@@ -100,10 +109,6 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
 
 /// What is directed for the fleet that keeps the plan from coming now.
 fn keeps_back(direction: &Direction, now: Timestamp) -> Vec<String> {
-    let pin = direction.pin.as_ref();
-    let pin = pin.map(|pin| {
-        format!("hint: the fleet is pinned to {}: nothing of this is published until `pmp-hub unpin`", pin.version)
-    });
     let pause = direction.paused(now).map(|pause| {
         let until = moment(pause.ends());
         format!(
@@ -113,7 +118,11 @@ fn keeps_back(direction: &Direction, now: Timestamp) -> Vec<String> {
     let windows = windows::of_the_fleet(Some(direction), now).and_then(Result::ok).filter(|said| !said.open);
     let windows =
         windows.map(|said| format!("hint: the fleet's {}: nothing of this is changed until then", said.told(now)));
-    pin.into_iter().chain(pause).chain(windows).collect()
+    pause.into_iter().chain(windows).collect()
+}
+
+fn seal(experience: &ExperienceId, content: &Content) -> Result<Sealed, HubError> {
+    Sealed::new(content).map_err(|source| HubError::Seal { experience: experience.clone(), source })
 }
 
 /// Where the members' filters are, and what runs them.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use pmp_protocol::SnapshotVersion;
+use pmp_protocol::{OrganizationId, SnapshotVersion, count};
 use pmp_runtime::Stop;
 use pmp_terminal::progress::{self, Step};
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, parse_duration, stop_on_signal};
-use pmp_waves::Stopped;
+use pmp_waves::{Rollout, Stopped};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -15,6 +15,7 @@ use super::look::{Seen, look, no_snapshot};
 use crate::compose;
 use crate::config::{ConfigArgs, StaleAfter};
 use crate::render::status as shown;
+use crate::status::fleet::View;
 use crate::status::{SpokeState, SpokeStatus};
 
 /// The pause between two reads. Each read costs a read unit for each organization.
@@ -51,20 +52,20 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
         let version = version(&seen, wanted)?;
         // A newer snapshot that is published meanwhile does not change what is waited for.
         wanted = Some(version);
-        let missing = missing(&seen.rows, version);
-        // An empty selection is never "everywhere" (rule 12): its id may be mistyped, or its spoke
-        // finds nothing to keep in step.
-        let everywhere = missing.is_empty() && kept(&seen.rows) > 0;
+        let ended = ended(&seen.view, version);
+        let standing = Standing::of(&seen, version, ended);
         let left = args.timeout.saturating_sub(began.elapsed());
         // What was stopped in the waves comes nowhere by itself.
-        let is_stopped = is_stopped(&seen, version);
-        if is_stopped && !everywhere {
-            progress::note(&format!("hint: snapshot {version} was stopped in the waves: `pmp-hub status` says why"));
+        if let Some(ended) = ended.filter(|_| !standing.is_everywhere()) {
+            let how = if ended == Ended::TakenBack { ", and taken back" } else { "" };
+            progress::note(&format!(
+                "hint: snapshot {version} was stopped in the waves{how}: `pmp-hub status` says why"
+            ));
         }
-        if everywhere || left.is_zero() || is_stopped {
-            return tell(&seen, version, &missing, everywhere, began.elapsed(), args.all, output);
+        if standing.is_everywhere() || standing.is_left_by_all() || left.is_zero() || ended.is_some() {
+            return tell(&seen, version, &standing, ended, began.elapsed(), args.all, output);
         }
-        let line = line(&seen.rows, &missing, version);
+        let line = line(&seen.rows, &standing, version);
         if line != told {
             progress::step(Step::Waiting, &line);
             told = line;
@@ -82,14 +83,21 @@ fn stopped(stop: &Stop, wanted: Option<SnapshotVersion>) -> Failure {
     Failure::new("E4067", format!("{why}, before {what} was everywhere"))
 }
 
+/// Why a version comes nowhere by itself any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It was stopped in the waves.
+    Stopped,
+    /// And what had it went back: it is in force nowhere.
+    TakenBack,
+}
+
 /// Whether the version was stopped in the waves, or taken back.
-fn is_stopped(seen: &Seen, version: SnapshotVersion) -> bool {
-    let Some(kept) = seen.view.waves.kept() else { return false };
-    let rollout = &kept.state.rollout;
-    match &rollout.stopped {
-        Some(Stopped::Halted { .. } | Stopped::RollingBack { .. }) => rollout.version == version,
-        Some(Stopped::RolledBack { from, .. }) => *from == version,
-        None => false,
+fn ended(view: &View, version: SnapshotVersion) -> Option<Ended> {
+    let rollout = &view.waves.kept()?.state.rollout;
+    match rollout.stopped.as_ref()? {
+        Stopped::RolledBack { from, .. } => (*from == version).then_some(Ended::TakenBack),
+        Stopped::Halted { .. } | Stopped::RollingBack { .. } => (rollout.version == version).then_some(Ended::Stopped),
     }
 }
 
@@ -107,27 +115,89 @@ fn version(seen: &Seen, wanted: Option<SnapshotVersion>) -> Result<SnapshotVersi
     }
 }
 
-/// The rows in which the version is not applied yet, worst first.
-fn missing(rows: &[SpokeStatus], version: SnapshotVersion) -> Vec<&SpokeStatus> {
-    // As the spoke says it, and the ledger bears it out.
-    let applied = |row: &SpokeStatus| row.lag.and(row.applied).is_some_and(|applied| applied.version >= version);
-    let is_there = |row: &SpokeStatus| match row.state {
-        // One that is pinned or paused does not come before an operator lets it.
-        SpokeState::Skipped | SpokeState::WouldChange | SpokeState::Pinned | SpokeState::Paused => true,
-        // An experience that moves on to a newer version had this one applied.
-        SpokeState::Synced | SpokeState::Applying | SpokeState::Drifted => {
-            row.in_force().is_some_and(|applied| applied >= version)
-        }
-        // Silence takes nothing back, and a trouble with a newer version is none with this one.
-        SpokeState::Stale => applied(row),
-        _ => applied(row) && row.tried.as_ref().is_some_and(|tried| tried.version > version),
-    };
-    rows.iter().filter(|row| !is_there(row)).collect()
+/// The oldest snapshot that counts as `version` in an organization. Where one was taken back, the
+/// one that restores the content is for those that had it: the others never left that content, and
+/// have it under its old number.
+fn counts_from(view: &View, organization: &OrganizationId, version: SnapshotVersion) -> SnapshotVersion {
+    let restores =
+        |rollout: &Rollout| rollout.version == version && matches!(rollout.stopped, Some(Stopped::RolledBack { .. }));
+    let is_restored = view.waves.kept().is_some_and(|kept| restores(&kept.state.rollout));
+    let expected = view.expected(organization).filter(|expected| is_restored && expected.pin.is_none());
+    expected.map_or(version, |expected| expected.version.min(version))
 }
 
-/// The number of experiences that are kept in step, or should be.
-fn kept(rows: &[SpokeStatus]) -> usize {
-    rows.iter().filter(|row| row.state.is_kept_in_step()).count()
+/// How the rows stand with a version, in the order of `status`.
+#[derive(Debug, Default)]
+struct Standing<'a> {
+    /// Where it is not applied yet.
+    missing: Vec<&'a SpokeStatus>,
+    /// Where it is not, and does not come before an operator, or the member, lets it.
+    left_out: Vec<&'a SpokeStatus>,
+    /// How many have it.
+    there: usize,
+}
+
+impl<'a> Standing<'a> {
+    fn of(seen: &'a Seen, version: SnapshotVersion, ended: Option<Ended>) -> Self {
+        if ended == Some(Ended::TakenBack) {
+            let missing = seen.rows.iter().filter(|row| row.state.is_kept_in_step()).collect();
+            return Self { missing, ..Self::default() };
+        }
+        Self::of_rows(&seen.rows, version, |row| counts_from(&seen.view, &row.organization, version))
+    }
+
+    /// The same, where the oldest version that counts is known of each row.
+    fn of_rows(
+        rows: &'a [SpokeStatus],
+        version: SnapshotVersion,
+        from: impl Fn(&SpokeStatus) -> SnapshotVersion,
+    ) -> Self {
+        let mut standing = Self::default();
+        for row in rows {
+            let has_it = || row.in_force().is_some_and(|applied| applied >= from(row));
+            // As the spoke says it, and the ledger bears it out.
+            let had_it = || row.lag.and(row.applied).is_some_and(|applied| applied.version >= from(row));
+            let has_trouble_with_a_newer_one = || row.tried.as_ref().is_some_and(|tried| tried.version > version);
+            let is_elsewhere = row.pinned.as_ref().is_some_and(|pin| pin.version < version);
+            match row.state {
+                SpokeState::Skipped | SpokeState::WouldChange => {}
+                // An experience that moves on to a newer version had this one applied.
+                SpokeState::Synced
+                | SpokeState::Applying
+                | SpokeState::Drifted
+                | SpokeState::Pinned
+                | SpokeState::Paused
+                    if has_it() =>
+                {
+                    standing.there += 1;
+                }
+                // Silence takes nothing back, and a trouble with a newer version is none with this
+                // one.
+                SpokeState::Stale if had_it() => standing.there += 1,
+                SpokeState::Held | SpokeState::Error if had_it() && has_trouble_with_a_newer_one() => {
+                    standing.there += 1;
+                }
+                // Said of an organization as a whole; its experiences say it, too.
+                SpokeState::Paused if row.member_experience.is_none() => {}
+                SpokeState::Pinned | SpokeState::Paused => standing.left_out.push(row),
+                // Whether or not its spoke has heard of the pin.
+                _ if is_elsewhere => standing.left_out.push(row),
+                _ => standing.missing.push(row),
+            }
+        }
+        standing
+    }
+
+    /// An empty selection is never "everywhere" (rule 12): its id may be mistyped, or its spoke
+    /// finds nothing to keep in step.
+    fn is_everywhere(&self) -> bool {
+        self.missing.is_empty() && self.there > 0
+    }
+
+    /// Whether nobody is left to wait for.
+    fn is_left_by_all(&self) -> bool {
+        self.missing.is_empty() && self.there == 0 && !self.left_out.is_empty()
+    }
 }
 
 /// The reason why there is nothing to wait for.
@@ -136,9 +206,9 @@ fn nothing(rows: &[SpokeStatus]) -> &'static str {
 }
 
 /// The progress in one line.
-fn line(rows: &[SpokeStatus], missing: &[&SpokeStatus], version: SnapshotVersion) -> String {
-    let kept = kept(rows);
-    if kept == 0 {
+fn line(rows: &[SpokeStatus], standing: &Standing<'_>, version: SnapshotVersion) -> String {
+    let Standing { missing, left_out, there } = standing;
+    if missing.is_empty() && *there == 0 {
         return format!("snapshot {version}: {}", nothing(rows));
     }
     let name = |row: &&SpokeStatus| {
@@ -149,32 +219,36 @@ fn line(rows: &[SpokeStatus], missing: &[&SpokeStatus], version: SnapshotVersion
     if let Some(more @ 1..) = missing.len().checked_sub(NAMED) {
         named.push(format!("{more} more"));
     }
-    format!("snapshot {version}: {} of {kept} are there; waiting for {}", kept - missing.len(), named.join(", "))
+    let others = if left_out.is_empty() { String::new() } else { format!(", {} pinned or paused", left_out.len()) };
+    let all = there + missing.len();
+    format!("snapshot {version}: {there} of {all} are there{others}; waiting for {}", named.join(", "))
 }
 
 fn tell(
     seen: &Seen,
     version: SnapshotVersion,
-    missing: &[&SpokeStatus],
-    everywhere: bool,
+    standing: &Standing<'_>,
+    ended: Option<Ended>,
     took: Duration,
     all: bool,
     output: Output,
 ) -> Result<Exit, Failure> {
+    let Standing { missing, left_out, .. } = standing;
+    let everywhere = standing.is_everywhere();
     let exit = if everywhere { Exit::Ok } else { Exit::Unhealthy };
     let seconds = took.as_secs();
     if output.is_document() {
         output.document(&json!({
             "experience": seen.experience, "version": version, "everywhere": everywhere, "waited_seconds": seconds,
-            "missing": missing,
+            "missing": missing, "not_waited_for": left_out,
         }))?;
         return Ok(exit);
     }
     let rows: Vec<SpokeStatus> = missing.iter().map(|row| (*row).clone()).collect();
     if everywhere && output.is_table() {
-        output.line(&format!("Snapshot {version} is everywhere, after {seconds} s."))?;
-    } else if rows.is_empty() && output.is_table() {
-        output.line(&format!("Snapshot {version} is nowhere after {seconds} s: {}.", nothing(&seen.rows)))?;
+        output.line(&format!("Snapshot {version} is everywhere, after {seconds} s{}.", but_in(left_out.len())))?;
+    } else if let (Some(why), true) = (why_nowhere(seen, standing, ended), output.is_table()) {
+        output.line(&format!("Snapshot {version} is nowhere after {seconds} s: {why}."))?;
     } else {
         let summary = format!("{} without snapshot {version} after {seconds} s", rows.len());
         if output.format == OutputFormat::Table && !all {
@@ -185,6 +259,30 @@ fn tell(
         output.list_of("missing", SpokeStatus::COLUMNS, &rows, table, &summary)?;
     }
     Ok(exit)
+}
+
+/// What is left out, in the sentence that says that a version is everywhere.
+fn but_in(left_out: usize) -> String {
+    match left_out {
+        0 => String::new(),
+        1 => ", but in 1 member experience that is pinned or paused".to_owned(),
+        several => format!(", but in {} that are pinned or paused", count(several, "member experience")),
+    }
+}
+
+/// Why nobody has a version, and nobody is waited for; none where somebody is.
+fn why_nowhere(seen: &Seen, standing: &Standing<'_>, ended: Option<Ended>) -> Option<String> {
+    if ended == Some(Ended::TakenBack) {
+        return Some("it was taken back".to_owned());
+    }
+    if !standing.missing.is_empty() {
+        return None;
+    }
+    Some(match standing.left_out.len() {
+        0 => nothing(&seen.rows).to_owned(),
+        1 => "the only member experience is pinned or paused".to_owned(),
+        all => format!("all {} are pinned or paused", count(all, "member experience")),
+    })
 }
 
 #[cfg(test)]
@@ -221,8 +319,8 @@ mod tests {
             stands("exp-none", 1, 3, SpokeState::Held),
             stands("exp-it", 2, 2, SpokeState::Error),
         ];
-        let missing = missing(&rows, version(2));
-        let named: Vec<_> = missing.iter().map(|row| row.member_experience.as_ref().unwrap().as_str()).collect();
+        let standing = Standing::of_rows(&rows, version(2), |_| version(2));
+        let named: Vec<_> = standing.missing.iter().map(|row| row.member_experience.as_ref().unwrap().as_str()).collect();
         assert_eq!(named, ["exp-none", "exp-it"]);
     }
 
@@ -240,12 +338,12 @@ mod tests {
             SpokeStatus::whole(&OrganizationId::new("o-never00000").unwrap(), SpokeState::Never, String::new()),
         ];
         let version = SnapshotVersion::new(42).unwrap();
-        let missing = missing(&rows, version);
+        let standing = Standing::of_rows(&rows, version, |_| version);
         let named: Vec<_> =
-            missing.iter().map(|row| row.member_experience.as_ref().map(ExperienceId::as_str)).collect();
+            standing.missing.iter().map(|row| row.member_experience.as_ref().map(ExperienceId::as_str)).collect();
         assert_eq!(named, [Some("exp-held"), Some("exp-error"), Some("exp-older"), Some("exp-none"), None]);
         assert_eq!(
-            line(&rows, &missing, version),
+            line(&rows, &standing, version),
             "snapshot 42: 2 of 7 are there; waiting for o-alpha00000 exp-held (HELD), o-alpha00000 exp-error (ERROR), \
              o-alpha00000 exp-older (APPLYING), 2 more"
         );
