@@ -2,7 +2,7 @@
 //! taken back, not obeyed yet.
 
 use axum::http::Method;
-use pmp_tests::{ALPHA, MANAGEMENT, Program, Scene, tell, world};
+use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Program, Scene, tell, world};
 use serde_json::{Value, json};
 
 use crate::doctor::Checkup;
@@ -156,4 +156,60 @@ async fn whoever_is_pinned_is_not_waited_for_and_does_not_count_as_there() {
     let nobody = scene.hub.run(&["wait"]).await;
     assert_eq!(nobody.code, 4, "{nobody:?}");
     assert_eq!(nobody.stdout, "Snapshot 3 is nowhere after 0 s: all 3 member experiences are pinned or paused.\n");
+}
+
+#[tokio::test]
+async fn why_and_drift_tell_what_a_pause_keeps_back() {
+    let (scene, beta) = two_organizations().await;
+    scene.hub.json(&["publish"]).await;
+    for spoke in [&scene.spoke, &beta] {
+        assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    }
+    scene.hub.json(&["pause", "--org", ALPHA, "--until", "2h", "--reason", "a freeze", "--no-announce"]).await;
+    scene.hub_account.approve(MANAGEMENT, &["prod-new"]).await;
+    scene.hub.json(&["publish"]).await;
+    let why = async |member: &str| {
+        let told = scene.hub.json(&["why", "prod-new"]).await;
+        let rows = told["experiences"].as_array().unwrap().clone();
+        rows.into_iter().find(|row| row["member_experience"] == member).unwrap()
+    };
+    // Before its spoke looks, and after.
+    let told = why(ALPHA_PROD).await;
+    let message = told["why"].as_str().unwrap();
+    assert_eq!(told["stance"], "NOT_YET", "{told}");
+    assert!(
+        message.starts_with("paused until ") && message.contains(": a freeze: that keeps back snapshot 2"),
+        "{told}"
+    );
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
+    let told = why(ALPHA_PROD).await;
+    assert!(told["why"].as_str().unwrap().starts_with("paused until "), "{told}");
+
+    // Healing waits for the end of the pause, and does not after it.
+    scene.alpha_account.reject(ALPHA_PROD, &["prod-a"]).await;
+    scene.hub.json(&["resume", "--org", ALPHA, "--reason", "over", "--no-announce"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let drift = async || scene.hub.json(&["drift"]).await["drift"][0].clone();
+    assert_eq!(drift().await["waits"], Value::Null);
+    scene.alpha_account.reject(ALPHA_PROD, &["prod-a"]).await;
+    scene.hub.json(&["pause", "--org", ALPHA, "--until", "2h", "--reason", "a freeze", "--no-announce"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
+    let told = drift().await;
+    assert!(told["waits"].as_str().unwrap_or_default().starts_with("paused until "), "{told}");
+    let table = scene.hub.run(&["drift"]).await.stdout;
+    assert!(
+        table.contains("  waits  ") && table.ends_with("0 left as others set them, 1 waits, 0 healed\n"),
+        "{table}"
+    );
+
+    // One that is pinned, and does not know it yet.
+    assert_eq!(beta.run(&["sync"]).await.code, 0);
+    scene.hub.json(&["pin", "1", "--org", BETA, "--reason", "their audit", "--no-announce"]).await;
+    let told = why(BETA_PROD).await;
+    assert_eq!(told["stance"], "NOT_YET", "{told}");
+    let message = told["why"].as_str().unwrap();
+    assert!(
+        message.starts_with("pinned to 1 by ") && message.ends_with(", and not applied yet; until then approved"),
+        "{told}"
+    );
 }

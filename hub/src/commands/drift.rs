@@ -29,8 +29,14 @@ pub(crate) async fn show_drift(config: &ConfigArgs, args: &DriftArgs, output: Ou
     } else if rows.is_empty() && output.is_table() {
         output.line("No spoke tells of an experience that others changed.")?;
     } else {
-        let (table, summary) = (render::table(&rows, now, all, wide), render::summary(&rows, all));
-        output.list_of("drift", &["organization", "member_experience", "drift"], &rows, table, &summary)?;
+        let summary = render::summary(&rows, all);
+        let waits = render::waits(&rows);
+        let (below, after) = if waits.is_empty() { (summary.as_str(), None) } else { ("", Some(&summary)) };
+        let columns = ["organization", "member_experience", "drift"];
+        output.list_of("drift", &columns, &rows, render::table(&rows, now, all, wide), below)?;
+        if output.is_table() {
+            output.lines(waits.iter().chain(after))?;
+        }
     }
     hints(&view);
     Ok(Exit::Ok)

@@ -266,6 +266,8 @@ pub(super) fn versions(
     let mut versions = BTreeSet::from([version]);
     versions.extend(view.head.as_ref().map(|head| head.latest));
     for known in known {
+        let pin = view.direction(&known.organization).and_then(|direction| direction.pin.as_ref());
+        versions.extend(pin.map(|pin| pin.version));
         for journal in known.journals.found.values().flatten() {
             let entries = if whole_chain { journal.entries().len() } else { depth(journal, moment) };
             versions.extend(journal.entries().iter().take(entries).map(|entry| entry.version));

@@ -2,7 +2,7 @@
 //! and returns rows.
 
 use jiff::Timestamp;
-use pmp_protocol::{Drift, ExperienceId, OrganizationId};
+use pmp_protocol::{Drift, DriftHandling, ExperienceId, OrganizationId, Receipt};
 use serde::Serialize;
 
 use crate::status::fleet::View;
@@ -17,6 +17,21 @@ pub(crate) struct DriftRow {
     pub(crate) member_experience: ExperienceId,
     /// What others changed, and what became of it.
     pub(crate) drift: Drift,
+    /// Why it is not healed yet, such as a pause; absent where it is healed, or left as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waits: Option<String>,
+}
+
+/// Why edits of an experience are not healed yet; none where they are, or are left as they are.
+fn waits(receipt: &Receipt, drift: &Drift) -> Option<String> {
+    // What was in step after the edits were noticed was healed by then.
+    let is_healed = receipt.applied().is_some_and(|applied| applied.at >= drift.noticed_at);
+    if drift.handling == DriftHandling::Report || is_healed {
+        return None;
+    }
+    let paused = receipt.paused.as_ref().map(ToString::to_string);
+    let error = || receipt.error.clone().unwrap_or_else(|| "its spoke is at work".to_owned());
+    Some(paused.unwrap_or_else(error))
 }
 
 /// The edits of all receipts that the hub believes (rule 10). Edits that are left alone come first,
@@ -26,10 +41,12 @@ pub(crate) fn rows(view: &View, now: Timestamp) -> Vec<DriftRow> {
     let believed = receipts.filter(|receipt| view.dispute(receipt, now).is_none());
     let mut rows: Vec<_> = believed
         .filter_map(|receipt| {
+            let drift = receipt.drift.clone()?;
             Some(DriftRow {
                 organization: receipt.organization.clone(),
                 member_experience: receipt.member_experience.clone(),
-                drift: receipt.drift.clone()?,
+                waits: waits(receipt, &drift),
+                drift,
             })
         })
         .collect();
@@ -42,8 +59,8 @@ pub(crate) fn rows(view: &View, now: Timestamp) -> Vec<DriftRow> {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::ReceiptStatus;
     use pmp_protocol::testing::receipt;
-    use pmp_protocol::{DriftHandling, Receipt, ReceiptStatus};
 
     use super::*;
     use crate::status::tests::view;
@@ -62,6 +79,7 @@ mod tests {
         Receipt {
             member_experience: ExperienceId::new(member).unwrap(),
             drift: Some(drift),
+            applied_at: Some(Timestamp::from_second(1_000).unwrap()),
             ..receipt(42, ReceiptStatus::InSync, None)
         }
     }

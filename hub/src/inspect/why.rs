@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use pmp_ledger::{Journals, Report};
 use pmp_protocol::{
     DecisionJournal, Decisions, ExperienceId, FilterIdentity, Ground, GroundKind, JournalEntry, ListedAs,
-    OrganizationId, ProductId, Receipt, ReceiptStatus, SnapshotVersion, is_ahead,
+    OrganizationId, Paused, Pin, ProductId, Receipt, ReceiptStatus, SnapshotVersion, is_ahead, paused,
 };
 use serde::Serialize;
 
@@ -430,20 +430,15 @@ impl Asked<'_> {
         decided: &Said,
     ) -> Option<Said> {
         let head = self.view.head.as_ref()?;
-        let newest = self.kept.snapshots.get(&head.latest)?;
         let then = self.kept.of(entry)?;
+        if let Some(pin) = self.view.expected(organization).and_then(|expected| expected.pin) {
+            return self.under_pin(pin, entry, then.listed, decided);
+        }
+        let newest = self.kept.snapshots.get(&head.latest)?;
         if entry.is_about(head.latest, head.digest) || newest.listed == then.listed {
             return None;
         }
         let latest = head.latest;
-        if let Some(pin) = self.view.expected(organization).and_then(|expected| expected.pin)
-            && entry.is_about(pin.version, pin.digest)
-        {
-            // Nothing newer is to come: that is what operators want.
-            let why = pinned(pin);
-            let why = if decided.why.is_empty() { why } else { format!("{}; {why}", decided.why) };
-            return Some(Said::new(decided.stance, why));
-        }
         let tried = receipt.filter(|receipt| receipt.version == latest && !receipt.is_unfinished());
         let why = match tried {
             Some(Receipt { status: ReceiptStatus::Held, paused: Some(paused), .. }) => {
@@ -461,12 +456,43 @@ impl Asked<'_> {
                 ));
             }
             _ => {
+                // Its turn comes first: a pause keeps nothing back that it may not take.
                 let waits = waits_for(self.view, organization);
+                let paused = || {
+                    let paused = self.paused(organization, receipt)?;
+                    Some(format!("{paused}: that keeps back snapshot {latest}"))
+                };
+                let waits = waits.or_else(paused);
                 let waits = waits.unwrap_or_else(|| format!("snapshot {latest} is not applied yet"));
                 format!("{waits}; until then {}", decided.short())
             }
         };
         Some(Said::new(Stance::NotYet, why))
+    }
+
+    /// The same where the organization is pinned: nothing newer is to come, or the pin is.
+    fn under_pin(&self, pin: &Pin, entry: &JournalEntry, listed: Option<Listed>, decided: &Said) -> Option<Said> {
+        let lists_otherwise = |version: SnapshotVersion| {
+            self.kept.snapshots.get(&version).is_some_and(|snapshot| snapshot.listed != listed)
+        };
+        let told = pinned(pin);
+        if !entry.is_about(pin.version, pin.digest) {
+            let why = format!("{told}, and not applied yet; until then {}", decided.short());
+            return lists_otherwise(pin.version).then(|| Said::new(Stance::NotYet, why));
+        }
+        // That is what operators want. It is worth a word where the newest says something else.
+        let why = if decided.why.is_empty() { told } else { format!("{}; {told}", decided.why) };
+        let latest = self.view.head.as_ref()?.latest;
+        lists_otherwise(latest).then(|| Said::new(decided.stance, why))
+    }
+
+    /// Why nothing may be changed there now, as far as the hub knows: a pause, or the member's
+    /// hold.
+    fn paused(&self, organization: &OrganizationId, receipt: Option<&Receipt>) -> Option<Paused> {
+        let report = self.view.reports().find(|report| report.organization.id == *organization);
+        let hold =
+            report.zip(receipt).and_then(|(report, receipt)| report.organization.sign_for(receipt)?.hold.as_ref());
+        paused(self.view.fleet.direction(), self.view.direction(organization), hold, self.now)
     }
 
     /// The reason why the ledger does not know the snapshot of an entry.

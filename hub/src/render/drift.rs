@@ -1,15 +1,21 @@
 //! What `drift` prints: a table of the experiences that others changed. It fits a screen; the wide
 //! one tells of the change set, too.
 
+use std::collections::BTreeMap;
+
 use comfy_table::Color;
 use jiff::Timestamp;
-use pmp_protocol::{age, count};
-use pmp_terminal::Table;
+use pmp_protocol::{PlainText, age, count};
+use pmp_terminal::{Frame, Table, fold};
 
 use crate::inspect::drift::DriftRow;
 
 /// The most rows without `--all`.
 const ROWS: usize = 20;
+/// What stands in place of how edits are handled, where that is still to come.
+const WAITS: &str = "waits";
+/// The most reasons that are told.
+const REASONS: usize = 3;
 /// The columns of a table that is not wide: with ids as AWS makes them, 80 characters.
 const SHOWN: usize = 6;
 
@@ -19,13 +25,13 @@ pub(crate) fn table(rows: &[DriftRow], now: Timestamp, all: bool, wide: bool) ->
     let columns = if wide { header.len() } else { SHOWN };
     let mut table = Table::new(&header[..columns]);
     for row in &rows[..shown(rows, all)] {
-        let DriftRow { organization, member_experience, drift } = row;
+        let DriftRow { organization, member_experience, drift, waits } = row;
         let newest = drift.by.first();
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let cells = [
             organization.to_string(),
             member_experience.to_string(),
-            drift.handling.to_string(),
+            if waits.is_some() { WAITS.to_owned() } else { drift.handling.to_string() },
             drift.products.to_string(),
             age(drift.noticed_at, now),
             or_dash(newest.and_then(|set| set.account.as_ref()).map(ToString::to_string)),
@@ -39,13 +45,33 @@ pub(crate) fn table(rows: &[DriftRow], now: Timestamp, all: bool, wide: bool) ->
     table
 }
 
+/// Why edits are not healed yet, the most frequent reason first.
+pub(crate) fn waits(rows: &[DriftRow]) -> Vec<String> {
+    let mut found = BTreeMap::<&str, usize>::new();
+    rows.iter().filter_map(|row| row.waits.as_deref()).for_each(|why| *found.entry(why).or_default() += 1);
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by_key(|(_, experiences)| std::cmp::Reverse(*experiences));
+    let line = |(why, experiences): (&str, usize)| {
+        let experiences = count(experiences, "experience");
+        fold(&format!("healing waits in {experiences}: {}", PlainText::new(why)), Frame::WIDTH)
+    };
+    found.into_iter().take(REASONS).flat_map(line).collect()
+}
+
 /// The line below the table: how many edits are left, and how many were healed.
 pub(crate) fn summary(rows: &[DriftRow], all: bool) -> String {
     let left = rows.iter().filter(|row| row.drift.is_left()).count();
     let more = rows.len() - shown(rows, all);
     let more = if more == 0 { String::new() } else { format!("; {more} more (`--all`)") };
-    let healed = rows.len() - left;
-    format!("{}: {left} left as others set them, {healed} healed{more}", count(rows.len(), "edited experience"))
+    let waiting = rows.iter().filter(|row| row.waits.is_some()).count();
+    let healed = rows.len() - left - waiting;
+    let waits = match waiting {
+        0 => String::new(),
+        1 => ", 1 waits".to_owned(),
+        several => format!(", {several} wait"),
+    };
+    let all = count(rows.len(), "edited experience");
+    format!("{all}: {left} left as others set them{waits}, {healed} healed{more}")
 }
 
 fn shown(rows: &[DriftRow], all: bool) -> usize {
