@@ -159,6 +159,38 @@ async fn whoever_is_pinned_is_not_waited_for_and_does_not_count_as_there() {
 }
 
 #[tokio::test]
+async fn a_pause_says_what_it_takes_the_place_of() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let pause = async |whom: &[&str], until: &str, more: &[&str]| {
+        let asked = [&["pause", "--until", until, "--no-announce"], whom, more].concat();
+        let finished = scene.hub.run(&asked).await;
+        assert_eq!(finished.code, 0, "{finished:?}");
+        finished.stdout
+    };
+    let (first, second) = ("2099-01-01T00:00:00Z", "2h");
+    let long = scene.hub.run(&["pause", "--all", "--until", first, "--reason", "x"]).await;
+    assert_eq!(long.code, 1, "at most 30 days");
+    let told = pause(&["--all"], "20d", &["--reason", "a freeze"]).await;
+    assert!(told.starts_with("Paused the fleet until ") && !told.contains("instead of"), "{told}");
+    let told = pause(&["--all"], second, &["--reason", "a shorter one"]).await;
+    let by = " by arn:aws:iam::111111111111:root: a freeze).\n";
+    assert!(told.contains(" instead of ") && told.contains(by), "{told}");
+    let told = pause(&["--all"], "3h", &["--reason", "again", "-o", "json"]).await;
+    let document: Value = serde_json::from_str(&told).unwrap();
+    let replaced = document["replaced"].as_array().unwrap();
+    assert_eq!((replaced.len(), &replaced[0]["member"]), (1, &Value::Null), "{document}");
+    assert_eq!(replaced[0]["pause"]["reason"], "a shorter one");
+    // One that was ended, or that never was, is none.
+    scene.hub.json(&["resume", "--all", "--reason", "over", "--no-announce"]).await;
+    for whom in [&["--all"][..], &["--org", ALPHA]] {
+        let told = pause(whom, second, &["--reason", "anew", "-o", "json"]).await;
+        let document: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(document["replaced"], json!([]));
+    }
+}
+
+#[tokio::test]
 async fn why_and_drift_tell_what_a_pause_keeps_back() {
     let (scene, beta) = two_organizations().await;
     scene.hub.json(&["publish"]).await;

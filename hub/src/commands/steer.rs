@@ -5,9 +5,11 @@ use aws_config::SdkConfig;
 use clap::Args;
 use jiff::Timestamp;
 use pmp_audit::Event;
-use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, LedgerError, Reports, SnapshotStore};
+use pmp_ledger::{
+    DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, LedgerError, ReceiptStore, Reports, SnapshotStore,
+};
 use pmp_protocol::{
-    Because, Direction, DirectionChange, LAYOUT_OF_DIRECTIONS, LONGEST_PAUSE, MAX_REASON, OrganizationId,
+    Because, Direction, DirectionChange, LAYOUT_OF_DIRECTIONS, LONGEST_PAUSE, MAX_REASON, OrganizationId, Pause,
     SnapshotVersion,
 };
 use pmp_terminal::{Exit, Failure, Output, Until, parse_reason, progress, to_the_second};
@@ -181,7 +183,12 @@ pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output)
     let desk = Desk::open(config, false).await?;
     let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
     let directed = desk.direct(&whom, &DirectionChange::Pause(until), &args.why).await?;
-    let told = |whose: &str, _| format!("Paused {whose} until {until}.");
+    let told = |whose: &str, _| {
+        let replaced = directed.iter().filter(|it| it.whose() == whose).find_map(|it| it.replaced.as_ref());
+        let replaced =
+            replaced.map(|pause| format!(" instead of {} (set by {}: {})", pause.ends(), pause.by, pause.reason));
+        format!("Paused {whose} until {until}{}.", replaced.unwrap_or_default())
+    };
     desk.finish(&directed, &args.why, None, told, output).await
 }
 
@@ -226,6 +233,15 @@ fn event(these: &[OrganizationId], wave: Option<&WaveName>, change: &DirectionCh
 struct Changed {
     direction: Direction,
     changed: bool,
+    /// The pause that held, and in whose place another one came.
+    replaced: Option<Pause>,
+}
+
+impl Changed {
+    /// Whose direction it is, for a person.
+    fn whose(&self) -> String {
+        crate::steer::whose(self.direction.organization.as_ref()).replace('`', "")
+    }
 }
 
 /// Each organization; the fleet, which has no id, where none is given.
@@ -339,7 +355,7 @@ impl Desk {
         let mut open = Vec::new();
         for organization in one_by_one(organizations) {
             match helm.as_asked(organization, change, because).await {
-                Ok(Some(direction)) => directed.push(Changed { direction, changed: false }),
+                Ok(Some(direction)) => directed.push(Changed { direction, changed: false, replaced: None }),
                 Ok(None) | Err(_) => open.push(organization),
             }
         }
@@ -367,15 +383,27 @@ impl Desk {
         let fleet = self.fleet();
         let helm = self.helm(&fleet);
         for organization in one_by_one(organizations) {
+            let before = self.before(organization, change).await;
             let (direction, changed) = helm.change(organization, change, because).await.map_err(|error| {
                 let failure = Failure::from(error);
                 let before = "those named before this one are done; the same again goes on with the others";
                 let any = directed.iter().any(|it| it.changed);
                 if any { failure.hint(before.to_owned()) } else { failure }
             })?;
-            directed.push(Changed { direction, changed });
+            // Another one's change that came in between is not this one's to tell.
+            let replaced = before.filter(|before| changed && before.generation + 1 == direction.generation);
+            let replaced = replaced.and_then(|before| before.paused(because.at).cloned());
+            directed.push(Changed { direction, changed, replaced });
         }
         Ok(())
+    }
+
+    /// What was directed before a pause. What cannot be read is told by the change itself.
+    async fn before(&self, organization: Option<&OrganizationId>, change: &DirectionChange) -> Option<Direction> {
+        if !matches!(change, DirectionChange::Pause(_)) {
+            return None;
+        }
+        self.receipts.direction(&self.config.experience, organization).await.ok()?.direction().cloned()
     }
 
     /// Lets the spokes know, and prints what was done.
@@ -393,10 +421,12 @@ impl Desk {
         let mut document = json!({
             "directions": directed.iter().map(|it| &it.direction).collect::<Vec<_>>(), "changed": any,
         });
-        let mut lines: Vec<String> = directed
-            .iter()
-            .map(|it| told(&crate::steer::whose(it.direction.organization.as_ref()).replace('`', ""), it.changed))
-            .collect();
+        let mut lines: Vec<String> = directed.iter().map(|it| told(&it.whose(), it.changed)).collect();
+        let replaced = |it: &Changed| {
+            let pause = it.replaced.as_ref()?;
+            Some(json!({"member": it.direction.organization, "pause": pause}))
+        };
+        document["replaced"] = json!(directed.iter().filter_map(replaced).collect::<Vec<_>>());
         let reached = if !any || why.no_announce {
             None
         } else if let (Some(keep), false) = (keep, of_organizations) {
