@@ -30,7 +30,7 @@ pub(crate) enum RolloutError {
 pub(crate) async fn read(store: &dyn RolloutStore, experience: &ExperienceId) -> Result<Option<Kept>, RolloutError> {
     let Some(stored) = store.rollout(experience).await.map_err(RolloutError::Ledger)? else { return Ok(None) };
     let state = State::read(&stored.state).map_err(RolloutError::Unreadable)?;
-    let configured = Configured::read(&state.configuration);
+    let configured = Configured::read_kept(&state.configuration);
     let waves = configured.map_err(|error| RolloutError::Unreadable(error.to_string()))?.waves;
     Ok(Some(Kept { generation: stored.generation, state, waves }))
 }

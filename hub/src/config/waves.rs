@@ -15,9 +15,18 @@ pub(crate) struct Configured {
 impl Configured {
     /// Reads waves in TOML, or in JSON where the text begins with a brace.
     pub(crate) fn read(text: &str) -> Result<Self, WavesError> {
+        Self::read_by(text, Waves::parse)
+    }
+
+    /// Reads waves that a hub, which may be of an earlier release, was configured with.
+    pub(crate) fn read_kept(text: &str) -> Result<Self, WavesError> {
+        Self::read_by(text, Waves::parse_kept)
+    }
+
+    fn read_by(text: &str, parse: impl Fn(&str, Format) -> Result<Waves, WavesError>) -> Result<Self, WavesError> {
         let text = text.trim().to_owned();
         let format = if text.starts_with('{') { Format::Json } else { Format::Toml };
-        Ok(Self { waves: Waves::parse(&text, format)?, text })
+        Ok(Self { waves: parse(&text, format)?, text })
     }
 }
 

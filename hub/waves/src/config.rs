@@ -157,11 +157,19 @@ impl Waves {
     /// Where the text is not of its format, has a field that is not known or a value that is not
     /// permitted, and where the waves do not fit together.
     pub fn parse(text: &str, format: Format) -> Result<Self, WavesError> {
-        let written = written::read(text, format)?;
-        written.into_waves().map_err(|(problem, path)| {
-            let line = locate::line(text, format, &path);
-            WavesError { problem, field: locate::shown(&path), line }
-        })
+        let waves = Self::parse_kept(text, format)?;
+        waves.leave_time().map_err(|problem| told(problem, text, format))?;
+        Ok(waves)
+    }
+
+    /// Reads waves that were taken before, as the state in the ledger has them. An earlier release
+    /// took a `deadline` and a `silent_after` of 0 s: what it wrote can be read, and so be
+    /// replaced.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_kept(text: &str, format: Format) -> Result<Self, WavesError> {
+        written::read(text, format)?.into_waves().map_err(|problem| told(problem, text, format))
     }
 
     /// The waves, first to last.
@@ -199,7 +207,27 @@ impl Waves {
 /// What is wrong, and the path of the field.
 type Problem = (String, Vec<locate::Part>);
 
+/// The error for a problem, with the line of its field.
+fn told((problem, path): Problem, text: &str, format: Format) -> WavesError {
+    let line = locate::line(text, format, &path);
+    WavesError { problem, field: locate::shown(&path), line }
+}
+
 impl Waves {
+    /// Whether organizations have any time: with none at all, every wave would be late as soon as
+    /// it is entered, or nobody would ever count.
+    fn leave_time(&self) -> Result<(), Problem> {
+        use locate::Part::{Field, Index};
+        let problem = |path| Err(("`0s` is not longer than 0 s".to_owned(), path));
+        if self.silent_after.is_zero() {
+            return problem(vec![Field("silent_after")]);
+        }
+        match self.waves.iter().position(|wave| wave.deadline.is_zero()) {
+            Some(late) => problem(vec![Field("waves"), Index(late), Field("deadline")]),
+            None => Ok(()),
+        }
+    }
+
     /// Takes the parts together.
     fn new(
         waves: Vec<Wave>,
@@ -332,6 +360,8 @@ deadline = "36h"
             ("in_step = 90", "in_step = 101", "`waves[1].in_step`, line 14", "1 to 100"),
             ("soak = \"1h\"", "soak = \"soon\"", "`waves[0].soak`, line 8", "a duration such as"),
             ("soak = \"1h\"", "soak = \"-1h\"", "`waves[0].soak`, line 8", "a duration such as"),
+            ("silent_after = \"90m\"", "silent_after = \"0s\"", "`silent_after`, line 3", "is not longer than 0 s"),
+            ("share = 25", "share = 25\ndeadline = \"0s\"", "`waves[1].deadline`, line 14", "is not longer than 0 s"),
             ("at_once = 1", "at_once = 0", "`waves[0].at_once`, line 9", "nonzero"),
             ("o-canary0002", "canary", "`waves[0].organizations[1]`, line 7", "is not"),
             ("\"quarter\"", "\"Quarter\"", "`waves[1].name`, line 12", "lower-case"),
@@ -359,6 +389,13 @@ deadline = "36h"
         assert!(told("max_failures = ").contains("line 1"), "{}", told("max_failures = "));
         assert!(told("max_failures = 1").contains("missing field `waves`"), "{}", told("max_failures = 1"));
         assert!(told("waves = []").contains("there is no wave at `waves`, line 1"), "{}", told("waves = []"));
+    }
+
+    #[test]
+    fn what_an_earlier_release_took_can_still_be_read() {
+        let kept = EXAMPLE.replacen("90m", "0s", 1).replacen("36h", "0s", 1);
+        assert!(Waves::parse(&kept, Format::Toml).is_err());
+        assert_eq!(Waves::parse_kept(&kept, Format::Toml).unwrap().silent_after(), SignedDuration::ZERO);
     }
 
     #[test]
