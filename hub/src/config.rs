@@ -272,6 +272,8 @@ pub(crate) struct DoctorConfig {
     pub(crate) program: Option<String>,
     /// Whether waves are configured.
     pub(crate) has_waves: bool,
+    /// Whether the next run ends them.
+    pub(crate) ends_waves: bool,
 }
 
 /// What `init` needs: names of what to make, or ARNs of what is there.
@@ -594,6 +596,7 @@ impl ConfigArgs {
             windows: own_windows.or_else(|| self.change_windows().optional(settings)),
             folder: self.filters_folder().optional(settings),
             program: self.filter_program().optional(settings),
+            ends_waves: own_waves.as_ref().map_or(self.waves().is("none"), |waves| *waves == WavesSetting::Off),
             has_waves: own_waves.map_or(of_the_hub, |waves| matches!(waves, WavesSetting::Given(_))),
         }
     }

@@ -205,6 +205,7 @@ mod tests {
             counts: Counts { approved: 812, rejected: 40 },
             outcome,
             pinned: None,
+            taken_back: None,
             sent: (outcome != Outcome::Unchanged).then(|| Sent {
                 inline: true,
                 message_bytes: 1_000,

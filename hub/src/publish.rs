@@ -41,6 +41,7 @@ pub use self::decision::{Decision, Outcome, Trigger, decide};
 pub(crate) use self::published::WentOn;
 pub use self::published::{Published, Sent};
 pub(crate) use self::recover::Recovery;
+use crate::config::waves::WavesSetting;
 use crate::error::HubError;
 use crate::publish::content::Chosen;
 use crate::publish::topic::Topic;
@@ -153,7 +154,12 @@ impl Hub {
                 let published = self.announce(message, Outcome::Stored, true).await?;
                 self.prune(version).await;
                 let Went { stepped, .. } = stepped?;
-                Ok(Attempt::Published(Published { pinned: pin.map(|pin| pin.version), stepped, ..published }))
+                let taken_back = self.let_go(&chosen).await?;
+                if let Some(version) = taken_back {
+                    tracing::warn!("what was taken back as snapshot {version} is for everybody: PMP_WAVES is `none`");
+                }
+                let pinned = pin.map(|pin| pin.version);
+                Ok(Attempt::Published(Published { pinned, taken_back, stepped, ..published }))
             }
             Decision::Announce { version, taken_at, chunks, reason, outcome } => {
                 // A hub that stopped in between, or knew of no mark, left it behind.
@@ -319,18 +325,22 @@ impl Hub {
     pub async fn dry_run(&self, trigger: Trigger) -> Result<Published, HubError> {
         let (_, head) = self.stand_to_publish().await?;
         let kept = match &self.rollouts {
+            // This run would end them first.
+            Some(rollouts) if rollouts.setting == WavesSetting::Off => None,
             Some(rollouts) => rollouts.kept(&self.experience).await?.filter(|kept| !kept.state.ended),
             None => None,
         };
-        let Chosen { sealed, pin, .. } = self.content(kept.as_ref()).await?;
+        let chosen = self.content(kept.as_ref()).await?;
+        let Chosen { sealed, pin, .. } = &chosen;
         let pin = pin.as_ref();
         Ok(match decide(head.as_ref(), sealed.digest(), trigger) {
             Decision::Store { previous } => {
                 let version = previous.map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
-                self.silent(version, &sealed, Outcome::Stored, pin)
+                let taken_back = self.let_go(&chosen).await?;
+                Published { taken_back, ..self.silent(version, sealed, Outcome::Stored, pin) }
             }
-            Decision::Announce { version, outcome, .. } => self.silent(version, &sealed, outcome, pin),
-            Decision::Nothing { version } => self.silent(version, &sealed, Outcome::Unchanged, pin),
+            Decision::Announce { version, outcome, .. } => self.silent(version, sealed, outcome, pin),
+            Decision::Nothing { version } => self.silent(version, sealed, Outcome::Unchanged, pin),
         })
     }
 
@@ -382,6 +392,7 @@ impl Hub {
             counts: message.counts,
             outcome,
             pinned: None,
+            taken_back: None,
             sent: Some(Sent { inline, message_bytes: message.to_json().len(), message_id }),
             stepped: false,
         })
@@ -395,6 +406,7 @@ impl Hub {
             counts: sealed.counts(),
             outcome,
             pinned: pin.map(|pin| pin.version),
+            taken_back: None,
             sent: None,
             stepped: false,
         }

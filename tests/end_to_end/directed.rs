@@ -159,6 +159,34 @@ async fn whoever_is_pinned_is_not_waited_for_and_does_not_count_as_there() {
 }
 
 #[tokio::test]
+async fn a_run_that_ends_waves_says_that_it_lets_go_what_was_taken_back() {
+    let fleet = taken_back(THREE).await;
+    let without = fleet.hub.with(&[("PMP_WAVES", "none")]);
+    let told = "PMP_WAVES is `none`: with the next run, snapshot 2, which was taken back, is published again";
+    Checkup::of(&without).await.expect("waves", "warning", told, "mend the management experience first");
+    let ended = without.run(&["publish"]).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let said = "Waves are switched off: this is the content of snapshot 2, which was taken back.";
+    assert!(ended.stdout.contains(said), "{}", ended.stdout);
+    assert!(ended.stderr.contains("what was taken back as snapshot 2 is for everybody"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn programs_learn_that_what_was_taken_back_is_published() {
+    let fleet = taken_back(THREE).await;
+    let without = fleet.hub.with(&[("PMP_WAVES", "none")]);
+    let ended = without.json(&["publish"]).await;
+    assert_eq!((&ended["published"]["version"], &ended["published"]["taken_back"]), (&json!(4), &json!(2)), "{ended}");
+    let again = without.json(&["publish"]).await;
+    assert_eq!(again["published"]["taken_back"], Value::Null, "it was told: {again}");
+    // Mended before, nothing is to be said.
+    let mended = taken_back(THREE).await;
+    mended.scene.hub_account.reject(MANAGEMENT, &["prod-bad"]).await;
+    let ended = mended.hub.with(&[("PMP_WAVES", "none")]).json(&["publish"]).await;
+    assert_eq!((&ended["published"]["version"], &ended["published"]["taken_back"]), (&json!(4), &Value::Null));
+}
+
+#[tokio::test]
 async fn a_pause_says_what_it_takes_the_place_of() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
     scene.hub.json(&["publish"]).await;

@@ -116,6 +116,7 @@ fn published(number: u64, outcome: Outcome) -> Published {
         counts: Counts { approved: 1, rejected: 0 },
         outcome,
         pinned: None,
+        taken_back: None,
         sent: None,
         stepped: false,
     }

@@ -209,6 +209,19 @@ async fn waves(session: &Session, config: &DoctorConfig, view: Option<&View>) ->
         Ok(OnTheWay::Unreadable(problem)) => {
             finding.fail(problem.clone(), HubError::RolloutUnreadable { problem }.hint())
         }
+        Ok(OnTheWay::Kept(kept)) if config.ends_waves => {
+            let finding = finding.note(kept.to_string());
+            match kept.taken_back().filter(|_| kept.state.refused.is_some()) {
+                Some(version) => finding.warn(
+                    format!(
+                        "PMP_WAVES is `none`: with the next run, snapshot {version}, which was taken back, is published again, where the \
+                         management experience still says it"
+                    ),
+                    "mend the management experience first, and publish then".to_owned(),
+                ),
+                None => finding.note("PMP_WAVES is `none`: waves end with the hub's next run"),
+            }
+        }
         Ok(OnTheWay::Kept(kept)) if kept.state.rollout.stopped.is_some() => {
             let fix = "`pmp-hub promote` goes on, and the next version begins anew".to_owned();
             finding.warn(kept.to_string(), fix)

@@ -178,9 +178,14 @@ pub(crate) fn sentence(published: &Published, dry_run: bool) -> String {
         Some(Sent { message_bytes, .. }) => format!(", by reference, in a message of {message_bytes} bytes"),
         None => String::new(),
     };
+    // Waves would have kept it off, and a person may not think of that.
+    let taken_back = published.taken_back.map(|version| {
+        format!(" Waves are switched off: this is the content of snapshot {version}, which was taken back.")
+    });
+    let taken_back = taken_back.unwrap_or_default();
     match (published.outcome, dry_run) {
-        (Outcome::Stored, false) => format!("Published {snapshot}{how}."),
-        (Outcome::Stored, true) => format!("Would store and publish {snapshot}."),
+        (Outcome::Stored, false) => format!("Published {snapshot}{how}.{taken_back}"),
+        (Outcome::Stored, true) => format!("Would store and publish {snapshot}.{taken_back}"),
         (Outcome::Recovered, false) => format!("Published {snapshot}{how}: an earlier run had only stored it."),
         (Outcome::Recovered, true) => format!("Would publish {snapshot}, which an earlier run only stored."),
         (Outcome::Announced, false) => format!("No changes. Announced {again}{how}."),

@@ -7,6 +7,7 @@ use pmp_ledger::LedgerError;
 use pmp_protocol::{Digest, Pin, Sealed, SnapshotVersion, turn};
 use pmp_waves::Stopped;
 
+use crate::config::waves::WavesSetting;
 use crate::error::HubError;
 use crate::publish::{Hub, read};
 use crate::rollout::state::{Kept, Newest, Origin};
@@ -59,6 +60,20 @@ impl Hub {
             return Ok(Chosen { sealed, pin: Some(pin), origin: Origin::Management });
         }
         Ok(Chosen { sealed: read, pin: None, origin: Origin::Management })
+    }
+
+    /// The version that was taken back, and that is published again because waves are switched off.
+    /// None where the management experience says something else by now, and where operators pin.
+    pub(crate) async fn let_go(&self, chosen: &Chosen) -> Result<Option<SnapshotVersion>, HubError> {
+        let Some(rollouts) = self.rollouts.as_ref().filter(|rollouts| rollouts.setting == WavesSetting::Off) else {
+            return Ok(None);
+        };
+        if chosen.origin != Origin::Management {
+            return Ok(None);
+        }
+        let kept = rollouts.kept(&self.experience).await?;
+        let kept = kept.filter(|kept| kept.state.refused == Some(chosen.sealed.digest()));
+        Ok(kept.and_then(|kept| kept.taken_back()))
     }
 
     /// Why a version has the content of an older one, in the form of a pin, as `history` shows it.

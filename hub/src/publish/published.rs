@@ -22,6 +22,10 @@ pub struct Published {
     /// taken back; none where it is what the management experience says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pinned: Option<SnapshotVersion>,
+    /// The version that was taken back, and whose content this is: waves are switched off, so
+    /// nothing keeps it off any more. None in all other cases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_back: Option<SnapshotVersion>,
     /// The message that was sent; none where none was. In JSON its three fields stand among the
     /// others, and are `null` then.
     #[serde(flatten, serialize_with = "fields_or_nulls")]
@@ -88,6 +92,7 @@ mod tests {
             counts: Counts { approved: 2, rejected: 1 },
             outcome: Outcome::Stored,
             pinned: None,
+            taken_back: None,
             sent,
             stepped: true,
         };

@@ -136,6 +136,14 @@ impl Kept {
         matches!(self.state.rollout.stopped, Some(Stopped::RollingBack { .. }))
     }
 
+    /// The version that was taken back last; none where none was since the last good one.
+    pub(crate) fn taken_back(&self) -> Option<SnapshotVersion> {
+        match self.state.rollout.stopped {
+            Some(Stopped::RolledBack { from, .. }) => Some(from),
+            Some(Stopped::Halted { .. } | Stopped::RollingBack { .. }) | None => None,
+        }
+    }
+
     /// The version that is on its way, as what the management experience said.
     pub(crate) fn newest(&self) -> Newest {
         Newest { version: self.state.rollout.version, digest: self.state.digest, origin: Origin::Management }
