@@ -1,8 +1,9 @@
 //! What is told of pins, pauses and waves where things are not as they usually are: tampered with,
 //! taken back, not obeyed yet.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::http::Method;
-use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Program, Scene, tell, world};
+use pmp_tests::{ALPHA, ALPHA_PROD, Lists, MANAGEMENT, Program, Scene, tell, world};
 use serde_json::{Value, json};
 
 use crate::doctor::Checkup;
@@ -216,6 +217,32 @@ async fn a_pause_says_what_it_takes_the_place_of() {
         let document: Value = serde_json::from_str(&told).unwrap();
         assert_eq!(document["replaced"], json!([]));
     }
+}
+
+#[tokio::test]
+async fn a_hold_that_cannot_be_read_is_replaced_by_the_member() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    scene.spoke.json(&["hold", "--until", "2h", "--reason", "an audit"]).await;
+    let key = format!("hold#{MANAGEMENT}");
+    let garbage = async |until: AttributeValue| {
+        let mut held = item(&scene, ALPHA, &key).await.unwrap();
+        held.insert("until".to_owned(), until);
+        put(&scene, held).await;
+        let refused = scene.spoke.run(&["sync"]).await;
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.stderr.contains("cannot be read"), "{}", refused.stderr);
+    };
+    garbage(text("soon")).await;
+    let held = scene.spoke.json(&["hold", "--until", "1h", "--reason", "a new one"]).await;
+    assert_eq!(held["hold"]["reason"], "a new one");
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3, "it holds");
+    garbage(AttributeValue::Bool(true)).await;
+    let released = scene.spoke.run(&["unhold"]).await;
+    assert_eq!(released.code, 0, "{released:?}");
+    assert!(released.stdout.starts_with("o-alpha00000 holds no longer."), "{}", released.stdout);
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use pmp_protocol::{ExperienceId, Hold, MAX_REASON, longest_hold};
+use pmp_protocol::{ExperienceId, Hold, MAX_REASON, PlainText, longest_hold};
 use pmp_terminal::{Exit, Failure, Output, Until, parse_reason, progress, to_the_second};
 use serde_json::json;
 
@@ -11,7 +11,11 @@ use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
 use crate::error::SpokeError;
 use crate::pass::Spoke;
-use crate::pass::steer::Steering;
+use crate::pass::standing::Standing;
+use crate::pass::steer::own_hold;
+
+/// The most that is told of what was wrong with a hold, in bytes.
+const MAX_TOLD: usize = 200;
 
 #[derive(Debug, Args)]
 pub(crate) struct HoldArgs {
@@ -27,11 +31,11 @@ fn reason(text: &str) -> Result<String, String> {
     parse_reason(text, MAX_REASON, "the hub's operators see it")
 }
 
-async fn spoke(config: &ConfigArgs) -> Result<(Spoke, Steering), Failure> {
+async fn spoke(config: &ConfigArgs) -> Result<(Spoke, Standing), Failure> {
     let config = config.for_hold()?;
     let (_, spoke) = sdk_and_spoke(&config, "hold", Purpose::Look).await?;
-    let steering = spoke.standing().await?.steering;
-    Ok((spoke, steering))
+    let standing = spoke.standing_to_hold().await?;
+    Ok((spoke, standing))
 }
 
 /// The hold that is written: one that is renewed while it lasts keeps its beginning, so that the
@@ -51,7 +55,7 @@ fn next(before: Option<&Hold>, wanted: Hold, bound: SignedDuration, now: Timesta
 }
 
 pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -> Result<Exit, Failure> {
-    let (spoke, steering) = spoke(config).await?;
+    let (spoke, Standing { steering, .. }) = spoke(config).await?;
     let now = spoke.clock.now();
     let bound = longest_hold(steering.fleet.as_ref());
     let wanted = Hold {
@@ -78,11 +82,20 @@ pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -
 }
 
 pub(crate) async fn unhold(config: &ConfigArgs, output: Output) -> Result<Exit, Failure> {
-    let (spoke, steering) = spoke(config).await?;
+    let (spoke, Standing { steering, before, .. }) = spoke(config).await?;
     let (organization, now) = (&spoke.identity.organization, spoke.clock.now());
     let bound = longest_hold(steering.fleet.as_ref());
     let held = steering.hold.filter(|hold| hold.holds(bound, now));
-    let released = held.map(|hold| Hold { released_at: Some(now), ..hold });
+    // One that cannot be read stops every pass, whether or not it was to last until now.
+    let unreadable = own_hold(&before, &spoke.management).err().map(|problem| Hold {
+        experience: ExperienceId::clone(&spoke.management),
+        until: now,
+        by: spoke.identity.caller.clone(),
+        at: now,
+        reason: format!("in place of one of which was said: {}", PlainText::bounded(&problem.to_string(), MAX_TOLD)),
+        released_at: Some(now),
+    });
+    let released = held.map(|hold| Hold { released_at: Some(now), ..hold }).or(unreadable);
     if let Some(released) = &released {
         spoke.receipts.put_hold(organization, released).await.map_err(SpokeError::from)?;
     }

@@ -84,6 +84,15 @@ impl Signs {
     }
 }
 
+/// What is done about the organization's own hold, where it cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OwnHold {
+    /// Nothing may be changed then.
+    Obeyed,
+    /// It is about to be written anew.
+    Replaced,
+}
+
 impl Spoke {
     /// Reads the ledger for a pass. If the ledger was restored to an earlier moment, or is not
     /// trusted, it reports to the hub that this spoke waits.
@@ -108,6 +117,16 @@ impl Spoke {
 
     /// Reads the ledger, and reports nothing to the hub.
     pub(crate) async fn standing(&self) -> Result<Standing, SpokeError> {
+        self.standing_by(OwnHold::Obeyed).await
+    }
+
+    /// The same for whoever is about to write the organization's own hold anew: one that cannot be
+    /// read is none, and keeps nobody from that.
+    pub(crate) async fn standing_to_hold(&self) -> Result<Standing, SpokeError> {
+        self.standing_by(OwnHold::Replaced).await
+    }
+
+    async fn standing_by(&self, own_hold: OwnHold) -> Result<Standing, SpokeError> {
         // Receipts are read before the head. A spoke acknowledges only what the hub has stored, so
         // a receipt above a head that was read later cannot be genuine.
         let before = self.receipts.organization(&self.identity.organization, &self.management).await?;
@@ -125,7 +144,7 @@ impl Spoke {
         let head = head.ok_or_else(|| SpokeError::NoSnapshot(ExperienceId::clone(&self.management)))?;
         let (receipts, now) = (self.receipts.as_ref(), self.clock.now());
         self.trust.check(receipts, &self.identity, &self.management, &head, now).await?;
-        let steering = self.steering(&before, fleet, &head).await?;
+        let steering = self.steering(&before, fleet, &head, own_hold).await?;
         // Digests are read only where a receipt is older than the head, and not about what is
         // directed. Most passes find none.
         let directed = steering.directed();
@@ -141,11 +160,20 @@ impl Spoke {
     }
 
     /// What operators direct, where it may be obeyed, and the member's own hold.
-    async fn steering(&self, before: &Organization, fleet: Said, head: &Head) -> Result<Steering, SpokeError> {
+    async fn steering(
+        &self,
+        before: &Organization,
+        fleet: Said,
+        head: &Head,
+        own_hold: OwnHold,
+    ) -> Result<Steering, SpokeError> {
         let not_obeyed = |whose| move |problem: NotObeyed| SpokeError::NotObeyed { whose, problem };
         let reads = before.direction != Said::NotPermitted && fleet != Said::NotPermitted;
         self.reads_directions.store(reads, Ordering::Relaxed);
-        let hold = steer::own_hold(before, &self.management).map_err(not_obeyed(Whose::Member))?;
+        let hold = match (steer::own_hold(before, &self.management), own_hold) {
+            (Err(_), OwnHold::Replaced) => None,
+            (hold, _) => hold.map_err(not_obeyed(Whose::Member))?,
+        };
         let [fleet, own] = {
             let said = [&fleet, &before.direction];
             self.trust.directions(self.receipts.as_ref(), &self.identity, &self.management, said).await?
