@@ -320,7 +320,8 @@ mod tests {
             stands("exp-it", 2, 2, SpokeState::Error),
         ];
         let standing = Standing::of_rows(&rows, version(2), |_| version(2));
-        let named: Vec<_> = standing.missing.iter().map(|row| row.member_experience.as_ref().unwrap().as_str()).collect();
+        let named: Vec<_> =
+            standing.missing.iter().map(|row| row.member_experience.as_ref().unwrap().as_str()).collect();
         assert_eq!(named, ["exp-none", "exp-it"]);
     }
 
