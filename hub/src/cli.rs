@@ -53,7 +53,7 @@ const EXAMPLES: &str = "Examples:
   pmp-hub pause --all --until 2h --reason …     change nothing anywhere for two hours
   pmp-hub promote --reason …                    into the next wave, before its time
   pmp-hub halt --reason …                       no further through the waves
-  pmp-hub exceptions                            what is held, set aside or left out, and why
+  pmp-hub exceptions                            what is held, set aside or filtered, and why
   pmp-hub members                               who is admitted, and who never reported
   pmp-hub wait 42 --timeout 10m                 until it is everywhere; exit code 4 if it is not
   pmp-hub history --since 7d                    what changed in the last week
@@ -196,7 +196,7 @@ enum Command {
   pmp-hub directions -o json
   pmp-hub directions --sign                     with the key of now, after a change of keys")]
     Directions(DirectionsArgs),
-    /// Show what is held, set aside, left out by filters or not managed, over the fleet, by cause
+    /// Show what is held, set aside, filtered or not managed, over the fleet, by cause
     #[command(after_help = "Examples:
   pmp-hub exceptions
   pmp-hub exceptions --org o-member0000 --all

@@ -54,7 +54,7 @@ async fn a_report_is_one_page_that_says_what_the_commands_say() {
         "Snapshot 2, compared with 1: 1 approved",
         "prod-c",
         "exclude-ids",
-        "1 product left out: not here",
+        "1 product filtered: not here",
         "the experience is disabled",
         "Content-Security-Policy",
     ] {

@@ -215,11 +215,11 @@ async fn exceptions_are_told_by_cause_and_row_by_row_for_programs() {
         "`pmp-hub confirm --cause ",
         "SET ASIDE   2 products in 2 experiences of 2 organizations",
         "ResourceNotFoundException",
-        "EXCLUDED    120 products in 10 experiences of 2 organizations",
-        "leaves out: the label `genai` is excluded",
+        "FILTERED    120 products in 10 experiences of 2 organizations",
+        "excludes: the label `genai` is excluded",
         "SKIPPED     ",
         "the experience is disabled",
-        "4 experiences held, 2 products set aside, 120 products excluded, 4 experiences",
+        "4 experiences held, 2 products set aside, 120 products filtered, 4 experiences",
     ] {
         assert!(told.contains(part), "{part}\n{told}");
     }
@@ -234,7 +234,7 @@ async fn exceptions_are_told_by_cause_and_row_by_row_for_programs() {
          set-aside,o-member0005,exp-5-0,ResourceNotFoundException,1,prod-aside,1,,\n"
     );
     let none = scene.hub.run(&["exceptions", "--org", "o-member0000"]).await.stdout;
-    assert_eq!(none, "No exceptions: nothing is held, set aside, left out or skipped.\n");
+    assert_eq!(none, "No exceptions: nothing is held, set aside, filtered or skipped.\n");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `exceptions`: shows what is held, deferred, left out or not managed, over the fleet.
+//! `exceptions`: shows what is held, deferred, filtered or not managed, over the fleet.
 
 use clap::Args;
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat};
@@ -40,7 +40,7 @@ pub(crate) async fn show_exceptions(
         output
             .document(&json!({"experience": experience, "version": version, "causes": causes, "exceptions": found}))?;
     } else if found.is_empty() && output.is_table() {
-        output.line("No exceptions: nothing is held, set aside, left out or skipped.")?;
+        output.line("No exceptions: nothing is held, set aside, filtered or skipped.")?;
     } else if output.format == OutputFormat::Table && !args.all {
         render::page(&found, &held, &args.select.flags()).frame(Frame::HEIGHT).print(output)?;
     } else {

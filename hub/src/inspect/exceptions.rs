@@ -47,7 +47,7 @@ impl ExceptionKind {
             Self::Paused => "paused",
             Self::Pinned => "pinned",
             Self::Deferred => "set aside",
-            Self::Excluded => "excluded",
+            Self::Excluded => "filtered",
             Self::Skipped => "skipped",
         }
     }
@@ -194,7 +194,7 @@ fn filtered(receipt: &Receipt) -> Vec<(String, usize, Option<ProductId>)> {
         .filtered_for
         .iter()
         .map(|filtered| {
-            let verb = if filtered.verdict == Verdict::Reject { "rejects" } else { "leaves out" };
+            let verb = if filtered.verdict == Verdict::Reject { "rejects" } else { "excludes" };
             let why = filtered.reason.as_deref().unwrap_or("it gave no reason");
             (format!("{filter} {verb}: {why}"), filtered.products, Some(filtered.example.clone()))
         })
@@ -361,7 +361,7 @@ mod tests {
             [
                 (ExceptionKind::Held, 2, None, "it would remove 180–200 of 300 approved products"),
                 (ExceptionKind::Deferred, 1, Some(1), "ResourceNotFoundException"),
-                (ExceptionKind::Excluded, 1, Some(9), &*format!("{filter} leaves out: the label `genai` is excluded")),
+                (ExceptionKind::Excluded, 1, Some(9), &*format!("{filter} excludes: the label `genai` is excluded")),
                 (ExceptionKind::Excluded, 1, Some(3), &*format!("{filter}, for reasons that its spoke does not list")),
                 (ExceptionKind::Skipped, 1, None, "the experience is disabled"),
             ]
@@ -369,7 +369,7 @@ mod tests {
         assert_eq!(causes[0].confirm, Some(held[0].id.clone()));
         assert_eq!(
             crate::render::exceptions::summary(&exceptions),
-            "2 experiences held, 1 product set aside, 12 products excluded, 1 experience skipped"
+            "2 experiences held, 1 product set aside, 12 products filtered, 1 experience skipped"
         );
     }
 

@@ -39,7 +39,7 @@ pub(super) fn part(seen: &Seen) -> Markup {
                     summary {
                         code { (said(name)) " " (said(version)) } " " code .quiet { (digest.short()) } ": "
                         (many(narrowed.experiences, "experience")) " of " (many(narrowed.organizations.len(), "organization"))
-                        ", " (many(narrowed.products, "product")) " left out"
+                        ", " (many(narrowed.products, "product")) " filtered"
                     }
                     div .within id={ "filter-" (at + 1) } {
                         p { "Digest " code { (digest) } }
@@ -77,7 +77,7 @@ fn exceptions(seen: &Seen) -> Markup {
     html! {
         section data-part="exceptions" aria-labelledby="exceptions" {
             h2 #exceptions { "What differs from the snapshot, and why" }
-            @if groups.is_empty() && edits.is_empty() { p .quiet { "Nothing is held, set aside, left out, skipped or edited by others." } }
+            @if groups.is_empty() && edits.is_empty() { p .quiet { "Nothing is held, set aside, filtered, skipped or edited by others." } }
             @for (at, group) in groups.iter().take(MOST).enumerate() { (exception(at, group)) }
             @if groups.len() > MOST { p .quiet { "and " (count(groups.len() - MOST, "more cause")) ": " code { "pmp-hub exceptions --all" } } }
             @if !edits.is_empty() {

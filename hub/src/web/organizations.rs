@@ -124,17 +124,17 @@ fn numbers(receipt: &Receipt) -> Markup {
         @for (count, what) in [(receipt.allowed, "allowed"), (receipt.denied, "denied"), (receipt.pending, "pending")] {
             @if count > 0 { ", " (number(count)) " " (what) }
         }
-        @if let Some(filter) = filter { ", filter " (said(&filter.name)) " leaves out " (number(receipt.filtered)) }
+        @if let Some(filter) = filter { ", " (number(receipt.filtered)) " filtered by " (said(&filter.name)) }
     }
 }
 
-/// Products that are left out or set aside there, and what others edited.
+/// Products that are filtered or set aside there, and what others edited.
 fn products(seen: &Seen, receipt: &Receipt) -> Markup {
     let more = receipt.deferred.len().saturating_sub(MOST_PRODUCTS);
     html! {
         @for reason in receipt.filtered_for.iter().take(MOST_PRODUCTS) {
             p .quiet {
-                (many(reason.products, "product")) " left out: " (reason.reason.as_deref().map_or_else(|| "no reason given".to_owned(), said))
+                (many(reason.products, "product")) " filtered: " (reason.reason.as_deref().map_or_else(|| "no reason given".to_owned(), said))
                 ", such as " (reason.example)
             }
         }

@@ -115,13 +115,13 @@ fn every_product_arrives_and_the_demo_ends_by_itself() {
         "114 approved, 6 rejected",
         " filtered",
         "2 approved, 1 rejected",
-        "1 approved, 1 rejected; its filter keeps out",
+        "1 approved, 1 rejected; its filter excludes",
         "4 of 4 member experiences in sync; 2 skipped",
         "Not touched: exp-aurora-trial (disabled), exp-borealis-old (archived).",
     ] {
         assert!(stdout.contains(said), "`{said}` is missing from\n{stdout}");
     }
-    assert_eq!(stdout.matches("its filter keeps out").count(), 1, "one organization is narrowed");
+    assert_eq!(stdout.matches("its filter excludes").count(), 1, "one organization has a filter");
     assert_eq!(left_behind(temporary.path()), Vec::<PathBuf>::new());
     assert_eq!(programs(temporary.path()), Vec::<u32>::new());
 }

@@ -114,7 +114,7 @@ async fn change(args: &Demo, stage: &mut Stage, screen: &Screen) -> Result<Durat
     watch(stage, screen, began, patience, |stage, member, _| {
         let arrived = newcomers.iter().filter(|newcomer| stage.scene.keeps(member, &newcomer.id)).count();
         let missing = newcomers.iter().find(|newcomer| !stage.scene.keeps(member, &newcomer.id));
-        let missing = missing.map(|product| format!("; its filter keeps out {}", short(&product.name, 28)));
+        let missing = missing.map(|product| format!("; its filter excludes {}", short(&product.name, 28)));
         format!("{arrived} approved, 1 rejected{}", missing.unwrap_or_default())
     })
     .await
