@@ -264,7 +264,7 @@ impl Rollouts {
             version: version(now.version),
             last_good: (now.last_good > 0).then(|| version(now.last_good)),
             waves: waves
-                .map(|(wave, now)| Progress { name: wave.name.clone(), state: state(now), promoted: None })
+                .map(|(wave, now)| Progress { state: state(now), ..Progress::waiting(wave.name.clone()) })
                 .collect(),
             directed: (0..3)
                 .filter(|n| now.directed[*n] > 0)

@@ -41,6 +41,11 @@ pub(crate) fn headline(rollout: &Rollout, now: Timestamp) -> String {
         Some(WaveState::InStep { at, .. }) => write!(line, ", in step for {}", age(at, now)),
         Some(WaveState::Waiting | WaveState::Failed { .. } | WaveState::Halted { .. }) | None => Ok(()),
     };
+    let left_out: usize = rollout.waves.iter().map(|wave| wave.left_out.len()).sum();
+    if left_out > 0 {
+        let who = pmp_protocol::count(left_out, "organization");
+        let _ = write!(line, "; {who} not waited for any more, because of closed change windows");
+    }
     if !rollout.failed.is_empty() {
         let _ = write!(line, "; {} failed with it", pmp_protocol::count(rollout.failed.len(), "organization"));
     }
@@ -95,6 +100,9 @@ struct ShownWave {
     since: Option<Timestamp>,
     /// Who let the version into it by hand; none where it came by itself.
     promoted_by: Option<String>,
+    /// Members that it does not wait for any more, because their change windows were closed for too
+    /// long.
+    left_out: Vec<OrganizationId>,
 }
 
 impl Shown {
@@ -116,7 +124,8 @@ impl Shown {
                 WaveState::Halted { at } => ("halted", Some(at)),
             };
             let promoted_by = wave.promoted.as_ref().map(|promotion| promotion.by.clone());
-            ShownWave { name: wave.name.to_string(), state, since, promoted_by }
+            let left_out = wave.left_out.iter().cloned().collect();
+            ShownWave { name: wave.name.to_string(), state, since, promoted_by, left_out }
         });
         Self {
             version: rollout.version,
@@ -165,4 +174,28 @@ pub(crate) fn in_wave(waves: &Waves, rollout: &Rollout, organization: &Organizat
         None => TurnOf::Waiting,
     };
     Some(InWave { name: waves.waves().get(position)?.name.to_string(), position: position + 1, turn })
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::testing::{now, organization, version};
+    use pmp_waves::{Format, Step};
+
+    use super::*;
+
+    #[test]
+    fn whoever_is_not_waited_for_any_more_is_told() {
+        let waves = Waves::parse("[[waves]]\nname = \"all\"\nshare = 100\n", Format::Toml).unwrap();
+        let left_out = organization("o-alpha00000");
+        let entered = Rollout::begin(version(8), None, &waves).after(&Step::Enter { wave: 0 }, &waves, now());
+        let step = Step::LeaveOut { wave: 0, organizations: [left_out.clone()].into() };
+        let rollout = entered.after(&step, &waves, now());
+        assert_eq!(
+            headline(&rollout, now()),
+            "waves: snapshot 8 is in wave `all` (1 of 1), entered 0s ago; 1 organization not waited for any more, because of \
+             closed change windows"
+        );
+        assert_eq!(Shown::of(&rollout).waves[0].left_out, [left_out]);
+        assert_eq!(rollout.waves[0].state, entered.waves[0].state, "the others had their time");
+    }
 }

@@ -60,6 +60,7 @@ fn judge(waves: &Waves, rollout: &Rollout, fleet: &Fleet, current: usize, now: T
         return pass(waves, current);
     }
     let is_in_step = tally.reaches(wave.in_step_percent);
+    let waiting = waiting_for_windows(waves, rollout, fleet, current, now);
     match rollout.waves.get(current).map(|progress| progress.state) {
         Some(WaveState::InStep { .. }) if !is_in_step => Step::OutOfStep { wave: current },
         Some(WaveState::InStep { at, .. }) => match at.saturating_add(wave.soak) {
@@ -70,9 +71,14 @@ fn judge(waves: &Waves, rollout: &Rollout, fleet: &Fleet, current: usize, now: T
         Some(WaveState::Entered { at }) => match at.saturating_add(wave.deadline) {
             Ok(until) if now < until => wait(Some(until), Waiting::ForMembers { tally }),
             // They could not, and will be able to: closed change windows stop no version.
-            _ if waits_for_windows(waves, rollout, fleet, current, now) => Step::Prolong { wave: current },
+            _ if !waiting.is_empty() && rollout.waits_for_windows(current, now) => {
+                Step::Prolong { wave: current, windows: true }
+            }
+            _ if !waiting.is_empty() => Step::LeaveOut { wave: current, organizations: waiting },
             // Nobody could try it: it does not go on untried because the fleet was paused.
-            _ if tally.counted == 0 && is_paused(waves, fleet, current, now) => Step::Prolong { wave: current },
+            _ if tally.counted == 0 && is_paused(waves, fleet, current, now) => {
+                Step::Prolong { wave: current, windows: false }
+            }
             // Nobody is heard of: whoever is silent never blocks the others.
             _ if tally.counted == 0 => pass(waves, current),
             _ => stop(waves, rollout, Reason::Deadline { wave: current, tally }),
@@ -108,22 +114,26 @@ fn to_admit(
         let decided = fleet.get(organization).is_some_and(|observed| {
             observed.stands(rollout.version, Standing::InStep) || observed.stands(rollout.version, Standing::Failed)
         });
-        rollout.has_admitted(organization) && counts(organization) && !decided
+        // One whose change windows were closed for too long takes nobody else's place.
+        rollout.has_admitted(organization) && counts(organization) && !decided && !rollout.leaves_out(organization)
     };
     let working = fleet.keys().filter(|organization| undecided(organization)).count();
     in_turn.filter(|organization| counts(organization)).take(at_once.get().saturating_sub(working)).cloned().collect()
 }
 
 /// What is seen of the members of a wave.
-fn of_wave<'a>(waves: &'a Waves, fleet: &'a Fleet, wave: usize) -> impl Iterator<Item = &'a Observed> {
-    let members = fleet.iter().filter(move |(organization, _)| waves.wave_of(organization) == Some(wave));
-    members.map(|(_, observed)| observed)
+fn of_wave<'a>(
+    waves: &'a Waves,
+    fleet: &'a Fleet,
+    wave: usize,
+) -> impl Iterator<Item = (&'a OrganizationId, &'a Observed)> {
+    fleet.iter().filter(move |(organization, _)| waves.wave_of(organization) == Some(wave))
 }
 
 fn tally(waves: &Waves, rollout: &Rollout, fleet: &Fleet, wave: usize, now: Timestamp) -> Tally {
     let mut tally = Tally { members: 0, counted: 0, in_step: 0 };
-    for observed in of_wave(waves, fleet, wave) {
-        let counts = observed.counts(waves.silent_after(), now);
+    for (organization, observed) in of_wave(waves, fleet, wave) {
+        let counts = observed.counts(waves.silent_after(), now) && !rollout.leaves_out(organization);
         tally.members += 1;
         tally.counted += usize::from(counts);
         tally.in_step += usize::from(counts && observed.stands(rollout.version, Standing::InStep));
@@ -131,17 +141,26 @@ fn tally(waves: &Waves, rollout: &Rollout, fleet: &Fleet, wave: usize, now: Time
     tally
 }
 
-/// Whether a member of the wave could not take the version yet, because its change windows are
-/// closed.
-fn waits_for_windows(waves: &Waves, rollout: &Rollout, fleet: &Fleet, wave: usize, now: Timestamp) -> bool {
-    let waits = |observed: &Observed| observed.stands(rollout.version, Standing::Waiting);
-    of_wave(waves, fleet, wave).any(|observed| observed.counts(waves.silent_after(), now) && waits(observed))
+/// The members of the wave that could not take the version yet, because their change windows are
+/// closed, and that are not left out for that.
+fn waiting_for_windows(
+    waves: &Waves,
+    rollout: &Rollout,
+    fleet: &Fleet,
+    wave: usize,
+    now: Timestamp,
+) -> BTreeSet<OrganizationId> {
+    let waits = |observed: &Observed| {
+        observed.counts(waves.silent_after(), now) && observed.stands(rollout.version, Standing::Waiting)
+    };
+    let members = of_wave(waves, fleet, wave).filter(|(_, observed)| waits(observed)).map(|(id, _)| id);
+    members.filter(|id| !rollout.leaves_out(id)).cloned().collect()
 }
 
 /// Whether the hub's operators paused a member of the wave that was heard of.
 fn is_paused(waves: &Waves, fleet: &Fleet, wave: usize, now: Timestamp) -> bool {
     let is_paused = |observed: &Observed| observed.standing == Standing::PausedByHub;
-    of_wave(waves, fleet, wave).any(|observed| observed.is_heard(waves.silent_after(), now) && is_paused(observed))
+    of_wave(waves, fleet, wave).any(|(_, observed)| observed.is_heard(waves.silent_after(), now) && is_paused(observed))
 }
 
 fn pass(waves: &Waves, current: usize) -> Step {

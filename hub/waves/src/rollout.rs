@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::{Because, OrganizationId, SnapshotVersion, count};
 use serde::{Deserialize, Serialize};
 
 use crate::observed::Standing;
 use crate::step::{Reason, Step};
 use crate::{Fleet, WaveName, Waves};
+
+/// So long after it was entered, a wave waits no longer for closed change windows: one that opens
+/// once a week has opened by then.
+const LONGEST_WAIT_FOR_WINDOWS: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// How far a version has come, and to which version each organization is directed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +49,14 @@ pub struct Progress {
     /// Who let the version into this wave by hand; none where it came by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted: Option<Promotion>,
+    /// When the wave was entered that has been prolonged for closed change windows since; none
+    /// where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows_since: Option<Timestamp>,
+    /// Members that it does not wait for any more, because their change windows were closed for too
+    /// long.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub left_out: BTreeSet<OrganizationId>,
 }
 
 /// Where a wave stands with the version.
@@ -242,7 +254,15 @@ impl Rollout {
         match step {
             Step::Adopt => next.adopt(waves, now),
             Step::Remember { failed } => next.failed.extend(failed.iter().cloned()),
-            Step::Enter { wave } | Step::Prolong { wave } => next.set(*wave, WaveState::Entered { at: now }),
+            Step::Enter { wave } => next.set(*wave, WaveState::Entered { at: now }),
+            Step::Prolong { wave, windows } => {
+                let entered = self.entered(*wave);
+                next.set(*wave, WaveState::Entered { at: now });
+                if let Some(progress) = next.waves.get_mut(*wave) {
+                    progress.windows_since = progress.windows_since.or(entered).filter(|_| *windows);
+                }
+            }
+            Step::LeaveOut { wave, organizations } => next.leave_out(*wave, organizations, waves, now),
             Step::Admit { organizations } => {
                 next.directed.extend(organizations.iter().map(|organization| (organization.clone(), self.version)));
             }
@@ -321,6 +341,8 @@ impl Rollout {
         next.set(wave, WaveState::Entered { at: now });
         if let Some(progress) = next.waves.get_mut(wave) {
             progress.promoted = Some(Promotion { by, at: now, why });
+            // A person knows how long the wave took so far, and lets it begin anew.
+            (progress.windows_since, progress.left_out) = (None, BTreeSet::new());
         }
         Ok(next)
     }
@@ -344,6 +366,30 @@ impl Rollout {
         }
     }
 
+    /// Waits no longer for these members. Where few work at one time, others come in their place,
+    /// who need time; everybody else had it.
+    fn leave_out(&mut self, wave: usize, organizations: &BTreeSet<OrganizationId>, waves: &Waves, now: Timestamp) {
+        if let Some(progress) = self.waves.get_mut(wave) {
+            progress.windows_since = progress.windows_since.or(entered_at(progress.state));
+            progress.left_out.extend(organizations.iter().cloned());
+        }
+        if waves.waves().get(wave).is_some_and(|wave| wave.at_once.is_some()) {
+            self.set(wave, WaveState::Entered { at: now });
+        }
+    }
+
+    /// Whether a wave waits for a member whose change windows are closed.
+    pub(crate) fn waits_for_windows(&self, wave: usize, now: Timestamp) -> bool {
+        let Some(progress) = self.waves.get(wave) else { return false };
+        let since = progress.windows_since.or(entered_at(progress.state));
+        since.is_some_and(|since| now.duration_since(since) < LONGEST_WAIT_FOR_WINDOWS)
+    }
+
+    /// Whether a wave does not wait for this organization any more.
+    pub(crate) fn leaves_out(&self, organization: &OrganizationId) -> bool {
+        self.waves.iter().any(|wave| wave.left_out.contains(organization))
+    }
+
     fn set(&mut self, wave: usize, state: WaveState) {
         if let Some(progress) = self.waves.get_mut(wave) {
             progress.state = state;
@@ -359,17 +405,24 @@ impl Rollout {
 
     /// When a wave was entered; none where it was not, or the version was stopped in it.
     pub(crate) fn entered(&self, wave: usize) -> Option<Timestamp> {
-        match self.waves.get(wave)?.state {
-            WaveState::Entered { at } => Some(at),
-            WaveState::InStep { entered, .. } => Some(entered),
-            WaveState::Waiting | WaveState::Failed { .. } | WaveState::Halted { .. } => None,
-        }
+        entered_at(self.waves.get(wave)?.state)
+    }
+}
+
+/// When a wave in this state was entered.
+fn entered_at(state: WaveState) -> Option<Timestamp> {
+    match state {
+        WaveState::Entered { at } => Some(at),
+        WaveState::InStep { entered, .. } => Some(entered),
+        WaveState::Waiting | WaveState::Failed { .. } | WaveState::Halted { .. } => None,
     }
 }
 
 impl Progress {
-    fn waiting(name: WaveName) -> Self {
-        Self { name, state: WaveState::Waiting, promoted: None }
+    /// A wave whose turn has not come.
+    #[must_use]
+    pub fn waiting(name: WaveName) -> Self {
+        Self { name, state: WaveState::Waiting, promoted: None, windows_since: None, left_out: BTreeSet::new() }
     }
 }
 

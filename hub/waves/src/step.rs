@@ -44,6 +44,16 @@ pub enum Step {
     Prolong {
         /// Its position in the configuration.
         wave: usize,
+        /// Whether that is for closed change windows, for which a wave does not wait forever.
+        windows: bool,
+    },
+    /// The change windows of these members were closed for too long: the wave does not wait for
+    /// them any more.
+    LeaveOut {
+        /// Its position in the configuration.
+        wave: usize,
+        /// Members that were not left out yet.
+        organizations: BTreeSet<OrganizationId>,
     },
     /// Nothing is to be done now.
     Wait {

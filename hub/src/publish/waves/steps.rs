@@ -190,6 +190,10 @@ fn tell(kept: &Kept, step: &Step) {
             let version = kept.state.rollout.version;
             tracing::warn!("{} failed with snapshot {version}: {failed:?}", count(failed.len(), "organization"));
         }
+        Step::LeaveOut { organizations, .. } => {
+            let who = count(organizations.len(), "organization");
+            tracing::warn!("{kept}: it waits no longer for {who}, whose change windows are closed: {organizations:?}");
+        }
         Step::Admit { organizations } => {
             tracing::info!("{kept}: the turn of {} has come", count(organizations.len(), "organization"));
         }

@@ -237,7 +237,7 @@ fn silence_passes_at_the_deadline_and_an_empty_share_at_once() {
 fn a_deadline_that_comes_while_change_windows_are_closed_begins_anew() {
     let mut told = Told::new(TWO, &FLEET);
     told.heard("12:00").says(FLEET[0], 8, Standing::Waiting).steps("12:00");
-    assert_eq!(told.heard("36:00").steps("36:00")[0], Step::Prolong { wave: 0 });
+    assert_eq!(told.heard("36:00").steps("36:00")[0], Step::Prolong { wave: 0, windows: true });
     assert_eq!(told.rollout.waves[0].state, WaveState::Entered { at: at("36:00") });
     // The windows open, and it is applied within the new deadline.
     told.heard("40:00").says(FLEET[0], 8, Standing::InStep);
@@ -248,6 +248,74 @@ fn a_deadline_that_comes_while_change_windows_are_closed_begins_anew() {
     late.heard("36:00").steps("36:00");
     late.heard("60:00").says(FLEET[0], 8, Standing::Working);
     assert!(matches!(late.steps("60:00")[0], Step::Halt { reason: Reason::Deadline { .. } }));
+}
+
+/// The time of a moment that is `days` after `12:00`.
+fn days_later(days: i64) -> String {
+    format!("{}:00", 12 + 24 * days)
+}
+
+#[test]
+fn closed_change_windows_keep_a_version_in_its_wave_for_eight_days_and_no_longer() {
+    let config = TWO.replace("[\"o-a000000000\"]", "[\"o-a000000000\", \"o-b000000000\"]");
+    for (other, goes_on) in [(Standing::InStep, true), (Standing::Working, false)] {
+        let mut told = Told::new(&config, &FLEET);
+        told.heard("12:00").says(FLEET[0], 8, Standing::Waiting).says(FLEET[1], 8, other).steps("12:00");
+        for day in 1..8 {
+            let time = days_later(day);
+            assert_eq!(told.heard(&time).steps(&time)[0], Step::Prolong { wave: 0, windows: true }, "day {day}");
+        }
+        let time = days_later(8);
+        let steps = told.heard(&time).steps(&time);
+        assert_eq!(steps[0], Step::LeaveOut { wave: 0, organizations: [organization(FLEET[0])].into() });
+        // The others decide, as if it were silent.
+        assert_eq!(steps[1] == Step::InStep { wave: 0 }, goes_on, "{steps:?}");
+        assert_eq!(matches!(steps[1], Step::Halt { reason: Reason::Deadline { .. } }), !goes_on, "{steps:?}");
+        // That it works at it now keeps nobody waiting, and that it fails counts.
+        told.says(FLEET[0], 8, Standing::Working);
+        assert_eq!(told.steps("205:30")[0] == Step::Enter { wave: 1 }, goes_on);
+        assert_eq!(told.says(FLEET[0], 8, Standing::Failed).steps("205:40")[0], remembered(&FLEET[..1]));
+    }
+    // Where it is alone in its wave, that passes as if it were silent.
+    let mut alone = Told::new(TWO, &FLEET);
+    alone.heard("12:00").says(FLEET[0], 8, Standing::Waiting).steps("12:00");
+    for day in 1..8 {
+        alone.heard(&days_later(day)).steps(&days_later(day));
+    }
+    assert_eq!(alone.heard("204:00").steps("204:00")[1], Step::Enter { wave: 1 });
+}
+
+#[test]
+fn one_that_is_left_out_takes_no_place_among_those_that_work_at_once() {
+    let config = "waves = [{ name = \"all\", share = 100, at_once = 1 }]";
+    let mut told = Told::new(config, &FLEET);
+    told.heard("12:00").steps("12:00");
+    told.says(FLEET[0], 8, Standing::Waiting);
+    for day in 1..8 {
+        told.heard(&days_later(day)).steps(&days_later(day));
+    }
+    assert_eq!(told.admits(), FLEET[..1]);
+    let time = days_later(8);
+    let steps = told.heard(&time).steps(&time);
+    assert!(matches!(steps[..3], [Step::LeaveOut { .. }, Step::Admit { .. }, Step::Wait { .. }]), "{steps:?}");
+    assert_eq!(told.admits(), FLEET[..2]);
+}
+
+#[test]
+fn a_pause_takes_nothing_from_the_time_for_change_windows() {
+    let mut told = Told::new(TWO, &FLEET);
+    told.heard("12:00").says(FLEET[0], 7, Standing::PausedByHub).steps("12:00");
+    for day in 1..10 {
+        let steps = told.heard(&days_later(day)).steps(&days_later(day));
+        assert_eq!(steps[0], Step::Prolong { wave: 0, windows: false });
+    }
+    let time = days_later(10);
+    let steps = told.heard(&time).says(FLEET[0], 8, Standing::Waiting).steps(&time);
+    assert_eq!(steps[0], Step::Prolong { wave: 0, windows: true });
+    // Nor does a person who lets it go on.
+    told.rollout = told.rollout.halted("Ada", "a look", at(&time));
+    told.rollout = told.rollout.promoted(&told.waves, &told.fleet, &ada(at(&time))).unwrap();
+    assert_eq!(told.rollout.waves[1].windows_since, None);
 }
 
 #[test]
@@ -340,7 +408,7 @@ fn a_wave_that_is_paused_as_a_whole_is_not_passed_untried() {
     let mut told = Told::new(TWO, &FLEET);
     told.heard("12:00").says(FLEET[0], 7, Standing::PausedByHub).steps("12:00");
     told.heard("36:00").says(FLEET[0], 7, Standing::PausedByHub);
-    assert!(matches!(told.steps("36:00")[..], [Step::Prolong { wave: 0 }, Step::Wait { .. }]));
+    assert!(matches!(told.steps("36:00")[..], [Step::Prolong { wave: 0, windows: false }, Step::Wait { .. }]));
     // The pause is over: it counts again.
     told.heard("37:00").says(FLEET[0], 8, Standing::InStep);
     assert_eq!(told.steps("37:00")[0], Step::InStep { wave: 0 });
@@ -439,6 +507,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => Just(Standing::Failed),
         1 => Just(Standing::Held),
         1 => Just(Standing::Paused),
+        1 => Just(Standing::Waiting),
     ];
     prop_oneof![
         8 => (0..6_usize, standing).prop_map(|(who, standing)| Event::Says(who, standing)),
@@ -639,6 +708,28 @@ proptest! {
         for id in members() {
             prop_assert_eq!(history.rollout.directed(&id), Some(newest));
         }
+    }
+
+    /// Members that say again and again that their change windows are closed keep no version back
+    /// forever: it goes through all waves, or is stopped.
+    #[test]
+    fn closed_change_windows_end(
+        config in any_config(),
+        says in proptest::collection::vec(proptest::collection::vec(0..4_usize, 6), 40..80),
+    ) {
+        let mut history = History::new(&config);
+        for standings in says.iter().cycle().take(80) {
+            for (who, standing) in standings.iter().enumerate() {
+                let standing = if *standing == 0 { Standing::InStep } else { Standing::Waiting };
+                history.apply(Event::Says(who, standing))?;
+            }
+            history.apply(Event::Later(12 * 60))?;
+            for _ in 0..12 {
+                history.apply(Event::Step)?;
+            }
+        }
+        // Eight days for each of three waves, and a deadline for each of six members.
+        prop_assert!(history.rollout.done || history.rollout.stopped.is_some(), "{:?}", history.rollout);
     }
 
     /// The steps end: between two observations, a hub writes a bounded number of states.
