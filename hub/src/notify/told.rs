@@ -23,7 +23,7 @@ pub(crate) struct Entry {
     /// Why a version was stopped in the waves; none in all other states.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stop: Option<String>,
-    /// Since when it has looked better than it was told.
+    /// Since when it has looked better than it was told, or has been held with an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) better_since: Option<Timestamp>,
 }

@@ -104,10 +104,13 @@ fn step(before: Option<&Entry>, state: State, sight: &Sight, now: Timestamp) -> 
     let Some(before) = before else {
         return if entry.is_some() { Step::Tell(entry) } else { Step::Nothing };
     };
-    if state > before.state || (state == before.state && !same(before)) {
+    // A member's receipt may name one version that is held and another one by turns. The newer is
+    // told at once, and an older one, as after a pin, once it has lasted.
+    let is_older = state == State::Held && before.state == state && held < before.version;
+    if state > before.state || (state == before.state && !same(before) && !is_older) {
         return Step::Tell(entry);
     }
-    if state == before.state {
+    if state == before.state && !is_older {
         return match before.better_since {
             Some(_) => Step::Note(Entry { better_since: None, ..before.clone() }),
             None => Step::Nothing,

@@ -111,6 +111,33 @@ fn what_an_operator_let_through_is_not_told_and_another_snapshot_is() {
     assert_eq!((later.transitions, later.told), (vec![], first.told), "it is not recovered either");
 }
 
+/// A receipt is the member's own, and may name one snapshot that is kept and then another.
+#[test]
+fn one_that_is_held_with_two_snapshots_by_turns_is_told_once_of_each() {
+    let held = |number: u64| {
+        let receipt = receipt(number, ReceiptStatus::Held, Some("2 of 3"));
+        let organization = Organization { receipts: vec![receipt], ..reported(ReceiptStatus::Held, now()) };
+        let mut view = view([organization], Some(&Head { latest: version(43), ..head() }));
+        view.kept = [(version(42), head().digest)].into();
+        view
+    };
+    let (mut state, mut told) = (Told::default(), Vec::new());
+    for minute in 0..60 {
+        let number = if minute % 2 == 0 { 42 } else { 43 };
+        let decision = decided(&state, &held(number), now() + minutes(minute));
+        told.extend(decision.transitions.iter().map(|it| (minute, it.version.unwrap().get())));
+        state = decision.told;
+    }
+    assert_eq!(told, [(0, 42), (1, 43)]);
+    // An older one that stays, as after a pin, needs its own confirmation.
+    for minute in 60..90 {
+        let decision = decided(&state, &held(42), now() + minutes(minute));
+        told.extend(decision.transitions.iter().map(|it| (minute, it.version.unwrap().get())));
+        state = decision.told;
+    }
+    assert_eq!(told, [(0, 42), (1, 43), (85, 42)]);
+}
+
 #[test]
 fn a_read_that_failed_means_nothing_and_what_is_gone_is_over() {
     let first = decided(&Told::default(), &view([reported(ReceiptStatus::Failed, now())], Some(&head())), now());
