@@ -9,11 +9,13 @@ import gzip
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -26,6 +28,10 @@ from securesystemslib.signer import SSlibKey
 REPOSITORY = Path(__file__).resolve().parents[2]
 RELEASE = REPOSITORY / "infra/release"
 PAGE = REPOSITORY / "docs/install.md"
+# This machine's architecture, which the programs are for, and how Lambda calls it.
+MACHINE = platform.machine().replace("arm64", "aarch64")
+ZIPS = MACHINE.replace("aarch64", "arm64")
+VERSION = tomllib.loads((REPOSITORY / "Cargo.toml").read_text())["workspace"]["package"]["version"]
 PROGRAMS = ["pmp-hub", "pmp-spoke", "pmp-filter", "pmp-local"]
 BUCKET = "pmp-sync-code-111111111111"
 # The first word after each program that its completions in bash have to know.
@@ -36,6 +42,15 @@ COMP_WORDS=("$2" "$3") COMP_CWORD=1
 completing=$(complete -p "$2" | sed 's/.* -F \\([^ ]*\\) .*/\\1/')
 "$completing" "$2" "$3" "$2"
 printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+BUILD = """#!/bin/sh
+if [ "$1" = --can ]; then
+    [ "$2" = {zips} ] || {{ echo "no standard library" >&2; exit 1; }}
+    exit 0
+fi
+mkdir -p target/{machine}-unknown-linux-gnu
+ln -sfn {programs} target/{machine}-unknown-linux-gnu/lambda
 """
 
 
@@ -56,7 +71,7 @@ def zips(folder):
     for program in ("pmp-hub", "pmp-spoke"):
         entry = zipfile.ZipInfo("bootstrap", (1980, 1, 1, 0, 0, 0))
         entry.create_system, entry.external_attr = 3, 0o100755 << 16
-        with zipfile.ZipFile(folder / f"{program}-x86_64.zip", "w") as archive:
+        with zipfile.ZipFile(folder / f"{program}-{ZIPS}.zip", "w") as archive:
             archive.writestr(entry, program)
     return folder
 
@@ -136,8 +151,8 @@ class Tests:
         assert "SHA256SUMS.sig is no signature of SHA256SUMS by this key" in said, said
         said = found(lambda folder: (folder / "provenance.dsse.json").unlink(), signed=True)
         assert "nobody has signed this folder" in said, said
-        said = found(lambda folder: (folder / "lambda/pmp-hub-x86_64.zip").unlink(), again=True)
-        assert "the template hub names 0.1.0/pmp-hub-x86_64.zip for x86_64, which is not in lambda/" in said, said
+        said = found(lambda folder: (folder / f"lambda/pmp-hub-{ZIPS}.zip").unlink(), again=True)
+        assert f"the template hub names {VERSION}/pmp-hub-{ZIPS}.zip for {ZIPS}, which is not in lambda/" in said, said
         assert "provenance.json is about other files" in said, said
         # Of a page that is changed in the release and not in the package.
         said = found(lambda folder: replace(folder / page, b".TH other\n"), again=True)
@@ -172,7 +187,7 @@ class Tests:
         run("dpkg-deb", "-x", package, root)
         for program in PROGRAMS:
             path = root / "usr/bin" / program
-            assert run(path, "--version") == f"{program} {(self.first / 'VERSION').read_text()}"
+            assert run(path, "--version") == f"{program} {VERSION}\n"
             word = WORDS[program]
             script = root / "usr/share/bash-completion/completions" / program
             assert run("bash", "-c", COMPLETE, "bash", script, program, word[:-1]).split() == [word], program
@@ -196,14 +211,15 @@ class Tests:
         }
         for name in ("hub", "spoke"):
             text = (filled / f"cloudformation/{name}.yaml").read_text()
-            assert f"    Default: {BUCKET}\n" in text and f"    Default: 0.1.0/pmp-{name}-x86_64.zip\n" in text
+            assert f"    Default: {BUCKET}\n" in text and f"    Default: {VERSION}/pmp-{name}-{ZIPS}.zip\n" in text
             # Nothing else has changed, but that comments had to go where a template is near the limit.
             original = (REPOSITORY / f"infra/cloudformation/{name}.yaml").read_text()
             changes = [line for line in difflib.ndiff(original.splitlines(), text.splitlines()) if line[0] in "+-"]
             added = [line for line in changes if line[0] == "+"]
             taken = [line for line in changes if line[0] == "-" and not line[1:].lstrip().startswith("#")]
-            assert len(added) == 3 and all(line.startswith("+     Default: ") for line in added), added
-            assert taken == ["-     Default: arm64"], taken
+            assert all(line.startswith("+     Default: ") for line in added), added
+            # The templates' own default is arm64.
+            assert (len(added), taken) == ((2, []) if ZIPS == "arm64" else (3, ["-     Default: arm64"])), (added, taken)
 
     def each_program_has_a_valid_bill_of_materials(self):
         validator = JsonStrictValidator(SchemaVersion.V1_5)
@@ -215,7 +231,7 @@ class Tests:
             assert names["pmp-protocol"] == "required" and names["serde_derive"] == "excluded", program
             assert ("wasmtime" in names) == (program != "pmp-hub"), program
             # What the program itself tells of its crates: panics name the files.
-            assert b"tokio-1" in (self.first / "bin/x86_64" / program).read_bytes() and "tokio" in names
+            assert b"tokio-1" in (self.first / "bin" / MACHINE / program).read_bytes() and "tokio" in names
 
     def a_folder_that_is_no_release_is_kept(self):
         kept = self.folder / "kept"
@@ -223,6 +239,27 @@ class Tests:
         (kept / "mine").touch()
         said = refused(RELEASE, "--programs", self.programs, "--without-lambda", kept)
         assert "is there, and no release" in said and (kept / "mine").exists(), said
+
+    def a_release_is_of_a_commit_and_of_small_programs(self):
+        clone = self.folder / "clone"
+        run("git", "clone", "--quiet", "--shared", REPOSITORY, clone)
+        for name in ("infra/release", "infra/releases"):
+            run("cp", "-r", "--no-target-directory", REPOSITORY / name, clone / name)
+        # In place of a build of a quarter of an hour: the programs of the debug build, which are too large.
+        replace(clone / "infra/package/build", BUILD.format(programs=self.first / "bin" / MACHINE, zips=ZIPS, machine=MACHINE).encode())
+        (clone / "infra/package/build").chmod(0o755)
+        environment = {name: value for name, value in os.environ.items() if name != "CARGO_TARGET_DIR"}
+        said = refused(clone / "infra/release", env=environment)
+        assert "there are changes that are not committed" in said, said
+        run("git", "-c", "user.name=Test", "-c", "user.email=test@example.com", "commit", "--quiet", "--all", "--message", "Test", cwd=clone)
+        said = refused(clone / "infra/release", env=environment)
+        assert re.search("note: nothing for [a-z0-9_]+: no standard library", said), said
+        for program in PROGRAMS:
+            assert re.search(rf"at most 30 MiB, unless --large names it: .*{program} for {MACHINE} has \d", said), said
+        said = refused(clone / "infra/release", "--large", "pmp-local", env=environment)
+        assert f"pmp-hub for {MACHINE}" in said and "pmp-local for" not in said, said
+        assert not (clone / f"target/release-{VERSION}").exists()
+        shutil.rmtree(clone)
 
     def the_page_verifies_as_it_says(self):
         block = block_below("Verify a release")
