@@ -175,8 +175,7 @@ fn head(rows: &[&SpokeStatus], now: Timestamp) -> String {
         return who(&format!("{number} of "), all);
     }
     // What concerns an organization as a whole is none of its experiences.
-    let (of, whole) = (organizations_of(&experiences).len(), organizations_of(&whole).len());
-    let what = format!("{number} of {}, and {} as a whole", count(of, "organization"), count(whole, "organization"));
+    let what = format!("{number}, {} as a whole", count(organizations_of(&whole).len(), "organization"));
     named(&what, organizations_of(rows).into_iter().map(ToString::to_string))
 }
 

@@ -141,7 +141,7 @@ fn organizations_are_not_counted_among_experiences() {
     assert_eq!(render::summary(&rows), "1 of 2 member experiences in sync; 1 error; organizations: 1 error");
     let page = render::page(&pmp_protocol::testing::management(), &view, &rows, now(), false);
     let heads: Vec<_> = page.blocks.iter().map(|block| block.head.as_str()).collect();
-    assert_eq!(heads, ["1 experience of 1 organization, and 1 organization as a whole: o-alpha00000, o-beta000000"]);
+    assert_eq!(heads, ["1 experience, 1 organization as a whole: o-alpha00000, o-beta000000"]);
 }
 
 #[test]
