@@ -116,8 +116,9 @@ declare_settings! {
             meaning: "the experiences to sync, separated by commas. If empty: all live ones, except \
                 those of which the ledger holds snapshots, because these are management \
                 experiences themselves. A list without an id (`,`), or with only the management \
-                experience, is an error. An id that names no experience leads to a `failed` \
-                receipt, and `sync` exits with 1",
+                experience, is an error. An id that names no experience is told by `sync`, which exits \
+                with 1, and in the sign of life, as long as the list has it; it gets no receipt, \
+                unless the experience was kept in step before",
         }
         filter: FilterSource = FILTER {
             flag: "filter",
