@@ -129,7 +129,8 @@ fn every_product_arrives_and_the_demo_ends_by_itself() {
 #[test]
 fn a_signal_ends_everything_and_leaves_nothing() {
     // Whoever stops it wants it so: that is no error.
-    for signal in ["TERM", "INT"] {
+    let second = [("TERM", "a second signal stops it at once"), ("INT", "press Ctrl-C again to stop at once")];
+    for (signal, again) in second {
         let temporary = tempfile::tempdir().unwrap();
         let mut demo = Demo::start(temporary.path(), &["--latency", "10s"]);
         demo.read_until("First sync");
@@ -137,8 +138,7 @@ fn a_signal_ends_everything_and_leaves_nothing() {
         soon(temporary.path(), 4);
         demo.signal(signal);
         let Ended { code, stdout, stderr } = demo.wait();
-        let told = ". stopping; a second signal stops it at once\n";
-        assert_eq!((code, stderr.as_str()), (Some(0), told), "{signal}: {stdout}");
+        assert_eq!((code, stderr), (Some(0), format!(". stopping; {again}\n")), "{signal}: {stdout}");
         assert!(stdout.contains("Stopped before the end. Nothing of it is left."), "{signal}: {stdout}");
         assert_eq!(programs(temporary.path()), Vec::<u32>::new());
         assert_eq!(left_behind(temporary.path()), Vec::<PathBuf>::new());
