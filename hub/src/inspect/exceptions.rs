@@ -194,9 +194,9 @@ fn filtered(receipt: &Receipt) -> Vec<(String, usize, Option<ProductId>)> {
         .filtered_for
         .iter()
         .map(|filtered| {
-            let verb = if filtered.verdict == Verdict::Reject { "rejects" } else { "excludes" };
+            let verb = if filtered.verdict == Verdict::Reject { "rejected" } else { "excluded" };
             let why = filtered.reason.as_deref().unwrap_or("it gave no reason");
-            (format!("{filter} {verb}: {why}"), filtered.products, Some(filtered.example.clone()))
+            (format!("{verb} by {filter}: {why}"), filtered.products, Some(filtered.example.clone()))
         })
         .collect();
     let rest = receipt.filtered.saturating_sub(told.iter().map(|(_, products, _)| products).sum());
@@ -361,7 +361,7 @@ mod tests {
             [
                 (ExceptionKind::Held, 2, None, "it would remove 180–200 of 300 approved products"),
                 (ExceptionKind::Deferred, 1, Some(1), "ResourceNotFoundException"),
-                (ExceptionKind::Excluded, 1, Some(9), &*format!("{filter} excludes: the label `genai` is excluded")),
+                (ExceptionKind::Excluded, 1, Some(9), &*format!("excluded by {filter}: the label `genai` is excluded")),
                 (ExceptionKind::Excluded, 1, Some(3), &*format!("{filter}, for reasons that its spoke does not list")),
                 (ExceptionKind::Skipped, 1, None, "the experience is disabled"),
             ]
