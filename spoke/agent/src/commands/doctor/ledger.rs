@@ -115,9 +115,10 @@ pub(super) async fn examine(
         },
     );
     // It is the same table, of which its own check has said what is wrong.
-    let lease = match lease.is_failed() && timestamps.is_failed() {
-        true => Finding::skipped("lease", "`timestamps-table` failed"),
-        false => lease,
+    let lease = if lease.is_failed() && timestamps.is_failed() {
+        Finding::skipped("lease", "`timestamps-table` failed")
+    } else {
+        lease
     };
     let life = match &seen {
         Some(seen) => {
