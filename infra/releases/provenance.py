@@ -17,7 +17,7 @@ PAYLOAD = "application/vnd.in-toto+json"
 ED25519 = bytes.fromhex("302a300506032b6570032100")
 
 
-def statement(sums, commit, toolchain, lock, command, parameters):
+def statement(sums, commit, toolchains, lock, command, parameters):
     """`sums` are the digests of all files that it is about; `parameters` is what was asked for."""
     return {
         "_type": "https://in-toto.io/Statement/v1",
@@ -30,7 +30,7 @@ def statement(sums, commit, toolchain, lock, command, parameters):
                 "resolvedDependencies": [
                     {"name": "pmp-sync", "digest": {"gitCommit": commit}},
                     {"name": "Cargo.lock", "digest": {"sha256": lock}},
-                    {"name": "rust", "uri": f"urn:rust:{toolchain['release']}", "annotations": toolchain},
+                    *({"name": "rust", "uri": f"urn:rust:{one['release']}", "annotations": one} for one in toolchains),
                 ],
             },
             "runDetails": {"builder": {"id": "urn:pmp-sync:infra/release"}},

@@ -47,6 +47,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 BUILD = """#!/bin/sh
 if [ "$1" = --can ]; then
     [ "$2" = {zips} ] || {{ echo "no standard library" >&2; exit 1; }}
+    echo rustc
     exit 0
 fi
 mkdir -p target/{machine}-unknown-linux-gnu
@@ -257,6 +258,8 @@ class Tests:
         for program in PROGRAMS:
             assert re.search(rf"at most 30 MiB, unless --large names it: .*{program} for {MACHINE} has \d", said), said
         said = refused(clone / "infra/release", "--large", "pmp-local", env=environment)
+        other = "x86_64" if MACHINE == "aarch64" else "aarch64"
+        assert f"nothing can be built for {other}" in refused(clone / "infra/release", "--architecture", other, env=environment)
         assert f"pmp-hub for {MACHINE}" in said and "pmp-local for" not in said, said
         assert not (clone / f"target/release-{VERSION}").exists()
         shutil.rmtree(clone)
