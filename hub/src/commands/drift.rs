@@ -30,7 +30,7 @@ pub(crate) async fn show_drift(config: &ConfigArgs, args: &DriftArgs, output: Ou
         output.line("No spoke tells of an experience that others changed.")?;
     } else {
         let summary = render::summary(&rows, all);
-        let waits = render::waits(&rows);
+        let waits = render::waits(&rows, all);
         let (below, after) = if waits.is_empty() { (summary.as_str(), None) } else { ("", Some(&summary)) };
         let columns = ["organization", "member_experience", "drift"];
         output.list_of("drift", &columns, &rows, render::table(&rows, now, all, wide), below)?;

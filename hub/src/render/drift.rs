@@ -14,7 +14,7 @@ use crate::inspect::drift::DriftRow;
 const ROWS: usize = 20;
 /// What stands in place of how edits are handled, where that is still to come.
 const WAITS: &str = "waits";
-/// The most reasons that are told.
+/// The most reasons that are told without `--all`.
 const REASONS: usize = 3;
 /// The columns of a table that is not wide: with ids as AWS makes them, 80 characters.
 const SHOWN: usize = 6;
@@ -45,17 +45,22 @@ pub(crate) fn table(rows: &[DriftRow], now: Timestamp, all: bool, wide: bool) ->
     table
 }
 
-/// Why edits are not healed yet, the most frequent reason first.
-pub(crate) fn waits(rows: &[DriftRow]) -> Vec<String> {
+/// Why edits are not healed yet, the most frequent reason first: all of them in whole sentences, or
+/// what fits a screen with the table, its header and its summary.
+pub(crate) fn waits(rows: &[DriftRow], all: bool) -> Vec<String> {
     let mut found = BTreeMap::<&str, usize>::new();
     rows.iter().filter_map(|row| row.waits.as_deref()).for_each(|why| *found.entry(why).or_default() += 1);
     let mut found: Vec<_> = found.into_iter().collect();
     found.sort_by_key(|(_, experiences)| std::cmp::Reverse(*experiences));
-    let line = |(why, experiences): (&str, usize)| {
-        let experiences = count(experiences, "experience");
-        fold(&format!("healing waits in {experiences}: {}", PlainText::new(why)), Frame::WIDTH)
+    let told = |(why, experiences): (&str, usize)| {
+        format!("healing waits in {}: {}", count(experiences, "experience"), PlainText::new(why))
     };
-    found.into_iter().take(REASONS).flat_map(line).collect()
+    let told = found.into_iter().map(told);
+    if all {
+        return told.flat_map(|line| fold(&line, Frame::WIDTH)).collect();
+    }
+    let room = Frame::HEIGHT.saturating_sub(shown(rows, all) + 2);
+    told.take(room.min(REASONS)).map(|line| PlainText::bounded(&line, Frame::WIDTH).into()).collect()
 }
 
 /// The line below the table: how many edits are left, and how many were healed.
@@ -76,4 +81,38 @@ pub(crate) fn summary(rows: &[DriftRow], all: bool) -> String {
 
 fn shown(rows: &[DriftRow], all: bool) -> usize {
     if all { rows.len() } else { rows.len().min(ROWS) }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::testing::{experience, now, organization};
+    use pmp_protocol::{Drift, DriftHandling};
+
+    use super::*;
+
+    #[test]
+    fn what_waits_fits_a_screen_with_the_table() {
+        let drift = Drift {
+            noticed_at: now(),
+            times: 1,
+            products: 1,
+            edited: Vec::new(),
+            handling: DriftHandling::Heal,
+            by: Vec::new(),
+            rest_applied: false,
+        };
+        let row = |number: usize| DriftRow {
+            organization: organization("o-alpha00000"),
+            member_experience: experience("exp-member"),
+            drift: drift.clone(),
+            waits: Some(format!("reason {}: {}", number % 5, "why ".repeat(60))),
+        };
+        let rows: Vec<_> = (0..100).map(row).collect();
+        let (lines, table) = (waits(&rows, false), table(&rows, now(), false, false));
+        assert_eq!((lines.len(), lines.len() + table.len() + 2), (2, Frame::HEIGHT));
+        assert!(lines.iter().all(|line| line.len() <= Frame::WIDTH), "{lines:?}");
+        let whole = waits(&rows, true);
+        assert_eq!(whole.iter().filter(|line| line.starts_with("healing waits in 20 experiences")).count(), 5);
+        assert!(summary(&rows, true).ends_with(": 0 left as others set them, 100 wait, 0 healed"));
+    }
 }
