@@ -84,11 +84,7 @@ impl Helm<'_> {
     ) -> Result<(Direction, bool), HubError> {
         let before = self.directed(organization).await?;
         let Some(next) = before.changed(change, because) else { return Ok((before, false)) };
-        // Protocol D16.
-        if let Some(Trusted { direction, by }) = self.newer_trusted(organization, before.generation).await? {
-            let (found, trusted) = (before.generation, direction.generation);
-            return Err(HubError::PutBack { whose: whose(organization), found, trusted, by });
-        }
+        self.is_newest(organization, before.generation).await?;
         self.write(&next, before.generation, because.at).await?;
         Ok((next, true))
     }
@@ -96,7 +92,7 @@ impl Helm<'_> {
     /// The direction of now, if it is already as the change asks for.
     ///
     /// # Errors
-    /// Where it cannot be read, or is not the hub's own.
+    /// Where it cannot be read, is not the hub's own, or is older than what a spoke trusted.
     pub(crate) async fn as_asked(
         &self,
         organization: Option<&OrganizationId>,
@@ -104,7 +100,18 @@ impl Helm<'_> {
         because: &Because,
     ) -> Result<Option<Direction>, HubError> {
         let direction = self.directed(organization).await?;
-        Ok(if direction.changed(change, because).is_none() { Some(direction) } else { None })
+        if direction.changed(change, because).is_some() {
+            return Ok(None);
+        }
+        self.is_newest(organization, direction.generation).await?;
+        Ok(Some(direction))
+    }
+
+    /// Refuses a direction of generation `found` where a spoke trusted a newer one.
+    pub(crate) async fn is_newest(&self, organization: Option<&OrganizationId>, found: u64) -> Result<(), HubError> {
+        // Protocol D16.
+        let Some(Trusted { direction, by }) = self.newer_trusted(organization, found).await? else { return Ok(()) };
+        Err(HubError::PutBack { whose: whose(organization), found, trusted: direction.generation, by })
     }
 
     /// What is directed now.

@@ -313,6 +313,10 @@ async fn a_direction_that_the_hub_did_not_sign_changes_nothing() {
     assert!(gone.stderr.contains("it is gone: generation 2 was trusted before"), "{}", gone.stderr);
     let anew = hub.run(&["pin", "1", "--org", ALPHA, "--reason", "an incident"]).await;
     assert!(anew.stderr.contains("the table has generation 0"), "{}", anew.stderr);
+    let nothing = hub.run(&["resume", "--org", ALPHA, "--reason", "over"]).await;
+    assert!(nothing.code == 1 && nothing.stderr.contains("code: E4077"), "{}{}", nothing.stdout, nothing.stderr);
+    let doctor = hub.run(&["doctor", "-o", "json"]).await;
+    assert!(doctor.code != 0 && doctor.stdout.contains("the table has generation 0"), "{}", doctor.stdout);
 
     // What the spoke trusted is the hub's own word: a person restores it, as a newer one.
     for lost in [None, Some(genuine)] {

@@ -442,6 +442,8 @@ async fn a_halt_without_the_hubs_key_is_told_by_its_next_run() {
     let alpha = fleet.alpha.with(&[("PMP_TRUSTED_KEYS", &public)]);
     assert_eq!(alpha.run(&["sync"]).await.code, 3, "something waits");
     assert_eq!(fleet.scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
+    let ending = hub.with(&[("PMP_WAVES", "none")]).run(&["doctor", "-o", "json"]).await.stdout;
+    assert!(ending.contains("what was stopped is for everybody"), "{ending}");
     hub.json(&["promote", "--reason", "it was a misunderstanding"]).await;
     assert_eq!(alpha.run(&["sync"]).await.code, 0);
     assert_eq!(fleet.versions().await[0], 2);

@@ -9,7 +9,6 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::halt::MAX_HALTED;
 use crate::{ChangeWindows, Digest, ExperienceId, Halted, OrganizationId, SnapshotVersion};
 
 /// The form of a direction. A spoke refuses any other, rather than half understand it.
@@ -221,9 +220,7 @@ impl Direction {
             // Protocol D15.
             DirectionChange::Halt(version, digest) => {
                 if !self.halted.iter().any(|halted| (halted.version, halted.digest) == (version, digest)) {
-                    next.halted.retain(|halted| halted.version < version);
-                    next.halted.push(Halted::new(version, digest, by.clone(), at, &reason));
-                    next.halted.drain(..next.halted.len().saturating_sub(MAX_HALTED));
+                    Halted::new(version, digest, by.clone(), at, &reason).add_to(&mut next.halted);
                 }
             }
             DirectionChange::GoOn(version) => next.halted.retain(|halted| halted.version != version),
@@ -293,8 +290,9 @@ pub fn halted<'a>(fleet: Option<&'a Direction>, own: Option<&'a Direction>) -> O
         return None;
     }
     let turn = turn(fleet, own)?;
-    let is_it = |halted: &&Halted| (halted.version, halted.digest) == (turn.version, turn.digest);
-    fleet?.halted.iter().find(is_it)
+    let of_the_fleet = fleet?.turn.as_ref()?.version;
+    // What everybody may take went through all waves.
+    fleet?.halted.iter().find(|halted| turn.version > of_the_fleet && halted.is_of(turn.version, turn.digest))
 }
 
 /// The version that waves let an organization take: its own, or the fleet's where that is newer.

@@ -28,11 +28,31 @@ pub struct Halted {
     pub at: Timestamp,
     /// Why it was stopped, in words.
     pub reason: String,
+    /// Whether all older ones count as stopped, too: there were more than a direction keeps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub and_older: bool,
 }
 
 impl Halted {
     pub(crate) fn new(version: SnapshotVersion, digest: Digest, by: String, at: Timestamp, reason: &str) -> Self {
-        Self { version, digest, by, at, reason: reason.chars().take(MAX_HALT_REASON).collect() }
+        Self { version, digest, by, at, reason: reason.chars().take(MAX_HALT_REASON).collect(), and_older: false }
+    }
+
+    /// Adds one that is newer than all of `halted`. Where there are too many, the oldest is left
+    /// out, and the next one stands for it.
+    pub(crate) fn add_to(self, halted: &mut Vec<Self>) {
+        halted.retain(|older| older.version < self.version);
+        halted.push(self);
+        let too_many = halted.len().saturating_sub(MAX_HALTED);
+        halted.drain(..too_many);
+        if let (Some(oldest), true) = (halted.first_mut(), too_many > 0) {
+            oldest.and_older = true;
+        }
+    }
+
+    /// Whether it stops this version: it is about just that, or stands for all older ones.
+    pub(crate) fn is_of(&self, version: SnapshotVersion, digest: Digest) -> bool {
+        (self.version, self.digest) == (version, digest) || (self.and_older && version < self.version)
     }
 }
 
@@ -105,6 +125,14 @@ mod tests {
         let many = (8..30).fold(fleet_at(7), |fleet, number| fleet.changed(&halt(number), &because(1)).unwrap());
         let kept: Vec<_> = many.halted.iter().map(|it| it.version.get()).collect();
         assert_eq!(kept, [26, 27, 28, 29], "a direction is bounded");
+        // What is left out is halted all the same, also where a newer one goes on.
+        let on = many.changed(&DirectionChange::GoOn(version(29)), &because(2)).unwrap();
+        for fleet in [&many, &on] {
+            assert_eq!(halted(Some(fleet), Some(&fleet_at(8))).map(|it| it.version), Some(version(26)));
+            assert_eq!(halted(Some(fleet), None), None, "what everybody may take is not");
+        }
+        assert_eq!(halted(Some(&on), Some(&fleet_at(29))), None);
+        assert_eq!(halted(Some(&both), Some(&fleet_at(7))), None);
     }
 
     #[test]

@@ -195,7 +195,13 @@ fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, o
             (_, true, _) => "yes",
             (_, false, _) => "no",
         };
-        for (what, at, by, reason) in told(direction, fleet, now) {
+        let mut says = told(direction, fleet, now);
+        if says.is_empty() && instead_of.is_some() {
+            says.push(("nothing else than the fleet".to_owned(), direction.at, direction.by.clone(), String::new()));
+        }
+        for (what, at, by, reason) in says {
+            // The whole table has a column for it.
+            let what = if instead_of.is_some() && !whole { format!("{what} (older in the table)") } else { what };
             row([whom.clone(), what, age(at, now), by, signed.to_owned(), reason]);
         }
     }

@@ -219,11 +219,16 @@ async fn waves(session: &Session, config: &DoctorConfig, view: Option<&View>) ->
                     ),
                     "mend the management experience first, and publish then".to_owned(),
                 ),
+                None if kept.state.rollout.stopped.is_some() => finding.warn(
+                    "PMP_WAVES is `none`: with the next run, what was stopped is for everybody".to_owned(),
+                    "`pmp-hub pin` an older snapshot first, or mend the management experience and publish that".to_owned(),
+                ),
                 None => finding.note("PMP_WAVES is `none`: waves end with the hub's next run"),
             }
         }
         Ok(OnTheWay::Kept(kept)) if kept.state.rollout.stopped.is_some() => {
-            let fix = "`pmp-hub promote` goes on, and the next version begins anew".to_owned();
+            let fix = "`pmp-hub promote` goes on, where nothing failed with it; `pmp-hub pin` goes back; the next version begins anew"
+                .to_owned();
             finding.warn(kept.to_string(), fix)
         }
         Ok(OnTheWay::Kept(kept)) => finding.note(kept.to_string()),

@@ -321,7 +321,7 @@ impl Desk {
         };
         let mut directed = Vec::new();
         for part in parts {
-            let open = self.open_of(part, change, &because, &mut directed).await;
+            let open = self.open_of(part, change, &because, &mut directed).await?;
             if open.is_empty() {
                 // Nothing is done, so the audit has nothing to tell.
                 continue;
@@ -349,17 +349,18 @@ impl Desk {
         change: &DirectionChange,
         because: &Because,
         directed: &mut Vec<Changed>,
-    ) -> Vec<Option<&'a OrganizationId>> {
+    ) -> Result<Vec<Option<&'a OrganizationId>>, HubError> {
         let fleet = self.fleet();
         let helm = self.helm(&fleet);
         let mut open = Vec::new();
         for organization in one_by_one(organizations) {
             match helm.as_asked(organization, change, because).await {
                 Ok(Some(direction)) => directed.push(Changed { direction, changed: false, replaced: None }),
+                Err(error @ HubError::PutBack { .. }) => return Err(error),
                 Ok(None) | Err(_) => open.push(organization),
             }
         }
-        open
+        Ok(open)
     }
 
     fn fleet(&self) -> Fleet {

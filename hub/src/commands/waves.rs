@@ -3,7 +3,7 @@
 use aws_config::SdkConfig;
 use clap::Args;
 use pmp_audit::Event;
-use pmp_protocol::{Because, Reason, SnapshotVersion, one_line};
+use pmp_protocol::{Because, Hint, Reason, SnapshotVersion, one_line};
 use pmp_terminal::{Exit, Failure, Output, progress as terminal};
 use serde_json::json;
 
@@ -79,12 +79,14 @@ pub(crate) async fn halt(config: &ConfigArgs, args: &HaltArgs, output: Output) -
         let begun = "Organizations that have begun with it go on, and those that have it keep it";
         lines.push(match &told {
             Ok(()) => format!("{begun}. No other one begins with it."),
+            Err(HubError::PutBack { .. }) => format!("{begun}. The others are not told yet, and may begin with it."),
             Err(_) => format!("{begun}. The hub's next run tells the others not to begin."),
         });
         lines.push("`pmp-hub pin` goes back everywhere, and `pmp-hub promote` goes on.".to_owned());
     }
     if let Err(error) = told {
         terminal::note(&format!("warning: the spokes could not be told of the halt: {}", one_line(&error)));
+        error.hint().into_iter().for_each(|hint| terminal::note(&format!("hint: {hint}")));
     }
     print(&decided, lines, output)
 }

@@ -284,6 +284,11 @@ fn judge(
             (SpokeState::Pinned, message)
         }
         None if receipt.version < expected.version => {
+            // It does not begin, whether or not its spoke has said so yet.
+            let halted = halted(view.fleet.direction(), view.direction(&organization.id));
+            if let Some(halted) = halted {
+                return (SpokeState::Paused, Paused::by_halt(halted, now).to_string());
+            }
             behind(format!("has not applied snapshot {} yet (published {waiting} ago)", expected.version))
         }
         None => {

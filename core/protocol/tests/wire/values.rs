@@ -386,6 +386,7 @@ pub(crate) fn direction(organization: Option<OrganizationId>) -> Direction {
             by: by.into(),
             at: at(32),
             reason: "a bad approval".into(),
+            and_older: true,
         }],
     }
 }

@@ -1,13 +1,15 @@
 //! Says what is directed: the change windows of the fleet, and the pins and pauses in force, a line
-//! each; and which of it is not the hub's own word, where the hub signs.
+//! each; and which of it is not the hub's own word, or an older one that was put back, where the
+//! hub signs.
 
 use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
+use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_ledger::{DynamoReceipts, Said};
 use pmp_protocol::{Direction, Hint, OrganizationId};
-use pmp_signature::TrustedKeys;
+use pmp_signature::{SHORTEST_LIFETIME, TrustedKeys};
 use pmp_terminal::checkup::{Finding, Stage};
 use pmp_terminal::{age, count};
 use pmp_windows::{TZDB, Windows};
@@ -15,12 +17,15 @@ use pmp_windows::{TZDB, Windows};
 use crate::config::{CHANGE_WINDOWS, DoctorConfig};
 use crate::directed;
 use crate::error::HubError;
-use crate::status::fleet::View;
+use crate::signing::Signing;
+use crate::status::fleet::{Fleet, View};
 use crate::status::windows;
-use crate::steer::whose;
+use crate::steer::{Helm, whose};
 
 /// The most organizations that are named one by one.
 const NAMED: usize = 10;
+/// How many places are looked at at once.
+const AT_ONCE: usize = 16;
 
 /// The findings, where anything is directed. What cannot be read is told by the checks of the
 /// ledger.
@@ -30,10 +35,13 @@ pub(super) async fn examine(
     view: Option<&View>,
     now: Timestamp,
 ) -> Vec<Finding> {
-    let not_ours = match view {
+    let mut not_ours = match view {
         Some(view) => not_ours(sdk, config, view).await.unwrap_or_default(),
         None => Vec::new(),
     };
+    if let Some(view) = view {
+        not_ours.extend(put_back(sdk, config, view).await.unwrap_or_default());
+    }
     let fleet = view.and_then(|view| view.fleet.direction());
     let windows = change_windows(config.windows.as_ref(), view.is_some(), fleet, now);
     windows.into_iter().chain(view.and_then(|view| directions(view, &not_ours, now))).collect()
@@ -95,7 +103,7 @@ fn directions(view: &View, not_ours: &[HubError], now: Timestamp) -> Option<Find
         error.hint().into_iter().fold(finding, Finding::fix)
     });
     let finding = match not_ours.len().checked_sub(NAMED) {
-        Some(others @ 1..) => finding.fail(format!("and {} that it did not sign", count(others, "direction")), None),
+        Some(others @ 1..) => finding.fail(format!("and {} more alike", count(others, "direction")), None),
         _ => finding,
     };
     Some(if unreadable {
@@ -124,6 +132,30 @@ async fn not_ours(sdk: &SdkConfig, config: &DoctorConfig, view: &View) -> Option
         Some(HubError::NotOurs { whose: whose(id), problem: problem? })
     };
     Some([fleet].into_iter().chain(own).filter_map(told).collect())
+}
+
+/// The places where an older direction lies than a spoke trusted, or none any more: the fleet's
+/// first. None as [`not_ours`].
+async fn put_back(sdk: &SdkConfig, config: &DoctorConfig, view: &View) -> Option<Vec<HubError>> {
+    let (experience, table) = (config.experience.as_ref()?, config.timestamps.clone()?);
+    let signer = config.signing_key.as_ref()?.signer(sdk);
+    let signing = Signing { signer, lifetime: SHORTEST_LIFETIME };
+    let receipts = DynamoReceipts::new(sdk, table.clone());
+    let fleet = Fleet::new(sdk, config.snapshots.as_ref()?, &table, config.members.clone());
+    let helm = Helm { receipts: &receipts, signing: Some(&signing), experience, fleet: Some(&fleet) };
+    let members = view.roster.iter().flatten().map(|(id, _)| id);
+    let places: BTreeSet<_> = members.chain(view.directions.found.keys()).map(Some).chain([None]).collect();
+    let look = async |place: Option<&OrganizationId>| (place.cloned(), helm.put_back(place).await);
+    let looked: Vec<_> = futures::stream::iter(places).map(look).buffered(AT_ONCE).collect().await;
+    // What cannot be read is told by the other checks.
+    let older = looked.into_iter().filter_map(|(place, older)| Some((place, older.ok()??)));
+    let told = older.map(|(place, (trusted, found))| HubError::PutBack {
+        whose: whose(place.as_ref()),
+        found,
+        trusted: trusted.direction.generation,
+        by: trusted.by,
+    });
+    Some(told.collect())
 }
 
 /// What a direction says now, besides change windows: each with its author and its reason.

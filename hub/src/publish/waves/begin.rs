@@ -78,6 +78,9 @@ impl Hub {
     async fn end_waves(&self, rollouts: &Rollouts, kept: &Kept) -> Result<(), HubError> {
         let because = self.because("PMP_WAVES is `none`".to_owned());
         self.helm(rollouts).change(None, &DirectionChange::EndWaves, &because).await?;
+        if matches!(kept.state.rollout.stopped, Some(Stopped::Halted { .. })) {
+            tracing::warn!("{kept}; waves end, and it is for everybody now");
+        }
         let state = State { ended: true, ..kept.state.clone() };
         rollouts.put(&self.experience, kept, state).await?.ok_or(HubError::RolloutTaken)?;
         tracing::info!("waves are switched off: the newest snapshot is for everybody");

@@ -9,6 +9,7 @@ use crate::publish::Hub;
 use crate::publish::waves::Rollouts;
 use crate::publish::waves::steps::{Seen, Went};
 use crate::rollout::state::{Kept, Newest, Origin, State};
+use crate::steer::whose;
 
 /// What came of a person's word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,12 @@ impl Hub {
         }
         let head = self.snapshots.head(&self.experience).await?;
         self.vouch_for(head.as_ref(), &kept).await?;
+        // What goes on is told by it, so it has to be the hub's newest word.
+        let helm = self.helm(rollouts);
+        if let Some((trusted, found)) = helm.put_back(None).await? {
+            let (by, trusted) = (trusted.by, trusted.direction.generation);
+            return Err(HubError::PutBack { whose: whose(None), found, trusted, by });
+        }
         let mut seen = Seen::default();
         seen.look(self, rollouts, &kept).await?;
         let rollout = rollout.promoted(&kept.waves, &seen.fleet, because)?;
