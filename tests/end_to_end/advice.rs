@@ -271,6 +271,13 @@ async fn the_arn_of_an_experience_says_its_id_before_anything_was_published() {
         let checkup = Checkup::of(&program.with(&[("PMP_EXPERIENCE_ID", &arn(MANAGEMENT))])).await;
         assert!(checkup.commands().contains(&"export PMP_EXPERIENCE_ID=exp-management"), "{:?}", checkup.commands());
     }
+    // Tables that are named by their own ARNs are right.
+    let table = |name: &str| format!("arn:aws:dynamodb:us-east-1:{HUB}:table/{name}");
+    let (snapshots, receipts) = (table("Snapshots"), table("SyncTimestamps"));
+    let by_arn = [("PMP_SNAPSHOTS_TABLE", &*snapshots), ("PMP_TIMESTAMPS_TABLE", &*receipts)];
+    let wrong = scene.hub.with(&by_arn).with(&[("PMP_EXPERIENCE_ID", &arn(MANAGEMENT))]);
+    let checkup = Checkup::of(&wrong).await;
+    assert!(!checkup.commands().iter().any(|command| command.contains("TABLE")), "{:?}", checkup.commands());
     let both = format!("{},{}", arn(ALPHA_DEV), ALPHA_PROD);
     let checkup = Checkup::of(&scene.spoke.with(&[("MEMBER_EXPERIENCE_IDS", &both)])).await;
     let told = format!("export MEMBER_EXPERIENCE_IDS={ALPHA_DEV},{ALPHA_PROD}");

@@ -2,14 +2,13 @@
 //! taken back, not obeyed yet.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use axum::http::Method;
-use pmp_tests::{ALPHA, ALPHA_PROD, Lists, MANAGEMENT, Program, Scene, tell, world};
+use pmp_tests::{ALPHA, ALPHA_PROD, Lists, MANAGEMENT, Program, Scene, world};
 use serde_json::{Value, json};
 
 use crate::doctor::Checkup;
 use crate::signatures::{another_key, key_pair};
 use crate::steering::{BETA, BETA_PROD, delete, item, put, text, two_organizations};
-use crate::waves::{Fleet, THREE, fleet};
+use crate::waves::{THREE, taken_back};
 
 #[tokio::test]
 async fn doctor_fails_where_a_direction_is_not_the_hubs_own() {
@@ -66,19 +65,6 @@ async fn doctor_fails_where_a_direction_is_not_the_hubs_own() {
 async fn json_of(program: &Program, arguments: &[&str]) -> (i32, Value) {
     let finished = program.run(&[arguments, &["-o", "json"]].concat()).await;
     (finished.code, serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{finished:?}")))
-}
-
-/// Alpha failed with snapshot 2, and the hub published the content of 1 as 3.
-async fn taken_back(waves: &str) -> Fleet {
-    let fleet = fleet(&format!("on_failure = \"roll-back\"\n{waves}")).await;
-    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-bad"]).await;
-    let poison = format!("{}/_local/poison", fleet.scene.endpoint());
-    tell(Method::POST, &poison, &json!({"add": ["prod-bad"]})).await;
-    fleet.hub.json(&["publish"]).await;
-    fleet.alpha.run(&["sync"]).await;
-    tell(Method::POST, &poison, &json!({"remove": ["prod-bad"]})).await;
-    assert_eq!(fleet.hub.json(&["publish"]).await["published"]["version"], 3);
-    fleet
 }
 
 #[tokio::test]

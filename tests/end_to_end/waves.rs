@@ -274,17 +274,23 @@ async fn operators_pin_the_fleet_past_all_waves() {
     assert_eq!(fleet.versions().await, [4, 3, 3]);
 }
 
-/// What was taken back is refused until somebody decides: a pin of the fleet, and its end, does.
-#[tokio::test]
-async fn after_a_pin_what_was_taken_back_goes_through_the_waves_again() {
-    let fleet = fleet(&format!("on_failure = \"roll-back\"\n{THREE}")).await;
+/// Alpha failed with snapshot 2, and the hub published the content of 1 as 3.
+pub(crate) async fn taken_back(waves: &str) -> Fleet {
+    let fleet = fleet(&format!("on_failure = \"roll-back\"\n{waves}")).await;
     fleet.scene.hub_account.approve(MANAGEMENT, &["prod-bad"]).await;
     let poison = format!("{}/_local/poison", fleet.scene.endpoint());
     tell(Method::POST, &poison, &json!({"add": ["prod-bad"]})).await;
     fleet.hub.json(&["publish"]).await;
     fleet.alpha.run(&["sync"]).await;
     tell(Method::POST, &poison, &json!({"remove": ["prod-bad"]})).await;
-    fleet.hub.json(&["publish"]).await;
+    assert_eq!(fleet.hub.json(&["publish"]).await["published"]["version"], 3);
+    fleet
+}
+
+/// What was taken back is refused until somebody decides: a pin of the fleet, and its end, does.
+#[tokio::test]
+async fn after_a_pin_what_was_taken_back_goes_through_the_waves_again() {
+    let fleet = taken_back(THREE).await;
     assert_eq!(fleet.waves().await["state"], "rolled-back");
     assert_eq!(fleet.hub.json(&["publish"]).await["published"]["outcome"], "announced", "it is not published again");
 

@@ -306,16 +306,16 @@ pub fn turn<'a>(fleet: Option<&'a Direction>, own: Option<&'a Direction>) -> Opt
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn at(second: i64) -> Timestamp {
+    pub(crate) fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn because(second: i64) -> Because {
+    pub(crate) fn because(second: i64) -> Because {
         Because { by: "arn:kim".to_owned(), at: at(second), reason: "bad approval".to_owned() }
     }
 

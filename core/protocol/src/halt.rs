@@ -59,16 +59,9 @@ impl Halted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::direction::tests::{at, because};
     use crate::testing::{management, version};
-    use crate::{Because, Direction, DirectionChange, Paused, Receipt, ReceiptStatus, halted};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn because(second: i64) -> Because {
-        Because { by: "arn:kim".to_owned(), at: at(second), reason: "bad approval".to_owned() }
-    }
+    use crate::{Direction, DirectionChange, Paused, Receipt, ReceiptStatus, halted};
 
     fn content(number: u64) -> (SnapshotVersion, Digest) {
         (version(number), Digest::of(&number.to_le_bytes()))

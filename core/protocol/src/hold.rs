@@ -66,12 +66,9 @@ pub fn longest_hold(fleet: Option<&Direction>) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DirectionChange;
+    use crate::direction::tests::{at, because};
     use crate::testing::management;
-    use crate::{Because, DirectionChange};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
 
     #[test]
     fn a_hold_from_a_time_to_come_counts_for_nothing() {
@@ -100,12 +97,7 @@ mod tests {
             reason: "audit".to_owned(),
             released_at: None,
         };
-        let bounded = Direction::none(management(), None)
-            .changed(
-                &DirectionChange::MaxHold(600),
-                &Because { by: "arn:kim".to_owned(), at: at(0), reason: "bad".to_owned() },
-            )
-            .unwrap();
+        let bounded = Direction::none(management(), None).changed(&DirectionChange::MaxHold(600), &because(0)).unwrap();
         let bound = longest_hold(Some(&bounded));
         assert_eq!((hold.ends(bound), hold.holds(bound, at(599))), (at(600), true));
         assert!(hold.is_cut(bound, at(600)) && !hold.is_cut(bound, at(599)) && !hold.is_cut(bound, at(1_000)));

@@ -128,12 +128,9 @@ pub fn paused(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::DirectionChange;
+    use crate::direction::tests::{at, because};
     use crate::testing::management;
-    use crate::{Because, DirectionChange};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
 
     #[test]
     fn closed_windows_are_told_so_that_a_release_without_them_reads_a_hold() {
@@ -160,12 +157,7 @@ mod tests {
     fn of_several_pauses_the_one_that_ends_last_counts() {
         // Protocol D9.
         let until = |second| {
-            Direction::none(management(), None)
-                .changed(
-                    &DirectionChange::Pause(at(second)),
-                    &Because { by: "arn:kim".to_owned(), at: at(0), reason: "bad".to_owned() },
-                )
-                .unwrap()
+            Direction::none(management(), None).changed(&DirectionChange::Pause(at(second)), &because(0)).unwrap()
         };
         let hold = Hold {
             experience: management(),

@@ -72,9 +72,11 @@ async fn find(
         }
         let known = with_keys_of(&pmp_aws::in_region(&session.sdk, region), table, wanted).await;
         let is_plain = named.is_some_and(|named| named.region().is_none());
+        let account = session.caller.as_ref().ok().map(|caller| caller.account.as_str());
+        let is_this = named.is_some_and(|named| named.region() == Some(region) && named.account() == account);
         if known.iter().any(|name| name == wanted) {
             return match *region == configured {
-                true if is_plain => Found::NotKnown,
+                true if is_plain || is_this => Found::NotKnown,
                 // An ARN with another account, or another region.
                 true => Found::Meant(export(source.variable, wanted)),
                 false if is_plain => Found::Meant(export("AWS_REGION", region)),
