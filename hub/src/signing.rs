@@ -220,17 +220,16 @@ impl Signing {
     /// # Errors
     /// Where the key cannot be used.
     pub async fn vouches_for(&self, directed: &Directed) -> Result<Result<(), Refusal>, SigningError> {
-        let keys = TrustedKeys::only(self.signer.public_key().await?);
-        Ok(is_signed_with(&keys, directed))
+        Ok(is_signed_with(&self.keys().await?, directed))
     }
 
-    /// The direction that this key signed in `envelope`; none where it did not.
+    /// This key, as what verifies what it signed. Asking costs a call where the key is elsewhere:
+    /// whoever looks at several asks once.
     ///
     /// # Errors
     /// Where the key cannot be used.
-    pub async fn direction_in(&self, envelope: &str) -> Result<Option<Direction>, SigningError> {
-        let keys = TrustedKeys::only(self.signer.public_key().await?);
-        Ok(open_direction(Some(envelope), &keys).ok().map(|signed| signed.direction))
+    pub async fn keys(&self) -> Result<TrustedKeys, SigningError> {
+        Ok(TrustedKeys::only(self.signer.public_key().await?))
     }
 
     /// Whether this key signed the statement beside a head, for just that snapshot; why not, where
@@ -243,7 +242,7 @@ impl Signing {
         experience: &ExperienceId,
         head: &Head,
     ) -> Result<Result<(), Refusal>, SigningError> {
-        let keys = TrustedKeys::only(self.signer.public_key().await?);
+        let keys = self.keys().await?;
         let Some(envelope) = &head.statement else { return Ok(Err(Refusal::Unsigned)) };
         Ok(match open(envelope, &keys) {
             Ok(statement) if statement.experience != *experience => Err(Refusal::OtherExperience(statement.experience)),

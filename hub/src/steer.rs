@@ -8,11 +8,12 @@
 //! each spoke that trusts keys keeps the newest that it trusted in its own partition, signed by
 //! this hub, and the hub compares with that.
 
+use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_aws::ApiError;
 use pmp_ledger::{Directed, ReceiptStore, Said};
 use pmp_protocol::{Because, Direction, DirectionChange, ExperienceId, OrganizationId};
-use pmp_signature::MAX_ENVELOPE_BYTES;
+use pmp_signature::{MAX_ENVELOPE_BYTES, SignedDirection, TrustedKeys, open_direction};
 
 use crate::error::HubError;
 use crate::signing::Signing;
@@ -21,6 +22,8 @@ use crate::status::fleet::Fleet;
 /// How many organizations are asked what they trusted of the fleet's direction. One that trusted it
 /// is enough, and most do.
 const WITNESSES: usize = 16;
+/// How many places are looked at at once.
+const AT_ONCE: usize = 16;
 
 /// Whose direction it is, for a person.
 pub(crate) fn whose(organization: Option<&OrganizationId>) -> String {
@@ -56,6 +59,20 @@ pub(crate) struct Trusted {
     pub(crate) direction: Direction,
     /// The organization whose spoke trusted it.
     pub(crate) by: OrganizationId,
+}
+
+/// In a place lies an older direction than the one that a spoke trusted, or none any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PutBack {
+    pub(crate) trusted: Trusted,
+    /// The generation of what lies there, 0 where there is none.
+    pub(crate) found: u64,
+}
+
+impl From<PutBack> for HubError {
+    fn from(PutBack { trusted: Trusted { direction, by }, found }: PutBack) -> Self {
+        Self::PutBack { whose: whose(direction.organization.as_ref()), found, trusted: direction.generation, by }
+    }
 }
 
 /// Where directions are written, and who signs them.
@@ -108,10 +125,11 @@ impl Helm<'_> {
     }
 
     /// Refuses a direction of generation `found` where a spoke trusted a newer one.
-    pub(crate) async fn is_newest(&self, organization: Option<&OrganizationId>, found: u64) -> Result<(), HubError> {
+    async fn is_newest(&self, organization: Option<&OrganizationId>, found: u64) -> Result<(), HubError> {
         // Protocol D16.
-        let Some(Trusted { direction, by }) = self.newer_trusted(organization, found).await? else { return Ok(()) };
-        Err(HubError::PutBack { whose: whose(organization), found, trusted: direction.generation, by })
+        let Some(signing) = self.signing else { return Ok(()) };
+        let trusted = self.newer_trusted(organization, found, &signing.keys().await?).await?;
+        trusted.map_or(Ok(()), |older| Err(older.into()))
     }
 
     /// What is directed now.
@@ -134,16 +152,25 @@ impl Helm<'_> {
         self.write(&Direction { generation, ..trusted.clone() }, found, now).await
     }
 
-    /// What a spoke trusted of a place, and the generation of the older direction there, 0 where
-    /// there is none. None where no older one was put back.
+    /// Looks at several places, each the fleet's or that of an organization: in which of them an
+    /// older direction was put back, and which could not be looked at. Nothing where this hub does
+    /// not sign.
+    ///
+    /// # Errors
+    /// Where the key cannot be used.
     pub(crate) async fn put_back(
         &self,
-        organization: Option<&OrganizationId>,
-    ) -> Result<Option<(Trusted, u64)>, HubError> {
-        let found = said(self.receipts.direction(self.experience, organization).await?, organization)?;
-        let found = found.map_or(0, |directed| directed.direction.generation);
-        let trusted = self.newer_trusted(organization, found).await?;
-        Ok(trusted.map(|trusted| (trusted, found)))
+        places: impl IntoIterator<Item = Option<&OrganizationId>>,
+    ) -> Result<Vec<Result<PutBack, HubError>>, HubError> {
+        let Some(signing) = self.signing else { return Ok(Vec::new()) };
+        let keys = signing.keys().await?;
+        let look = async |place: Option<&OrganizationId>| {
+            let found = said(self.receipts.direction(self.experience, place).await?, place)?;
+            let found = found.map_or(0, |directed| directed.direction.generation);
+            self.newer_trusted(place, found, &keys).await
+        };
+        let looked: Vec<_> = futures::stream::iter(places).map(look).buffered(AT_ONCE).collect().await;
+        Ok(looked.into_iter().filter_map(Result::transpose).collect())
     }
 
     /// What a spoke trusted of a place, where that is newer than generation `found`.
@@ -151,15 +178,20 @@ impl Helm<'_> {
         &self,
         organization: Option<&OrganizationId>,
         found: u64,
-    ) -> Result<Option<Trusted>, HubError> {
-        let trusted = self.trusted(organization).await?;
-        Ok(trusted.filter(|trusted| trusted.direction.generation > found))
+        keys: &TrustedKeys,
+    ) -> Result<Option<PutBack>, HubError> {
+        let trusted = self.trusted(organization, keys).await?;
+        let newer = trusted.filter(|trusted| trusted.direction.generation > found);
+        Ok(newer.map(|trusted| PutBack { trusted, found }))
     }
 
-    /// The newest direction of a place that this hub signed and a spoke trusted; none where no
-    /// spoke says so, and where this hub does not sign.
-    async fn trusted(&self, organization: Option<&OrganizationId>) -> Result<Option<Trusted>, HubError> {
-        let Some(signing) = self.signing else { return Ok(None) };
+    /// The newest direction of a place that `keys` signed and a spoke trusted; none where no spoke
+    /// says so.
+    async fn trusted(
+        &self,
+        organization: Option<&OrganizationId>,
+        keys: &TrustedKeys,
+    ) -> Result<Option<Trusted>, HubError> {
         let (of_the_fleet, witnesses) = match organization {
             Some(organization) => (false, vec![organization.clone()]),
             None => (true, self.witnesses().await?),
@@ -174,8 +206,7 @@ impl Helm<'_> {
                 trusted => trusted?,
             };
             let envelope = if of_the_fleet { fleet } else { own };
-            let Some(envelope) = envelope else { continue };
-            let Some(direction) = signing.direction_in(&envelope).await? else { continue };
+            let Ok(SignedDirection { direction, .. }) = open_direction(envelope.as_deref(), keys) else { continue };
             let is_newer = newest.as_ref().is_none_or(|newest| newest.direction.generation < direction.generation);
             // What somebody wrote there by hand counts only in its own place.
             if is_newer && direction.problem(self.experience, organization).is_none() {

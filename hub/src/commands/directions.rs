@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
-use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use pmp_audit::Event;
 use pmp_ledger::{Directed, DynamoReceipts, ReceiptStore};
 use pmp_protocol::{Direction, OrganizationId, Turn};
-use pmp_signature::TrustedKeys;
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, ask, count, progress};
 use serde::Serialize;
 use serde_json::json;
@@ -21,10 +19,7 @@ use crate::error::sdk;
 use crate::render::status::person;
 use crate::signing::Signing;
 use crate::status::fleet::Fleet;
-use crate::steer::{self, Helm, whose};
-
-/// Organizations that are asked at the same time what they trusted.
-const AT_ONCE: usize = 16;
+use crate::steer::{self, Helm, PutBack, Trusted, whose};
 
 #[derive(Debug, Args)]
 pub(crate) struct DirectionsArgs {
@@ -82,7 +77,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
     let (signing, experience) = (signing.as_ref(), &config.experience);
     let helm = Helm { receipts: &receipts, signing, experience, fleet: Some(&members) };
     let keys = match signing {
-        Some(signing) => Some(TrustedKeys::only(signing.signer.public_key().await.map_err(HubError::Sign)?)),
+        Some(signing) => Some(signing.keys().await.map_err(HubError::Sign)?),
         None => None,
     };
     let organizations = found.directed.iter().filter_map(|directed| directed.direction.organization.as_ref());
@@ -141,6 +136,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
 
 /// Shows what spokes trusted, where that is newer than what lies in the table.
 async fn put_back(rows: &mut Vec<Row>, found: &Found, helm: &Helm<'_>) -> Result<(), HubError> {
+    // Without a key there is nothing to compare with.
     if helm.signing.is_none() {
         return Ok(());
     }
@@ -152,12 +148,10 @@ async fn put_back(rows: &mut Vec<Row>, found: &Found, helm: &Helm<'_>) -> Result
     places.extend(rows.iter().map(|row| row.direction.organization.clone()));
     places.insert(None);
     places.retain(|place| place.as_ref().is_none_or(|id| !found.unreadable.contains_key(id)));
-    let look = async |place: &Option<OrganizationId>| helm.put_back(place.as_ref()).await;
-    let older: Vec<_> = futures::stream::iter(&places).map(look).buffered(AT_ONCE).try_collect().await?;
-    for (place, older) in places.into_iter().zip(older) {
-        let Some((trusted, instead_of)) = older else { continue };
-        let row = rows.iter_mut().find(|row| row.direction.organization == place);
-        let newest = Row { direction: trusted.direction, signed: true, not_ours: None, instead_of: Some(instead_of) };
+    for older in helm.put_back(places.iter().map(Option::as_ref)).await? {
+        let PutBack { trusted: Trusted { direction, .. }, found } = older?;
+        let row = rows.iter_mut().find(|row| row.direction.organization == direction.organization);
+        let newest = Row { direction, signed: true, not_ours: None, instead_of: Some(found) };
         match row {
             Some(row) => *row = newest,
             None => rows.push(newest),

@@ -50,10 +50,10 @@ pub(crate) struct Row {
     disputed: Option<String>,
 }
 
-/// Lists the outcomes that the ledger keeps of an organization.
 /// What every outcome has, as the columns of a spreadsheet.
 const COLUMNS: &[&str] = &["organization", "experience", "member_experience", "version", "digest", "at", "status"];
 
+/// Lists the outcomes that the ledger keeps of an organization.
 pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_status()?;
     let sdk = sdk().await?;

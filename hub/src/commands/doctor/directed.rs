@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
-use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_ledger::{DynamoReceipts, Said};
 use pmp_protocol::{Direction, Hint, OrganizationId};
@@ -24,8 +23,6 @@ use crate::steer::{Helm, whose};
 
 /// The most organizations that are named one by one.
 const NAMED: usize = 10;
-/// How many places are looked at at once.
-const AT_ONCE: usize = 16;
 
 /// The findings, where anything is directed. What cannot be read is told by the checks of the
 /// ledger.
@@ -144,18 +141,10 @@ async fn put_back(sdk: &SdkConfig, config: &DoctorConfig, view: &View) -> Option
     let fleet = Fleet::new(sdk, config.snapshots.as_ref()?, &table, config.members.clone());
     let helm = Helm { receipts: &receipts, signing: Some(&signing), experience, fleet: Some(&fleet) };
     let members = view.roster.iter().flatten().map(|(id, _)| id);
-    let places: BTreeSet<_> = members.chain(view.directions.found.keys()).map(Some).chain([None]).collect();
-    let look = async |place: Option<&OrganizationId>| (place.cloned(), helm.put_back(place).await);
-    let looked: Vec<_> = futures::stream::iter(places).map(look).buffered(AT_ONCE).collect().await;
+    let places: BTreeSet<_> = [None].into_iter().chain(members.chain(view.directions.found.keys()).map(Some)).collect();
     // What cannot be read is told by the other checks.
-    let older = looked.into_iter().filter_map(|(place, older)| Some((place, older.ok()??)));
-    let told = older.map(|(place, (trusted, found))| HubError::PutBack {
-        whose: whose(place.as_ref()),
-        found,
-        trusted: trusted.direction.generation,
-        by: trusted.by,
-    });
-    Some(told.collect())
+    let older = helm.put_back(places).await.ok()?.into_iter().filter_map(Result::ok);
+    Some(older.map(HubError::from).collect())
 }
 
 /// What a direction says now, besides change windows: each with its author and its reason.

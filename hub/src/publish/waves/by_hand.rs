@@ -9,7 +9,6 @@ use crate::publish::Hub;
 use crate::publish::waves::Rollouts;
 use crate::publish::waves::steps::{Seen, Went};
 use crate::rollout::state::{Kept, Newest, Origin, State};
-use crate::steer::whose;
 
 /// What came of a person's word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,10 +68,8 @@ impl Hub {
         let head = self.snapshots.head(&self.experience).await?;
         self.vouch_for(head.as_ref(), &kept).await?;
         // What goes on is told by it, so it has to be the hub's newest word.
-        let helm = self.helm(rollouts);
-        if let Some((trusted, found)) = helm.put_back(None).await? {
-            let (by, trusted) = (trusted.by, trusted.direction.generation);
-            return Err(HubError::PutBack { whose: whose(None), found, trusted, by });
+        if let Some(older) = self.helm(rollouts).put_back([None]).await?.pop() {
+            return Err(older?.into());
         }
         let mut seen = Seen::default();
         seen.look(self, rollouts, &kept).await?;
