@@ -6,6 +6,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use pmp_aws::{ApiError, Outcome};
 
+/// The weight of a call that goes wrong as often as the world says.
+const OFTEN: u32 = 4;
+/// Of a thousand calls, so many go wrong at most, whatever their weight: all must end some day.
+const MOST: u32 = 400;
+
 /// What the spoke calls, of all its ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Operation {
@@ -29,6 +34,18 @@ pub(crate) enum Operation {
 impl Operation {
     pub(crate) fn is_catalog(self) -> bool {
         self <= Self::ListChangeSets
+    }
+
+    /// How likely it is to go wrong, in parts of [`OFTEN`]. Most of all calls look at a queue or
+    /// renew a lease: if all were alike, hardly a seed would strike where something changes.
+    fn weight(self) -> u32 {
+        match self {
+            Self::StartChangeSet => 12 * OFTEN,
+            Self::Delete => 8 * OFTEN,
+            Self::PutReceipt | Self::ReadSnapshot | Self::ListExperiences | Self::DescribeChangeSet => 3 * OFTEN,
+            Self::Receive | Self::Hide | Self::Lease => 1,
+            _ => OFTEN,
+        }
     }
 
     pub(crate) fn is_ledger(self) -> bool {
@@ -87,6 +104,8 @@ pub(crate) enum Fault {
     StealLease,
     /// This call and the next few of the same operation are throttled.
     Burst(u32),
+    /// From this call on, the ledger does not answer for so many seconds.
+    LedgerDown(u64),
 }
 
 impl Fault {
@@ -111,6 +130,8 @@ pub(crate) struct Faults {
     /// At these calls, counted from 1 over all incarnations, this goes wrong.
     pub(crate) planned: BTreeMap<u64, Fault>,
     burst: Option<(Operation, u32)>,
+    /// How long each change set takes; none: as AWS's do.
+    pub(crate) change_sets_take: Option<Duration>,
     /// From the first call that hangs on, every call does, until the process is gone.
     pub(crate) all_hang: bool,
     hanging: bool,
@@ -128,6 +149,7 @@ impl Faults {
             per_mille: 0,
             planned: BTreeMap::new(),
             burst: None,
+            change_sets_take: None,
             all_hang: false,
             hanging: false,
             slow_life: None,
@@ -164,7 +186,7 @@ impl Faults {
             }
             return Some(Fault::Refused(1));
         }
-        let fault = self.planned.remove(&call).or_else(|| self.by_chance());
+        let fault = self.planned.remove(&call).or_else(|| self.by_chance(operation));
         self.hanging = self.all_hang && fault == Some(Fault::Hang);
         if let Some(Fault::Burst(length)) = fault {
             self.burst = (length > 1).then_some((operation, length - 1));
@@ -173,11 +195,20 @@ impl Faults {
         fault
     }
 
-    fn by_chance(&mut self) -> Option<Fault> {
-        if self.per_mille == 0 || self.rng.u32(0..1000) >= self.per_mille {
+    fn by_chance(&mut self, operation: Operation) -> Option<Fault> {
+        let per_mille = (self.per_mille * operation.weight() / OFTEN).min(MOST);
+        if self.rng.u32(0..1000) >= per_mille {
             return None;
         }
-        Some(match self.rng.u32(0..17) {
+        if operation == Operation::StartChangeSet {
+            // Where it matters most which.
+            match self.rng.u32(0..8) {
+                0..=3 => return Some(Fault::Refused(self.rng.usize(0..ERRORS.len()))),
+                4 => return Some(Fault::Foreign),
+                _ => {}
+            }
+        }
+        Some(match self.rng.u32(0..18) {
             0 => Fault::CrashBefore,
             1 | 2 => Fault::CrashAfter,
             3..=5 => Fault::Refused(self.rng.usize(0..ERRORS.len())),
@@ -189,13 +220,14 @@ impl Faults {
             12 | 13 => Fault::FailedByServer,
             14 => Fault::Cancel,
             15 => Fault::StealLease,
+            16 => Fault::LedgerDown(self.rng.u64(1..120)),
             _ => Fault::Burst(self.rng.u32(2..12)),
         })
     }
 
-    /// How long a change set takes: as AWS's do.
+    /// How long a change set takes.
     pub(crate) fn duration(&mut self) -> Duration {
-        Duration::from_millis(self.rng.u64(5_000..60_000))
+        self.change_sets_take.unwrap_or_else(|| Duration::from_millis(self.rng.u64(5_000..60_000)))
     }
 }
 

@@ -14,13 +14,14 @@ use pmp_protocol::{
 use tokio::time::sleep;
 
 use crate::chance::{each_seed, random_products, store_random};
+use crate::rare::HOSTILE;
 use crate::run::Shared;
 use crate::world::{World, management, member};
 
 #[test]
 fn nothing_is_applied_that_the_ledgers_head_did_not_name() {
     // Protocol M12.
-    each_seed("nothing_is_applied", hostile_history);
+    each_seed("nothing_is_applied", hostile_history, HOSTILE);
 }
 
 /// Some hours in which the hub stores snapshots, and somebody with all rights of a member does what
@@ -111,7 +112,9 @@ fn forged_message(world: &mut World) -> String {
     let sealed = evil_content(&mut world.faults.rng, &experience);
     let at = jiff::Timestamp::UNIX_EPOCH;
     let mut message = SnapshotMessage::announce(experience, version, at, Reason::Changed, &sealed, 1);
-    match world.faults.rng.u32(0..4) {
+    let kind = world.faults.rng.u32(0..4);
+    world.forged(version, kind == 1);
+    match kind {
         // Its own digest, by reference.
         0 => message.body = Body::Stored { chunks: 1 },
         // The digest of what is in force, with bytes of its own.

@@ -86,8 +86,12 @@ impl Ports {
             let fault = world.faults.at(call, operation);
             let fault_text = fault.map(|fault| format!("  <- {fault:?}")).unwrap_or_default();
             world.note(format!("{operation:?} {what}{fault_text}"));
+            world.called(operation, fault);
             fault
         };
+        if let Some(Fault::LedgerDown(seconds)) = fault {
+            self.world().take_down(Duration::from_secs(seconds));
+        }
         if operation.is_ledger() && self.world().ledger_is_down() {
             sleep(CALL).await;
             return Err(Failure::Api(no_answer()));
@@ -153,7 +157,11 @@ impl Ports {
     }
 
     async fn die(&self) {
-        self.world().note("the process dies");
+        {
+            let mut world = self.world();
+            world.note("the process dies");
+            world.died();
+        }
         self.dead.cancel();
         std::future::pending::<()>().await;
     }
@@ -234,7 +242,7 @@ fn take(world: &mut World, fault: Option<Fault>) -> Vec<Received> {
         Some(Fault::Half) => 1,
         _ => 10,
     };
-    let mut taken = Vec::new();
+    let (mut taken, mut versions) = (Vec::new(), Vec::new());
     let mut queue = std::mem::take(&mut world.queue);
     // No order may be relied on.
     world.faults.rng.shuffle(&mut queue);
@@ -247,6 +255,7 @@ fn take(world: &mut World, fault: Option<Fault>) -> Vec<Received> {
                 continue;
             }
             message.visible_at = now + VISIBILITY;
+            versions.extend(message.version);
             taken.push(Received {
                 id: message.id.clone(),
                 body: message.body.clone(),
@@ -258,5 +267,6 @@ fn take(world: &mut World, fault: Option<Fault>) -> Vec<Received> {
         world.queue.push(message);
     }
     world.record("received:", &taken);
+    world.received(&taken, &versions);
     taken
 }

@@ -12,7 +12,7 @@
 //! - The standard library's `HashMap` has an order by chance. The library looks things up in such
 //!   maps; what is walked through is a `BTreeMap`.
 
-use crate::chance::{history, lifetime, seeds};
+use crate::chance::{history, recorded, seeds};
 use crate::forged::hostile_history;
 use crate::run::Shared;
 
@@ -46,8 +46,7 @@ fn each_twice(name: &str, history: impl AsyncFn(&Shared)) -> String {
 }
 
 fn record(seed: u64, history: &impl AsyncFn(&Shared)) -> Vec<String> {
-    let (shared, outcome) = lifetime(seed, history);
-    let mut record = std::mem::take(&mut shared.lock().unwrap().record);
+    let (mut record, outcome) = recorded(seed, history);
     record.push(format!("{outcome:?}"));
     record
 }

@@ -8,6 +8,7 @@ use pmp_protocol::{AccountId, OrganizationId};
 use pmp_spoke::{Identity, Spoke};
 use tokio::time::{Instant, sleep};
 
+use crate::chance::meanwhile;
 use crate::ports::Ports;
 use crate::world::{World, management};
 
@@ -34,7 +35,10 @@ pub(crate) async fn live(shared: &Shared, done: impl AsyncFn(&Shared)) -> Result
         let spoke = spoke(&ports);
         tokio::select! {
             biased;
-            () = ports.dead.cancelled() => sleep(REBIRTH).await,
+            () = ports.dead.cancelled() => {
+                meanwhile(&mut shared.lock().unwrap());
+                sleep(REBIRTH).await;
+            }
             () = pmp_spoke::run_agent(&spoke, &ports, &ports.told_to_stop) => ports.world().stopped(),
             () = &mut done => {
                 // What it left running must not come back into the next one's world.

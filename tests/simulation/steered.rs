@@ -11,12 +11,13 @@ use pmp_runtime::Clock;
 use tokio::time::sleep;
 
 use crate::chance::{each_seed, store_random};
+use crate::rare::STEERED;
 use crate::run::Shared;
 use crate::world::World;
 
 #[test]
 fn whatever_operators_direct_the_rules_hold_and_the_end_is_it() {
-    each_seed("whatever_operators_direct", history);
+    each_seed("whatever_operators_direct", history, STEERED);
 }
 
 async fn history(shared: &Shared) {
@@ -24,10 +25,24 @@ async fn history(shared: &Shared) {
     for _ in 0..count {
         let pause = shared.lock().unwrap().faults.rng.u64(5..1_000);
         sleep(Duration::from_secs(pause)).await;
+        let as_it_works = shared.lock().unwrap().faults.rng.u8(0..3) == 0;
+        if as_it_works {
+            a_change_set_runs(shared).await;
+        }
         something(&mut shared.lock().unwrap());
     }
     // The last pause ends by itself.
     sleep(Duration::from_secs(3_600)).await;
+}
+
+/// Waits until a change set runs, but not for ever.
+async fn a_change_set_runs(shared: &Shared) {
+    for _ in 0..600 {
+        if shared.lock().unwrap().own_runs() {
+            return;
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
 }
 
 fn something(world: &mut World) {

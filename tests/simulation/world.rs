@@ -19,6 +19,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::catalog::{Catalog, Change, Experience, Outcome};
 use crate::faults::Faults;
+use crate::rare::Reached;
 use crate::seeded::{SeededChance, SimulatedClock};
 
 /// A message in the queue.
@@ -28,6 +29,8 @@ pub(crate) struct Message {
     pub(crate) body: String,
     pub(crate) visible_at: Instant,
     pub(crate) times: u32,
+    /// The version that the hub announces with it; none in what somebody else sent.
+    pub(crate) version: Option<SnapshotVersion>,
 }
 
 #[derive(Debug)]
@@ -52,6 +55,10 @@ pub(crate) struct World {
     pub(crate) queue_moved: Arc<Notify>,
     pub(crate) dead_letters: Vec<Message>,
     pub(crate) faults: Faults,
+    /// Its hub may store a snapshot at any moment.
+    pub(crate) restless: bool,
+    /// The rare states that this world came upon.
+    pub(crate) reached: Reached,
     /// Calls at the ports so far.
     pub(crate) calls: u64,
     /// Change sets that spokes have started.
@@ -66,8 +73,9 @@ pub(crate) struct World {
     pub(crate) started: usize,
     pub(crate) log: Vec<String>,
     /// What a second run of the same seed must repeat: the log with its exact times, and between
-    /// its lines everything in full that is only named there.
-    pub(crate) record: Vec<String>,
+    /// its lines everything in full that is only named there. None where no second run follows:
+    /// to write it takes longer than all else.
+    pub(crate) record: Option<Vec<String>>,
     /// The time of day, for every process and for whoever else is in this world.
     pub(crate) clock: Arc<SimulatedClock>,
     /// Where the processes have jitter and names from.
@@ -137,6 +145,8 @@ impl World {
             queue_moved: Arc::default(),
             dead_letters: Vec::new(),
             faults: Faults::new(seed),
+            restless: false,
+            reached: Reached::default(),
             calls: 0,
             all_own: BTreeSet::new(),
             known_open: BTreeSet::new(),
@@ -144,7 +154,7 @@ impl World {
             changed_unread: BTreeSet::new(),
             started: 0,
             log: Vec::new(),
-            record: Vec::new(),
+            record: None,
             clock: Arc::new(SimulatedClock::new()),
             chance: Arc::new(SeededChance::new(seed)),
             violations: Vec::new(),
@@ -170,8 +180,10 @@ impl World {
 
     /// Something in full, for the record alone: the log stays short enough to be read.
     pub(crate) fn record(&mut self, what: &str, value: &impl fmt::Debug) {
-        let nanos = self.began.elapsed().as_nanos();
-        self.record.push(format!("{nanos} ns, call {}: {what} {value:?}", self.calls));
+        let (nanos, call) = (self.began.elapsed().as_nanos(), self.calls);
+        if let Some(record) = &mut self.record {
+            record.push(format!("{nanos} ns, call {call}: {what} {value:?}"));
+        }
     }
 
     /// How everything is left.
@@ -246,14 +258,22 @@ impl World {
         self.swapped = Some((content, Instant::now() + duration));
     }
 
+    /// What somebody put in place of the stored contents, as long as it lies there.
+    fn swapped(&self) -> Option<&Snapshot> {
+        self.swapped.as_ref().filter(|(_, until)| *until > Instant::now()).map(|(content, _)| content)
+    }
+
+    pub(crate) fn is_swapped(&self) -> bool {
+        self.swapped().is_some()
+    }
+
     /// What is read where a snapshot's content belongs.
     pub(crate) fn stored(&self, version: SnapshotVersion) -> Option<&Snapshot> {
-        let swapped = self.swapped.as_ref().filter(|(_, until)| *until > Instant::now());
-        swapped.map(|(content, _)| content).or_else(|| self.snapshot(version))
+        self.swapped().or_else(|| self.snapshot(version))
     }
 
     /// Whether the hub ever stored what a receipt speaks of.
-    fn bears_out(&self, receipt: &Receipt) -> bool {
+    pub(crate) fn bears_out(&self, receipt: &Receipt) -> bool {
         self.snapshot(receipt.version).is_some_and(|snapshot| snapshot.digest() == receipt.digest)
     }
 
@@ -270,6 +290,7 @@ impl World {
     /// Operators of the hub change what they direct for the organization.
     pub(crate) fn direct(&mut self, change: &DirectionChange) {
         self.note(format!("operators direct: {change:?}"));
+        self.directs(change);
         let organization = OrganizationId::new("o-simulated0").unwrap();
         let before = self.directed.take().map(|directed| directed.direction);
         let before = before.unwrap_or_else(|| Direction::none(management(), Some(organization)));
@@ -281,6 +302,7 @@ impl World {
     /// Puts the announcement of a version into the queue, visible after `delay`; as a reference if
     /// not `inline`.
     pub(crate) fn announce(&mut self, version: SnapshotVersion, delay: Duration, inline: bool) {
+        self.announced(inline);
         let snapshot = self.snapshot(version).unwrap();
         let sealed = Sealed::new(snapshot.content()).unwrap();
         let (taken_at, reason) = (snapshot.taken_at(), Reason::Changed);
@@ -289,12 +311,15 @@ impl World {
             message.body = pmp_protocol::Body::Stored { chunks: 1 };
         }
         self.send(message.to_json(), delay);
+        if let Some(sent) = self.queue.last_mut() {
+            sent.version = Some(version);
+        }
     }
 
     pub(crate) fn send(&mut self, body: String, delay: Duration) {
         self.sent += 1;
         let (id, visible_at) = (format!("message-{}", self.sent), Instant::now() + delay);
-        self.queue.push(Message { id, body, visible_at, times: 0 });
+        self.queue.push(Message { id, body, visible_at, times: 0, version: None });
         self.queue_moved.notify_waiters();
     }
 
@@ -338,6 +363,7 @@ impl World {
         if let Some(id) = self.all_own.iter().find(open).cloned() {
             self.note(format!("somebody cancels {id}"));
             self.catalog.cancel(&id);
+            self.has_ended(&id, &Outcome::Cancelled);
         }
     }
 
@@ -371,6 +397,7 @@ impl World {
     pub(crate) fn settle(&mut self) {
         for (id, outcome) in self.catalog.settle(Instant::now()) {
             self.note(format!("{id} ends: {outcome:?}"));
+            self.has_ended(&id, &outcome);
             if outcome == Outcome::Succeeded {
                 let changes = self.catalog.change_sets[&id].changes.clone();
                 self.changed_unread.extend(changes.into_iter().map(|change| change.experience));
@@ -393,15 +420,26 @@ impl World {
         self.faults.reborn()
     }
 
+    /// The living process has taken the lease for a pass. Between passes another may have had it,
+    /// and the ledger may have been out of reach: what it knows of its change sets is what receipts
+    /// say. Whatever else runs holds its experience, and the catalog refuses a second change set.
+    pub(crate) fn begins_a_pass(&mut self) {
+        self.lease_heard_lost = false;
+        let told: BTreeSet<&String> = self.receipts.values().flat_map(|receipt| &receipt.change_sets).collect();
+        self.known_open.retain(|id| told.contains(id));
+    }
+
     /// The living process is told to stop.
     pub(crate) fn told_to_stop(&mut self) {
         self.note("the process is told to stop");
+        self.was_told();
         self.told_to_stop = Some(Instant::now());
     }
 
     /// The living process has ended by itself.
     pub(crate) fn stopped(&mut self) {
         self.note("the process stops");
+        self.ended();
         let Some(told) = self.told_to_stop.take() else { return };
         let took = told.elapsed();
         self.slowest_stop = self.slowest_stop.max(took);
@@ -413,13 +451,21 @@ impl World {
     /// Checks that a process which asks for a change set may do so, by what it has heard until now.
     /// Called when it asks: what it hears while the request travels comes too late to take the
     /// request back.
-    pub(crate) fn check_asks(&mut self, what: &str) {
+    pub(crate) fn check_asks(&mut self, what: &str, changes: &[Change]) {
         let now = self.clock.now();
         if self.windows.as_ref().is_some_and(|windows| !windows.answer(now).is_open()) {
             self.violated(format!("{what}: asked for at {now}, when change windows are closed"));
         }
         if self.lease_heard_lost {
             self.violated(format!("{what}: asked for by a process that knows that the lease is another's"));
+        }
+        let open = self.known_open.iter().find(|id| {
+            let set = &self.catalog.change_sets[id.as_str()];
+            let is_asked = |open: &Change| changes.iter().any(|change| change.experience == open.experience);
+            set.outcome.is_none() && set.changes.iter().any(is_asked)
+        });
+        if let Some(open) = open.cloned() {
+            self.violated(format!("{what}: asked for while {open} of the same process runs"));
         }
     }
 
@@ -454,15 +500,6 @@ impl World {
         let wanted = |product: &&ProductId| content.approved().contains(*product) && !self.excluded.contains(*product);
         if let Some(product) = change.deny.iter().find(wanted) {
             self.violated(format!("{product} is denied in {experience}, which snapshot {version} approves"));
-        }
-        let open = self.known_open.iter().find(|id| {
-            let set = &self.catalog.change_sets[id.as_str()];
-            set.outcome.is_none() && set.changes.iter().any(|open| open.experience == *experience)
-        });
-        if let Some(open) = open.cloned() {
-            self.violated(format!(
-                "{experience} is asked for another change set while {open} of the same process runs"
-            ));
         }
         if !self.changed_unread.contains(experience) && !self.passes_guard(experience, &content, version) {
             self.violated(format!("{experience} is changed by snapshot {version}, which the guard rails hold"));

@@ -125,13 +125,15 @@ impl Catalog for Ports {
         let changes: Vec<_> = request.parts().iter().map(change_of).collect();
         let part = |change: &Change| format!("{} {}+{}", change.experience, change.allow.len(), change.deny.len());
         let what = changes.iter().map(part).collect::<Vec<_>>().join(", ");
-        if !self.dead.is_cancelled() {
-            self.world().check_asks(&what);
+        let asks_anew = !self.world().catalog.knows(&request.client_request_token());
+        if asks_anew && !self.dead.is_cancelled() {
+            self.world().check_asks(&what, &changes);
         }
         let start = |world: &mut World, fault| {
             let faulty = fault == Some(Fault::FailedByServer);
             let token = request.client_request_token();
-            if !world.catalog.knows(&token) {
+            let repeated = world.catalog.knows(&token);
+            if !repeated {
                 changes.iter().for_each(|change| world.check_start(change));
             }
             world.record("asked for:", &(request.name(), &token, &changes));
@@ -141,6 +143,7 @@ impl Catalog for Ports {
                 world.started += 1;
                 world.all_own.insert(id.clone());
             }
+            world.answered_start(&changes, &started, repeated, fault);
             world.note(format!("{what}: {started:?}"));
             started
         };
@@ -175,7 +178,12 @@ impl Catalog for Ports {
     }
 
     async fn open_change_sets(&self, experience: &ExperienceId) -> Result<Vec<ChangeSetId>, CatalogError> {
-        let list = |world: &mut World, fault| Fault::cut(fault, world.catalog.holder(experience).map(ChangeSetId::new));
+        let list = |world: &mut World, fault| {
+            let holder = world.catalog.holder(experience).map(str::to_owned);
+            let told = Fault::cut(fault, holder);
+            told.iter().for_each(|id| world.found_open(id));
+            told.iter().map(|id| ChangeSetId::new(id)).collect()
+        };
         self.call(Operation::ListChangeSets, experience.as_str(), list).await.map_err(in_catalog)
     }
 }

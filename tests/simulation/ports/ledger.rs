@@ -29,6 +29,7 @@ impl SnapshotStore for Ports {
             return self.call(Operation::ReadSnapshot, experience.as_str(), |_, _| None).await.map_err(in_ledger);
         }
         let head = |world: &mut World, fault| {
+            world.read_head();
             let newest = world.in_force().cloned().filter(|_| fault != Some(Fault::Empty))?;
             let version = newest.version();
             let (digest, taken_at) = (newest.digest(), newest.taken_at());
@@ -71,6 +72,9 @@ impl SnapshotStore for Ports {
 
     async fn fetch(&self, experience: &ExperienceId, version: SnapshotVersion) -> Result<Snapshot, LedgerError> {
         let fetch = |world: &mut World, fault| {
+            if world.is_swapped() {
+                world.read_other_content();
+            }
             let found = world.stored(version).cloned().filter(|_| !matches!(fault, Some(Fault::Empty | Fault::Half)));
             found.ok_or_else(|| LedgerError::NoSnapshot { experience: experience.clone(), version })
         };
@@ -116,11 +120,14 @@ impl ReceiptStore for Ports {
         let put = |world: &mut World, _| {
             world.check_receipt(receipt);
             let member = receipt.member_experience.clone();
-            if !may_replace(world.receipts.get(&member), receipt, found) {
-                return false;
+            let stored = world.receipts.get(&member);
+            let over_forged = stored.is_some_and(|stored| !world.bears_out(stored));
+            let replaces = may_replace(stored, receipt, found);
+            if replaces {
+                world.receipts.insert(member, receipt.clone());
             }
-            world.receipts.insert(member, receipt.clone());
-            true
+            world.wrote(receipt, replaces, over_forged);
+            replaces
         };
         let what = format!("{} {} {}", receipt.member_experience, receipt.status, receipt.version);
         self.call(Operation::PutReceipt, &what, put).await.map_err(in_ledger)
@@ -158,6 +165,7 @@ impl ReceiptStore for Ports {
     async fn organization(&self, id: &OrganizationId, _: &ExperienceId) -> Result<Organization, LedgerError> {
         let read = |world: &mut World, fault| {
             world.heard = world.directed.as_ref().map(|directed| directed.direction.clone());
+            world.read_direction();
             organization_of(id, world, fault)
         };
         self.call(Operation::ReadReceipts, "", read).await.map_err(in_ledger)
@@ -232,15 +240,20 @@ impl LeaseStore for Ports {
     async fn take(&self, wanted: &Lease, now: Timestamp, watched: Option<&Watched>) -> Result<Taken, LedgerError> {
         let take = |world: &mut World, _| {
             world.record("wanted:", &(wanted, watched));
-            if may_take(world.lease(), &wanted.holder_id, now, watched) {
+            let found = world.lease().cloned();
+            let of_another = found.as_ref().is_some_and(|it| it.expires_at_ms > 0 && it.holder_id != wanted.holder_id);
+            let taken = if may_take(found.as_ref(), &wanted.holder_id, now, watched) {
                 world.set_lease(wanted.clone());
-                return Taken::Yes;
-            }
-            Taken::HeldBy(world.lease().cloned().map(Box::new))
+                Taken::Yes
+            } else {
+                Taken::HeldBy(found.map(Box::new))
+            };
+            world.answered_take(&taken, of_another);
+            taken
         };
         let taken = self.call(Operation::Lease, "take", take).await.map_err(in_ledger)?;
         if taken == Taken::Yes {
-            self.world().lease_heard_lost = false;
+            self.world().begins_a_pass();
         }
         Ok(taken)
     }
@@ -269,7 +282,9 @@ impl LeaseStore for Ports {
         };
         let renewed = self.call(Operation::Lease, "renew", renew).await.map_err(in_ledger)?;
         if renewed != Taken::Yes {
-            self.world().lease_heard_lost = true;
+            let mut world = self.world();
+            world.lease_heard_lost = true;
+            world.lost_its_lease();
         }
         Ok(renewed)
     }
