@@ -47,10 +47,7 @@ pub(crate) fn hub_of(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64
         keep_versions,
         max_hold: config.max_hold.and_then(|hold| u64::try_from(hold.as_secs()).ok()),
         windows: config.windows.clone(),
-        signing: config
-            .signing
-            .as_ref()
-            .map(|signing| Signing { signer: signing.key.signer(sdk), lifetime: signing.lifetime }),
+        signing: config.signing.as_ref().map(|signing| Signing::new(signing.key.signer(sdk), signing.lifetime)),
         unsigned: config.unsigned,
         clock: clock(),
     }

@@ -10,6 +10,7 @@ use pmp_terminal::Failure;
 use pmp_waves::NotPromoted;
 
 use crate::config::{EVENTS, TOPIC, WAVES};
+use crate::published::Published;
 use crate::rollout::state::NoPlace;
 use crate::signing::SigningError;
 use crate::status::fleet::Restored;
@@ -100,7 +101,9 @@ pub enum HubError {
     },
     /// Somebody put an older direction back. Nothing was stored or published.
     #[error(
-        "what is directed for {whose} is older than what was directed: the table has generation {found}, and `{by}` trusted {trusted}"
+        "what is directed for {whose} is older than what was directed: the table has generation {found}, and `{by}` trusted \
+         {trusted}{}",
+        if *former { ", which a former key of this hub signed" } else { "" }
     )]
     PutBack {
         /// The fleet, or the organization.
@@ -111,6 +114,8 @@ pub enum HubError {
         trusted: u64,
         /// The organization whose spoke trusted that.
         by: OrganizationId,
+        /// Whether a former key of the hub signed it.
+        former: bool,
     },
     /// A snapshot that this hub's key did not sign. It goes no further through the waves.
     #[error("snapshot {version} of the ledger is not signed by this hub's key: {problem}")]
@@ -188,6 +193,16 @@ pub enum HubError {
     /// A version may not go on.
     #[error(transparent)]
     NotPromoted(#[from] NotPromoted),
+    /// The snapshot is published, and a step after that failed: somebody could not be directed to
+    /// it, or the waves could not go on.
+    #[error("snapshot {} is published, and a step after that failed", published.version)]
+    Unfinished {
+        /// What was published before that.
+        published: Box<Published>,
+        /// The step that failed after that.
+        #[source]
+        source: Box<HubError>,
+    },
     /// Told to stop, before anything was published.
     #[error("{0}, before the snapshot was published")]
     Stopped(String),
@@ -213,7 +228,29 @@ impl HubError {
             Self::Read { source, .. } => source.class() == ErrorClass::AccessDenied,
             Self::Ledger(source) => source.api().is_some_and(ApiError::is_access_denied),
             Self::Topic(error) => error.is_access_denied(),
+            Self::Unfinished { source, .. } => source.is_access_denied(),
             _ => false,
+        }
+    }
+
+    /// The error of the step that failed last, after a snapshot was published.
+    pub(crate) fn unfinished(published: Published, source: Self) -> Self {
+        Self::Unfinished { published: Box::new(published), source: Box::new(source) }
+    }
+
+    /// What was published before a step failed.
+    pub(crate) fn published(&self) -> Option<&Published> {
+        match self {
+            Self::Unfinished { published, .. } => Some(published),
+            _ => None,
+        }
+    }
+
+    /// The step that failed, whatever was done before it.
+    pub(crate) fn step(&self) -> &Self {
+        match self {
+            Self::Unfinished { source, .. } => source.step(),
+            _ => self,
         }
     }
 }
@@ -245,6 +282,7 @@ pmp_protocol::codes!(HubError {
     NotOnItsWay => "E4024",
     NotTheNewest => "E4025",
     NotPromoted(source) => source,
+    Unfinished { source } => source,
     Stopped => "E4026",
     TopicPolicy => "E4027",
     HeadNotOurs => "E4076",
@@ -286,6 +324,11 @@ impl Hint for HubError {
                 "look at it with `pmp-hub directions`; if it is meant, sign it with the key of now: `pmp-hub directions --sign`"
                     .to_owned(),
             ),
+            Self::PutBack { former: true, .. } => Some(
+                "find out who writes into the table; `pmp-hub directions --sign` shows what the spoke trusted, and restores it; if \
+                 that key was stolen, `explain E4077` says how to have the hub forget it"
+                    .to_owned(),
+            ),
             Self::PutBack { .. } => Some(
                 "find out who writes into the table; `pmp-hub directions --sign` shows what the spoke trusted, and restores it".to_owned(),
             ),
@@ -306,7 +349,7 @@ impl Hint for HubError {
             ),
             Self::RolloutTaken => Some("look at `pmp-hub status`, and ask again; the hub's next run goes on".to_owned()),
             Self::NoWaves => Some(format!("waves begin with the hub's next run after {WAVES} is set")),
-            Self::Windows { source } => source.hint(),
+            Self::Windows { source } | Self::Unfinished { source, .. } => source.hint(),
             Self::NoSuchWave { names, .. } => Some(format!("the waves are {}", names.join(", "))),
             Self::NotOnItsWay { .. } => Some("`pmp-hub status` says what is on its way".to_owned()),
             Self::NotTheNewest { .. } => Some("let the hub run once: `pmp-hub publish`, and ask again".to_owned()),
@@ -330,9 +373,23 @@ pub(crate) async fn sdk() -> Result<SdkConfig, Failure> {
 mod tests {
     use pmp_aws::Outcome;
     use pmp_ledger::TableName;
-    use pmp_protocol::ProductId;
+    use pmp_protocol::{Counts, Digest, ProductId};
 
     use super::*;
+
+    fn published() -> Published {
+        Published {
+            experience: ExperienceId::new("exp-1").unwrap(),
+            version: SnapshotVersion::FIRST,
+            digest: Digest::of(b"now"),
+            counts: Counts { approved: 2, rejected: 1 },
+            outcome: crate::published::Outcome::Stored,
+            pinned: None,
+            taken_back: None,
+            sent: None,
+            stepped: false,
+        }
+    }
 
     #[test]
     fn every_error_passes_on_the_hint_of_what_it_wraps() {
@@ -345,6 +402,7 @@ mod tests {
         for error in [
             HubError::Read { experience: experience.clone(), source: CatalogError::Api(api()) },
             HubError::Sign(signing()),
+            HubError::unfinished(published(), HubError::Sign(signing())),
             HubError::PublicKey(signing()),
             HubError::Ledger(LedgerError::Api { table, error: api() }),
             HubError::Topic(api()),

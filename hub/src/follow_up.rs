@@ -44,8 +44,8 @@ impl FollowUp {
         if let Some(metrics) = &self.metrics {
             metrics.write_run(hub, &run, view);
         }
-        if let (Some(audit), Ok(published)) = (&self.audit, run.outcome) {
-            audit.after(published, run.trigger, view).await;
+        if let Some(audit) = &self.audit {
+            audit.after(run.outcome, run.trigger, view).await;
         }
         let Some(notifier) = notifier else { return };
         let notified = match begun {
@@ -64,9 +64,9 @@ impl FollowUp {
     }
 
     /// Follows a look at the version that is on its way through the waves.
-    pub(crate) async fn went_on(&self, went: &WentOn) {
+    pub(crate) async fn went_on(&self, outcome: &Result<WentOn, HubError>) {
         if let Some(audit) = &self.audit {
-            audit.went_on(went).await;
+            audit.went_on(outcome).await;
         }
     }
 

@@ -28,8 +28,9 @@
 //!   its settings.
 //! - `filters`: runs members' filters again, in a process of its own, to foresee a publish.
 //! - `audit`: writes who did what into the ledger's chain.
-//! - `confirm`, `signing`, `metrics`: one use case each beside these. `several` tells what came of
-//!   more than one management experience.
+//! - `confirm`, `signing`, `metrics`: one use case each beside these. `known_keys` keeps the keys
+//!   of before, `published` is what a run tells of itself, and `several` tells what came of more
+//!   than one management experience.
 //! - `verify`: the command that tries AWS's undocumented behaviour.
 //!
 //! # The tasks
@@ -53,10 +54,12 @@ mod error;
 mod filters;
 mod follow_up;
 mod inspect;
+mod known_keys;
 mod lambda;
 mod metrics;
 mod notify;
 mod publish;
+mod published;
 mod render;
 mod rollout;
 #[cfg(test)]

@@ -135,7 +135,8 @@ fn datum(experience: &ExperienceId, run: &Run<'_>, spokes: Option<&Spokes>) -> D
         datum = datum.property("requestId", request_id);
     }
     datum = datum.flag(Metric::Errors, run.outcome.is_err()).count(Metric::Throttles, run.throttles);
-    if let Ok(published) = run.outcome {
+    let published = run.outcome.as_ref().map_or_else(HubError::published, Some);
+    if let Some(published) = published {
         let changed = matches!(published.outcome, Outcome::Stored | Outcome::Recovered);
         datum = datum
             .flag(Metric::Published, published.sent.is_some())

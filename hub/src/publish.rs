@@ -22,7 +22,6 @@ mod bounds;
 pub(crate) mod content;
 mod decision;
 pub(crate) mod products;
-mod published;
 pub(crate) mod read;
 mod recover;
 pub(crate) mod topic;
@@ -38,15 +37,16 @@ use pmp_runtime::Clock;
 use pmp_windows::Windows;
 
 pub use self::decision::{Decision, Outcome, Trigger, decide};
-pub(crate) use self::published::WentOn;
-pub use self::published::{Published, Sent};
 pub(crate) use self::recover::Recovery;
 use crate::config::waves::WavesSetting;
 use crate::error::HubError;
+use crate::known_keys;
 use crate::publish::content::Chosen;
 use crate::publish::topic::Topic;
 use crate::publish::waves::Rollouts;
 use crate::publish::waves::steps::Went;
+pub(crate) use crate::published::WentOn;
+pub use crate::published::{Published, Sent};
 use crate::rollout::state::{Kept, Newest};
 use crate::signing::Signing;
 use crate::status::fleet::Restored;
@@ -96,8 +96,13 @@ enum Attempt {
     GoesBack,
 }
 
-fn goes_back(stepped: &Result<Went, HubError>) -> bool {
-    matches!(stepped, Ok(Went { goes_back: true, .. }))
+/// A run that published, as far as it came: a failure of the steps is told after that.
+fn finished(published: Published, went: Went) -> Result<Attempt, HubError> {
+    let published = Published { stepped: went.stepped, ..published };
+    match went.failure() {
+        None => Ok(Attempt::Published(published)),
+        Some(error) => Err(HubError::unfinished(published, error)),
+    }
 }
 
 /// Refuses to publish over a table that was restored: it would give numbers a second time, to
@@ -112,10 +117,11 @@ impl Hub {
     /// at once.
     ///
     /// # Errors
-    /// Where a step fails; and where the table of snapshots was restored to an earlier moment: then
-    /// nothing is done.
+    /// Where a step fails, with what was published before it ([`HubError::Unfinished`]); and where
+    /// the table of snapshots was restored to an earlier moment: then nothing is done.
     pub async fn publish(&self, trigger: Trigger) -> Result<Published, HubError> {
         if trigger != Trigger::ChangeEvent {
+            self.keep_key().await?;
             self.tell_bounds(self.clock.now()).await?;
         }
         for _ in 0..ATTEMPTS {
@@ -127,6 +133,15 @@ impl Hub {
             }
         }
         Err(HubError::Outrun { experience: self.experience.clone(), attempts: ATTEMPTS })
+    }
+
+    /// Sees to it that the ledger keeps the key of now: it may have signed directions before hubs
+    /// wrote that down.
+    async fn keep_key(&self) -> Result<(), HubError> {
+        match (&self.signing, &self.marks) {
+            (Some(signing), Some(marks)) => known_keys::keep(signing, marks.as_ref(), &self.experience).await,
+            (None, _) | (_, None) => Ok(()),
+        }
     }
 
     async fn publish_once(&self, trigger: Trigger) -> Result<Attempt, HubError> {
@@ -146,20 +161,23 @@ impl Hub {
                 let new = self.new_snapshot(previous, version, taken_at, sealed, pin);
                 // Protocol M2.
                 let Some(chunks) = self.store(&new).await? else { return Ok(Attempt::Outrun) };
-                let stepped = self.stepped(chosen.newest(version)).await;
-                if goes_back(&stepped) {
+                let went = self.stepped(chosen.newest(version)).await;
+                if went.goes_back {
                     return Ok(Attempt::GoesBack);
                 }
                 let message = self.message(version, taken_at, Reason::Changed, sealed, chunks);
                 let published = self.announce(message, Outcome::Stored, true).await?;
                 self.prune(version).await;
-                let Went { stepped, .. } = stepped?;
-                let taken_back = self.let_go(&chosen).await?;
+                let pinned = pin.map(|pin| pin.version);
+                let published = Published { pinned, ..published };
+                let taken_back = match self.let_go(&chosen).await {
+                    Ok(taken_back) => taken_back,
+                    Err(error) => return Err(HubError::unfinished(published, error)),
+                };
                 if let Some(version) = taken_back {
                     tracing::warn!("what was taken back as snapshot {version} is for everybody: PMP_WAVES is `none`");
                 }
-                let pinned = pin.map(|pin| pin.version);
-                Ok(Attempt::Published(Published { pinned, taken_back, stepped, ..published }))
+                finished(Published { taken_back, ..published }, went)
             }
             Decision::Announce { version, taken_at, chunks, reason, outcome } => {
                 // A hub that stopped in between, or knew of no mark, left it behind.
@@ -174,25 +192,23 @@ impl Hub {
                 if let Some(head) = &head {
                     self.keep_whole(head, sealed).await?;
                 }
-                let stepped = self.stepped(chosen.newest(version)).await;
-                if goes_back(&stepped) {
+                let went = self.stepped(chosen.newest(version)).await;
+                if went.goes_back {
                     return Ok(Attempt::GoesBack);
                 }
                 let message = self.message(version, taken_at, reason, sealed, chunks);
                 let published = self.announce(message, outcome, true).await?;
-                let Went { stepped, .. } = stepped?;
-                Ok(Attempt::Published(Published { pinned: pin.map(|pin| pin.version), stepped, ..published }))
+                finished(Published { pinned: pin.map(|pin| pin.version), ..published }, went)
             }
             Decision::Nothing { version } => {
-                let stepped = self.stepped(chosen.newest(version)).await?;
-                if stepped.goes_back {
+                let went = self.stepped(chosen.newest(version)).await;
+                if went.goes_back {
                     return Ok(Attempt::GoesBack);
                 }
-                if let (true, Some(head)) = (stepped.directed, &head) {
+                if let (true, Some(head)) = (went.directed, &head) {
                     self.announce_again(head, Reason::Scheduled).await?;
                 }
-                let published = self.silent(version, sealed, Outcome::Unchanged, pin);
-                Ok(Attempt::Published(Published { stepped: stepped.stepped, ..published }))
+                finished(self.silent(version, sealed, Outcome::Unchanged, pin), went)
             }
         }
     }
@@ -200,10 +216,10 @@ impl Hub {
     /// Takes the next steps of the newest snapshot through the waves. That this fails keeps nothing
     /// from being announced: those who may take no newer version heal their drift all the same. So
     /// the failure is told after that.
-    async fn stepped(&self, newest: Newest) -> Result<Went, HubError> {
+    async fn stepped(&self, newest: Newest) -> Went {
         match &self.rollouts {
             Some(rollouts) => self.take_steps(rollouts, newest).await,
-            None => Ok(Went::default()),
+            None => Went::default(),
         }
     }
 
@@ -224,12 +240,17 @@ impl Hub {
             return self.publish(Trigger::ChangeEvent).await.map(WentOn::from);
         }
         self.vouch_for(Some(&head), &kept).await?;
-        let went = self.take_steps(rollouts, newest).await?;
+        let went = self.take_steps(rollouts, newest).await;
         if went.goes_back {
             return self.publish(Trigger::ChangeEvent).await.map(WentOn::from);
         }
         let published = if went.directed { Some(self.announce_again(&head, Reason::Scheduled).await?) } else { None };
-        Ok(WentOn { published, stepped: went.stepped })
+        let stepped = went.stepped;
+        match (went.failure(), published) {
+            (None, published) => Ok(WentOn { published, stepped }),
+            (Some(error), Some(published)) => Err(HubError::unfinished(Published { stepped, ..published }, error)),
+            (Some(error), None) => Err(error),
+        }
     }
 
     /// The snapshot after `previous`, as this version, not signed yet.

@@ -19,6 +19,7 @@ use pmp_signature::{
     KeyError, LocalKeyError, PublicKey, Refusal, SignedDirection, Statement, TrustedKeys, Unsigned, open,
     open_direction,
 };
+use tokio::sync::OnceCell;
 
 use self::file::FileSigner;
 
@@ -184,9 +185,17 @@ pub struct Signing {
     pub signer: Arc<dyn Signer>,
     /// The time after which a statement expires.
     pub lifetime: SignedDuration,
+    /// Whether the ledger is known to keep the key.
+    pub(crate) kept: Arc<OnceCell<()>>,
 }
 
 impl Signing {
+    /// Signs with this key, for a statement that is valid for so long.
+    #[must_use]
+    pub fn new(signer: Arc<dyn Signer>, lifetime: SignedDuration) -> Self {
+        Self { signer, lifetime, kept: Arc::default() }
+    }
+
     /// The signed envelope for a version from `now` on. The signature is verified before it is
     /// used.
     ///
@@ -303,7 +312,7 @@ mod tests {
         let missing = FileSigner("/no/such/key.pem".into()).public_key().await.unwrap_err();
         assert_eq!(missing.code().to_string(), "E4035");
         let signer = Arc::new(Broken(LocalKey::from_pem(PEM).unwrap()));
-        let signing = Signing { signer, lifetime: SignedDuration::from_hours(24) };
+        let signing = Signing::new(signer, SignedDuration::from_hours(24));
         let wrong = signing.statement(&management(), version(1), Digest::of(b"content"), now()).await.unwrap_err();
         assert_eq!(wrong.code().to_string(), "E4036");
     }

@@ -6,16 +6,18 @@
 //! what is there is verified first: what somebody else wrote into the ledger never gets the hub's
 //! signature by an operator's next command. Nor does an older direction that somebody put back:
 //! each spoke that trusts keys keeps the newest that it trusted in its own partition, signed by
-//! this hub, and the hub compares with that.
+//! this hub, and the hub compares with that. It knows its former keys (`known_keys.rs`), so it
+//! sees that after a change of keys as well.
 
 use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_aws::ApiError;
 use pmp_ledger::{Directed, ReceiptStore, Said};
 use pmp_protocol::{Because, Direction, DirectionChange, ExperienceId, OrganizationId};
-use pmp_signature::{MAX_ENVELOPE_BYTES, SignedDirection, TrustedKeys, open_direction};
+use pmp_signature::MAX_ENVELOPE_BYTES;
 
 use crate::error::HubError;
+use crate::known_keys::{self, KnownKeys};
 use crate::signing::Signing;
 use crate::status::fleet::Fleet;
 
@@ -59,6 +61,8 @@ pub(crate) struct Trusted {
     pub(crate) direction: Direction,
     /// The organization whose spoke trusted it.
     pub(crate) by: OrganizationId,
+    /// Whether a former key of the hub signed it.
+    pub(crate) former: bool,
 }
 
 /// In a place lies an older direction than the one that a spoke trusted, or none any more.
@@ -70,8 +74,9 @@ pub(crate) struct PutBack {
 }
 
 impl From<PutBack> for HubError {
-    fn from(PutBack { trusted: Trusted { direction, by }, found }: PutBack) -> Self {
-        Self::PutBack { whose: whose(direction.organization.as_ref()), found, trusted: direction.generation, by }
+    fn from(PutBack { trusted: Trusted { direction, by, former }, found }: PutBack) -> Self {
+        let whose = whose(direction.organization.as_ref());
+        Self::PutBack { whose, found, trusted: direction.generation, by, former }
     }
 }
 
@@ -117,19 +122,33 @@ impl Helm<'_> {
         because: &Because,
     ) -> Result<Option<Direction>, HubError> {
         let direction = self.directed(organization).await?;
-        if direction.changed(change, because).is_some() {
-            return Ok(None);
-        }
         self.is_newest(organization, direction.generation).await?;
-        Ok(Some(direction))
+        Ok(Some(direction).filter(|direction| direction.changed(change, because).is_none()))
     }
 
     /// Refuses a direction of generation `found` where a spoke trusted a newer one.
-    async fn is_newest(&self, organization: Option<&OrganizationId>, found: u64) -> Result<(), HubError> {
+    pub(crate) async fn is_newest(&self, organization: Option<&OrganizationId>, found: u64) -> Result<(), HubError> {
         // Protocol D16.
-        let Some(signing) = self.signing else { return Ok(()) };
-        let trusted = self.newer_trusted(organization, found, &signing.keys().await?).await?;
+        let Some(keys) = self.known_keys().await? else { return Ok(()) };
+        let trusted = self.newer_trusted(organization, found, &keys).await?;
         trusted.map_or(Ok(()), |older| Err(older.into()))
+    }
+
+    /// Refuses the direction of the fleet where a spoke trusted a newer one.
+    pub(crate) async fn fleet_is_newest(&self) -> Result<(), HubError> {
+        if self.signing.is_none() {
+            return Ok(());
+        }
+        let found = said(self.receipts.direction(self.experience, None).await?, None)?;
+        self.is_newest(None, found.map_or(0, |directed| directed.direction.generation)).await
+    }
+
+    /// The keys that this hub knows; none where it does not sign.
+    async fn known_keys(&self) -> Result<Option<KnownKeys>, HubError> {
+        match self.signing {
+            Some(signing) => KnownKeys::read(signing, self.receipts, self.experience).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// What is directed now.
@@ -152,23 +171,18 @@ impl Helm<'_> {
         self.write(&Direction { generation, ..trusted.clone() }, found, now).await
     }
 
-    /// Looks at several places, each the fleet's or that of an organization: in which of them an
-    /// older direction was put back, and which could not be looked at. Nothing where this hub does
-    /// not sign.
+    /// Looks at several places, each the fleet's or that of an organization, with the generation of
+    /// what lies there, 0 where there is none. In which of them an older direction was put back,
+    /// and which could not be looked at. Nothing where this hub does not sign.
     ///
     /// # Errors
-    /// Where the key cannot be used.
+    /// Where the key cannot be used, and where the ledger cannot be read.
     pub(crate) async fn put_back(
         &self,
-        places: impl IntoIterator<Item = Option<&OrganizationId>>,
+        places: impl IntoIterator<Item = (Option<&OrganizationId>, u64)>,
     ) -> Result<Vec<Result<PutBack, HubError>>, HubError> {
-        let Some(signing) = self.signing else { return Ok(Vec::new()) };
-        let keys = signing.keys().await?;
-        let look = async |place: Option<&OrganizationId>| {
-            let found = said(self.receipts.direction(self.experience, place).await?, place)?;
-            let found = found.map_or(0, |directed| directed.direction.generation);
-            self.newer_trusted(place, found, &keys).await
-        };
+        let Some(keys) = self.known_keys().await? else { return Ok(Vec::new()) };
+        let look = async |(place, found): (Option<&OrganizationId>, u64)| self.newer_trusted(place, found, &keys).await;
         let looked: Vec<_> = futures::stream::iter(places).map(look).buffered(AT_ONCE).collect().await;
         Ok(looked.into_iter().filter_map(Result::transpose).collect())
     }
@@ -178,19 +192,23 @@ impl Helm<'_> {
         &self,
         organization: Option<&OrganizationId>,
         found: u64,
-        keys: &TrustedKeys,
+        keys: &KnownKeys,
     ) -> Result<Option<PutBack>, HubError> {
         let trusted = self.trusted(organization, keys).await?;
-        let newer = trusted.filter(|trusted| trusted.direction.generation > found);
-        Ok(newer.map(|trusted| PutBack { trusted, found }))
+        let newer = |found| move |trusted: &Trusted| trusted.direction.generation > found;
+        let Some(trusted) = trusted.filter(newer(found)) else { return Ok(None) };
+        // It may have been directed, and trusted, after `found` was read.
+        let again = said(self.receipts.direction(self.experience, organization).await?, organization)?;
+        let found = again.map_or(0, |directed| directed.direction.generation);
+        Ok(Some(trusted).filter(newer(found)).map(|trusted| PutBack { trusted, found }))
     }
 
-    /// The newest direction of a place that `keys` signed and a spoke trusted; none where no spoke
-    /// says so.
+    /// The newest direction of a place that one of `keys` signed and a spoke trusted; none where no
+    /// spoke says so.
     async fn trusted(
         &self,
         organization: Option<&OrganizationId>,
-        keys: &TrustedKeys,
+        keys: &KnownKeys,
     ) -> Result<Option<Trusted>, HubError> {
         let (of_the_fleet, witnesses) = match organization {
             Some(organization) => (false, vec![organization.clone()]),
@@ -206,11 +224,11 @@ impl Helm<'_> {
                 trusted => trusted?,
             };
             let envelope = if of_the_fleet { fleet } else { own };
-            let Ok(SignedDirection { direction, .. }) = open_direction(envelope.as_deref(), keys) else { continue };
+            let Some((direction, former)) = envelope.and_then(|envelope| keys.open(&envelope)) else { continue };
             let is_newer = newest.as_ref().is_none_or(|newest| newest.direction.generation < direction.generation);
             // What somebody wrote there by hand counts only in its own place.
             if is_newer && direction.problem(self.experience, organization).is_none() {
-                newest = Some(Trusted { direction, by });
+                newest = Some(Trusted { direction, by, former });
             }
         }
         Ok(newest)
@@ -224,7 +242,10 @@ impl Helm<'_> {
 
     async fn write(&self, direction: &Direction, before: u64, now: Timestamp) -> Result<(), HubError> {
         let statement = match self.signing {
-            Some(signing) => Some(signing.direction(direction, now).await?),
+            Some(signing) => {
+                known_keys::keep(signing, self.receipts, self.experience).await?;
+                Some(signing.direction(direction, now).await?)
+            }
             None => None,
         };
         // Protocol K2. Spokes that trust keys would refuse it, and change nothing any more.

@@ -21,6 +21,7 @@ async fn the_adapters_do_what_every_ledger_must() {
     contract::signs_of_life(&receipts).await;
     contract::confirmations(&receipts).await;
     contract::marks(&receipts).await;
+    contract::signed_with(&receipts).await;
     contract::records(&DynamoRecords::new(config, timestamps())).await;
     contract::leases(&DynamoLeases::new(config, timestamps())).await;
     contract::roster(&DynamoRoster::new(config, timestamps()), &receipts).await;

@@ -95,6 +95,11 @@ pub(crate) fn another_key(folder: &Path) -> PathBuf {
     path
 }
 
+/// The public part of that one.
+pub(crate) fn another_public() -> String {
+    pem(1)
+}
+
 async fn public(hub: &Program) -> String {
     hub.run(&["public-key"]).await.stdout
 }

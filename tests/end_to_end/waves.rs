@@ -68,14 +68,14 @@ pub(crate) async fn fleet(waves: &str) -> Fleet {
 }
 
 impl Fleet {
-    async fn sync_all(&self) {
+    pub(crate) async fn sync_all(&self) {
         for spoke in [&self.alpha, &self.beta, &self.gamma] {
             spoke.run(&["sync"]).await;
         }
     }
 
     /// The version of each organization's last receipt.
-    async fn versions(&self) -> [u64; 3] {
+    pub(crate) async fn versions(&self) -> [u64; 3] {
         let status = self.hub.json(&["status"]).await;
         let rows = status["spokes"].as_array().unwrap();
         let of = |experience: &str| {
@@ -84,13 +84,13 @@ impl Fleet {
         [ALPHA_PROD, BETA_PROD, GAMMA_PROD].map(of)
     }
 
-    async fn waves(&self) -> Value {
+    pub(crate) async fn waves(&self) -> Value {
         self.hub.json(&["status"]).await["waves"].clone()
     }
 }
 
 /// The row of a member experience in the hub's `status`.
-async fn row(hub: &Program, member: &str) -> Value {
+pub(crate) async fn row(hub: &Program, member: &str) -> Value {
     let status = hub.json(&["status"]).await;
     let rows = status["spokes"].as_array().unwrap();
     rows.iter().find(|row| row["member_experience"] == member).unwrap_or(&Value::Null).clone()
@@ -276,6 +276,13 @@ async fn operators_pin_the_fleet_past_all_waves() {
 
 /// Alpha failed with snapshot 2, and the hub published the content of 1 as 3.
 pub(crate) async fn taken_back(waves: &str) -> Fleet {
+    let fleet = failed(waves).await;
+    assert_eq!(fleet.hub.json(&["publish"]).await["published"]["version"], 3);
+    fleet
+}
+
+/// Alpha failed with snapshot 2, and no hub has seen that.
+pub(crate) async fn failed(waves: &str) -> Fleet {
     let fleet = fleet(&format!("on_failure = \"roll-back\"\n{waves}")).await;
     fleet.scene.hub_account.approve(MANAGEMENT, &["prod-bad"]).await;
     let poison = format!("{}/_local/poison", fleet.scene.endpoint());
@@ -283,7 +290,6 @@ pub(crate) async fn taken_back(waves: &str) -> Fleet {
     fleet.hub.json(&["publish"]).await;
     fleet.alpha.run(&["sync"]).await;
     tell(Method::POST, &poison, &json!({"remove": ["prod-bad"]})).await;
-    assert_eq!(fleet.hub.json(&["publish"]).await["published"]["version"], 3);
     fleet
 }
 

@@ -183,6 +183,10 @@ pub enum Event {
         entry: u64,
         /// What came back from the call.
         error: String,
+        /// Organizations for which it was not done, or not whole: it was done for the others that
+        /// the entry names. Absent where nothing of it was done.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_done: Vec<OrganizationId>,
     },
 }
 
@@ -372,7 +376,11 @@ impl Event {
                 let more = if *more == 0 { String::new() } else { format!(", and {more} more are to come") };
                 format!("{} of {} say something new{more}", changed.len(), pmp_protocol::count(*receipts, "receipt"))
             }
-            Self::Failed { entry, error } => format!("entry {entry}: {error}"),
+            Self::Failed { entry, error, not_done } => {
+                let who = pmp_protocol::count(not_done.len(), "organization");
+                let most = if not_done.is_empty() { String::new() } else { format!(", for {who}") };
+                format!("entry {entry}{most}: {error}")
+            }
         }
     }
 }
@@ -496,7 +504,8 @@ pub(crate) mod tests {
                 changed: vec![outcome],
                 more: 0,
             },
-            Event::Failed { entry: 6, error: "throttled".to_owned() },
+            Event::Failed { entry: 6, error: "throttled".to_owned(), not_done: Vec::new() },
+            Event::Failed { entry: 7, error: "throttled".to_owned(), not_done: organizations() },
         ]
     }
 

@@ -53,7 +53,7 @@ pub use order::{is_restored, may_replace, may_replace_late};
 pub use outbox::{DynamoOutbox, NewTold, Outbox, OutboxEntry, SentEntry, ToldState};
 pub use port::{
     AnswerStore, AnswersHead, Directed, Directions, Found, Head, KeptVersion, LeaseStore, NewSnapshot, Organization,
-    ReceiptStore, Said, SnapshotStore, Stored, Taken, Unreadable,
+    ReceiptStore, Said, SignedWith, SnapshotStore, Stored, Taken, Unreadable,
 };
 pub use receipts::DynamoReceipts;
 pub use records::{DynamoRecords, EXPIRES_AT, FoundJournal, Journals, NewJournal, Outcomes, RecordStore};

@@ -20,6 +20,7 @@
 //! | the same | operators | `direction#<management>`: what they direct there |
 //! | `hub#heads` | the hub | `<management>`: the high-water mark |
 //! | the same | operators | `direction#<management>`: what they direct for all |
+//! | the same | the hub, operators | `keys#<management>`: the keys that signed directions |
 //! | `hub#roster` | operators | `admitted#<management>#<organization>` |
 //! | `hub#audit` | the hub, operators | see `audit.rs` |
 //! | `hub#directed` | operators | `directed#<management>#<organization>`: copies of directions |
@@ -77,6 +78,11 @@ pub(crate) fn earlier_confirm_key(experience: &ExperienceId) -> String {
 /// The sort key of a direction, in the partition of the organization or of the fleet.
 pub(crate) fn direction_key(experience: &ExperienceId) -> String {
     format!("direction#{experience}")
+}
+
+/// The sort key of the public keys that the hub signed directions with.
+pub(crate) fn signed_with_key(experience: &ExperienceId) -> String {
+    format!("keys#{experience}")
 }
 
 /// The sort key of the copy of a direction.

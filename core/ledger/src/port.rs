@@ -345,6 +345,15 @@ fn id_of(seen: &OrganizationSeen) -> Option<&str> {
     seen.spoke.as_ref().map(|spoke| spoke.id.as_str())
 }
 
+/// The public keys that a hub signed directions with: of now, and before each change of keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignedWith {
+    /// How often it was written; 0 where it never was.
+    pub generation: u64,
+    /// Each as PEM, the newest last.
+    pub keys: Vec<String>,
+}
+
 /// The operations on the table `SyncTimestamps`, except for leases and records.
 #[async_trait]
 pub trait ReceiptStore: Debug + Send + Sync {
@@ -394,6 +403,18 @@ pub trait ReceiptStore: Debug + Send + Sync {
     /// Returns false where that is another one by now: then nothing is written. For operators of
     /// the hub.
     async fn put_direction(&self, directed: &Directed, before: u64) -> Result<bool, LedgerError>;
+
+    /// The public keys that the hub signed directions with. For the hub and its operators.
+    async fn signed_with(&self, experience: &ExperienceId) -> Result<SignedWith, LedgerError>;
+
+    /// Writes these keys over those of the generation `before`. Returns false where they are others
+    /// by now: then nothing is written. For the hub and its operators.
+    async fn put_signed_with(
+        &self,
+        experience: &ExperienceId,
+        keys: &[String],
+        before: u64,
+    ) -> Result<bool, LedgerError>;
 
     /// Writes an organization's own hold, over an earlier one.
     async fn put_hold(&self, organization: &OrganizationId, hold: &Hold) -> Result<(), LedgerError>;

@@ -12,12 +12,12 @@ use pmp_protocol::{ExperienceId, HeadMark, Hold, OperatorConfirmation, Organizat
 use serde::Serialize;
 
 use crate::client::TableClient;
-use crate::item::{Item, number, text};
+use crate::item::{Item, number, parse, text};
 use crate::partition::{
     DIRECTED, HEADS, STATEMENT, confirm_key, directed, directed_key, direction_key, hold_key, hub_partition,
-    receipt_key, seen_key, sort, spoke_key, spokes_prefix, trusted_direction_key, trusted_key,
+    receipt_key, seen_key, signed_with_key, sort, spoke_key, spokes_prefix, trusted_direction_key, trusted_key,
 };
-use crate::{Directed, Directions, Found, LedgerError, Organization, ReceiptStore, Said, TableName};
+use crate::{Directed, Directions, Found, LedgerError, Organization, ReceiptStore, Said, SignedWith, TableName};
 
 /// Where a receipt stands that is not later in its order than `:line` and `:version`
 /// ([`Receipt::order`]). A line that is absent is 0; what is no number is no line.
@@ -37,6 +37,11 @@ const EARLIER: &str = "attribute_not_exists(version) OR ((attribute_not_exists(#
 const EARLIER_OR_WITHOUT_LINE: &str = "attribute_not_exists(version) OR attribute_not_exists(#line) OR \
      NOT attribute_type(#line, :number) OR (#line = :line AND (version < :version OR \
      (version = :version AND received_at <= :received))) OR #line < :line";
+
+/// The attribute that holds the public keys that the hub signed directions with.
+const KEYS: &str = "keys";
+/// The attribute that grows with each write of them.
+const GENERATION: &str = "generation";
 
 /// The table. The caller's credentials decide what it can read and write.
 #[derive(Debug)]
@@ -253,6 +258,41 @@ impl ReceiptStore for DynamoReceipts {
             Err(error) if error.as_service_error().is_some_and(lost_the_race) => Ok(false),
             Err(error) => Err(self.table.failed(ApiError::new("dynamodb:TransactWriteItems", &error))),
         }
+    }
+
+    async fn signed_with(&self, experience: &ExperienceId) -> Result<SignedWith, LedgerError> {
+        let Some(item) = self.table.item(HEADS, &signed_with_key(experience)).await? else {
+            return Ok(SignedWith::default());
+        };
+        let unreadable = |problem| self.table.unreadable(format!("the keys of `{experience}`: {problem}"));
+        let generation = parse(&item, GENERATION).map_err(|e| unreadable(e.to_string()))?;
+        let keys = item.get(KEYS).and_then(|keys| keys.as_l().ok());
+        let keys = keys.and_then(|keys| keys.iter().map(|key| key.as_s().ok().cloned()).collect());
+        let keys = keys.ok_or_else(|| unreadable("its attribute `keys` is no list of texts".to_owned()))?;
+        Ok(SignedWith { generation, keys })
+    }
+
+    async fn put_signed_with(
+        &self,
+        experience: &ExperienceId,
+        keys: &[String],
+        before: u64,
+    ) -> Result<bool, LedgerError> {
+        let mut item = Item::new();
+        item.insert("organization".to_owned(), text(HEADS));
+        item.insert("item".to_owned(), text(signed_with_key(experience)));
+        item.insert("experience".to_owned(), text(experience));
+        item.insert(GENERATION.to_owned(), number(before.saturating_add(1)));
+        item.insert(KEYS.to_owned(), AttributeValue::L(keys.iter().map(text).collect()));
+        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
+        let call = call.expression_attribute_names("#generation", GENERATION);
+        let call = match before {
+            0 => call.condition_expression("attribute_not_exists(#generation)"),
+            before => call
+                .condition_expression("#generation = :before")
+                .expression_attribute_values(":before", number(before)),
+        };
+        self.table.written(call).await
     }
 
     async fn put_hold(&self, organization: &OrganizationId, hold: &Hold) -> Result<(), LedgerError> {

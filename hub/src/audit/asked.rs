@@ -1,7 +1,7 @@
 //! What a person asks for: written into the audit before it is done.
 
 use pmp_audit::Event;
-use pmp_protocol::PlainText;
+use pmp_protocol::{OrganizationId, PlainText};
 use pmp_terminal::{Failure, progress};
 
 use super::{AuditError, Auditor};
@@ -47,16 +47,21 @@ impl Asked<'_> {
     /// # Errors
     /// If `outcome` is an error, the same.
     pub(crate) async fn done<T, E: Into<Failure>>(self, outcome: Result<T, E>) -> Result<T, Failure> {
-        let failure = match outcome {
-            Ok(done) => return Ok(done),
-            Err(error) => error.into(),
-        };
-        let Some(entry) = self.entry else { return Err(failure) };
+        match outcome {
+            Ok(done) => Ok(done),
+            Err(error) => Err(self.failed(error.into(), Vec::new()).await),
+        }
+    }
+
+    /// Writes down that it failed, and returns why. `not_done`: the organizations for which it was
+    /// not done, where it was done for the others; none where nothing of it was.
+    pub(crate) async fn failed(self, failure: Failure, not_done: Vec<OrganizationId>) -> Failure {
+        let Some(entry) = self.entry else { return failure };
         let error = PlainText::bounded(&failure.one_line(), MAX_ERROR).into();
-        match self.auditor.append(Event::Failed { entry, error }).await {
-            Ok(_) => Err(failure),
+        match self.auditor.append(Event::Failed { entry, error, not_done }).await {
+            Ok(_) => failure,
             Err(_) => {
-                Err(failure.hint(format!("the audit says in entry {entry} that it was asked for, not that it failed")))
+                failure.hint(format!("the audit says in entry {entry} that it was asked for, not that it failed"))
             }
         }
     }

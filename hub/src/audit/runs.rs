@@ -10,6 +10,7 @@ use pmp_protocol::{Digest, SnapshotVersion, render};
 use super::noted::{Note, Sight, notes};
 use super::outcomes::{News, news};
 use super::{ATTEMPTS, AuditError, Auditor, New, PAUSE};
+use crate::error::HubError;
 use crate::publish::{Outcome, Published, Trigger, WentOn};
 use crate::rollout::state::OnTheWay;
 use crate::status::fleet::{Fleet, View};
@@ -24,6 +25,9 @@ const MAX_FOUND: usize = 100;
 pub(crate) struct Ran<'a> {
     /// What was published, and what made the hub look; none where nothing was.
     pub(crate) published: Option<(&'a Published, Trigger)>,
+    /// The newest version of the ledger, after a run that failed: it may have been stored by that
+    /// run, and not published. None after one that did not fail.
+    pub(crate) stored: Option<SnapshotVersion>,
     /// What the ledger says of waves and of settings, after the run.
     pub(crate) sight: Sight<'a>,
     /// What was seen of the members; none where they were not looked at.
@@ -55,8 +59,9 @@ impl Auditor {
     /// Writes what is new after the head as it is. False where somebody else appended meanwhile.
     async fn write(&self, ran: Ran<'_>, publish: &mut Option<Event>) -> Result<bool, AuditError> {
         let mut head = self.store.head(&self.experience).await?;
-        if let Some((published, _)) = ran.published.filter(|(published, _)| published.outcome != Outcome::Unchanged) {
-            for event in self.found(ran.snapshots, head.as_ref(), published, publish.as_ref()).await? {
+        let published = ran.published.filter(|(published, _)| published.outcome != Outcome::Unchanged);
+        if let Some(version) = published.map(|(published, _)| published.version).max(ran.stored) {
+            for event in self.found(ran.snapshots, head.as_ref(), version, publish.as_ref()).await? {
                 if !self.append_after(&mut head, New::of(event)).await? {
                     return Ok(false);
                 }
@@ -80,24 +85,24 @@ impl Auditor {
         }
     }
 
-    /// The versions up to the published one that no entry tells of.
+    /// The versions up to this one that no entry tells of.
     async fn found(
         &self,
         snapshots: &dyn SnapshotStore,
         head: Option<&AuditHead>,
-        published: &Published,
+        published: SnapshotVersion,
         publish: Option<&Event>,
     ) -> Result<Vec<Event>, AuditError> {
         let next = head.and_then(|head| head.told).map_or(SnapshotVersion::FIRST, SnapshotVersion::next);
         // The newest version has an entry of its own now, unless it is only announced again.
         let of_its_own =
             matches!(publish, Some(Event::Publish { outcome: Publishing::Stored | Publishing::Recovered, .. }));
-        let is_due = if of_its_own { next < published.version } else { next <= published.version };
+        let is_due = if of_its_own { next < published } else { next <= published };
         if !is_due {
             return Ok(Vec::new());
         }
         let kept = snapshots.digests(&self.experience).await?;
-        let missing = missing(&kept, next, published.version, of_its_own).into_iter();
+        let missing = missing(&kept, next, published, of_its_own).into_iter();
         Ok(missing.map(|(version, content)| Event::Found { version, content }).collect())
     }
 
@@ -167,28 +172,44 @@ pub(crate) struct RunAudit {
 }
 
 impl RunAudit {
-    /// Writes down what a run did and saw. A failure is logged, because the run itself succeeded,
-    /// and the next run writes what is missing.
-    pub(crate) async fn after(&self, published: &Published, trigger: Trigger, view: Option<&View>) {
+    /// Writes down what a run did and saw. A failure is logged, and the next run writes what is
+    /// missing.
+    pub(crate) async fn after(&self, outcome: &Result<Published, HubError>, trigger: Trigger, view: Option<&View>) {
+        let published = match outcome {
+            Ok(published) => published,
+            Err(error) => return logged(self.failed(error, trigger, view).await),
+        };
         let stepped = published.stepped || published.outcome == Outcome::Stored;
         if view.is_none() && !stepped && published.outcome == Outcome::Unchanged {
             return;
         }
-        logged(self.write(Some((published, trigger)), stepped, view).await);
+        logged(self.write(Some((published, trigger)), None, stepped, view).await);
     }
 
     /// Writes down what came of a look at the version that is on its way through the waves.
-    pub(crate) async fn went_on(&self, went: &WentOn) {
+    pub(crate) async fn went_on(&self, outcome: &Result<WentOn, HubError>) {
+        let went = match outcome {
+            Ok(went) => went,
+            Err(error) => return logged(self.failed(error, Trigger::ChangeEvent, None).await),
+        };
         if went.published.is_none() && !went.stepped {
             return;
         }
         let published = went.published.as_ref().map(|published| (published, Trigger::ChangeEvent));
-        logged(self.write(published, went.stepped, None).await);
+        logged(self.write(published, None, went.stepped, None).await);
+    }
+
+    /// Writes down what a run did before it failed.
+    async fn failed(&self, error: &HubError, trigger: Trigger, view: Option<&View>) -> Result<(), AuditError> {
+        let stored = self.snapshots.head(&self.auditor.experience).await?.map(|head| head.latest);
+        let published = error.published().map(|published| (published, trigger));
+        self.write(published, stored, true, view).await
     }
 
     async fn write(
         &self,
         published: Option<(&Published, Trigger)>,
+        stored: Option<SnapshotVersion>,
         stepped: bool,
         view: Option<&View>,
     ) -> Result<(), AuditError> {
@@ -199,7 +220,7 @@ impl RunAudit {
             None
         };
         let sight = view.map(Sight::of).or_else(|| waves.as_ref().map(Sight::of_waves)).unwrap_or_default();
-        self.auditor.ran(Ran { published, sight, view, snapshots }).await
+        self.auditor.ran(Ran { published, stored, sight, view, snapshots }).await
     }
 }
 

@@ -139,7 +139,7 @@ async fn a_version_that_no_entry_tells_of_is_told_of_by_the_next_run() {
     let publish = async |number, outcome, trigger| {
         let published = published(number, outcome);
         let published = Some((&published, trigger));
-        let ran = Ran { published, sight: Sight::default(), view: None, snapshots: ledger.as_ref() };
+        let ran = Ran { published, stored: None, sight: Sight::default(), view: None, snapshots: ledger.as_ref() };
         auditor.ran(ran).await.unwrap();
     };
     publish(2, Outcome::Stored, Trigger::Schedule).await;
@@ -214,7 +214,8 @@ async fn what_several_hubs_see_at_once_is_told_once() {
     let ledger = ledger_with(1..=1);
     let (view, auditors) = (view(0..3, 1), [auditor(&ledger), auditor(&ledger), auditor(&ledger)]);
     let ran = |auditor: &Auditor| {
-        let ran = Ran { published: None, sight: Sight::of(&view), view: Some(&view), snapshots: ledger.as_ref() };
+        let sight = Sight::of(&view);
+        let ran = Ran { published: None, stored: None, sight, view: Some(&view), snapshots: ledger.as_ref() };
         let auditor = auditor.clone();
         async move { auditor.ran(ran).await }
     };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use jiff::Timestamp;
 use pmp_audit::Event;
-use pmp_ledger::{Directed, DynamoReceipts, ReceiptStore};
+use pmp_ledger::{Directed, DynamoReceipts, ReceiptStore, Said};
 use pmp_protocol::{Direction, OrganizationId, Turn};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, ask, count, progress};
 use serde::Serialize;
@@ -64,7 +64,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
     let sdk = sdk().await?;
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
     let signing = config.signing.as_ref();
-    let signing = signing.map(|signing| Signing { signer: signing.key.signer(&sdk), lifetime: signing.lifetime });
+    let signing = signing.map(|signing| Signing::new(signing.key.signer(&sdk), signing.lifetime));
     let ledger = HubError::Ledger;
     let fleet = receipts.direction(&config.experience, None).await.map_err(ledger)?;
     let fleet = steer::said(fleet, None)?;
@@ -80,10 +80,11 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         Some(signing) => Some(signing.keys().await.map_err(HubError::Sign)?),
         None => None,
     };
-    let organizations = found.directed.iter().filter_map(|directed| directed.direction.organization.as_ref());
+    let mut places: BTreeSet<OrganizationId> =
+        found.directed.iter().filter_map(|directed| directed.direction.organization.clone()).collect();
+    places.extend(members.roster(experience).await.map_err(ledger)?.unwrap_or_default().into_keys());
     // Without a key there is nothing to hold them against.
-    let organizations = organizations.filter(|_| keys.is_some());
-    let read = as_spokes_read(&receipts, experience, organizations).await.map_err(ledger)?;
+    let read = as_spokes_read(&receipts, experience, places.iter().filter(|_| keys.is_some())).await.map_err(ledger)?;
     let mut rows = Vec::new();
     for directed in &found.directed {
         let read = directed.direction.organization.as_ref().and_then(|id| read.get(id));
@@ -91,7 +92,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         let (direction, signed) = (directed.direction.clone(), directed.statement.is_some());
         rows.push(Row { direction, signed, not_ours, instead_of: None });
     }
-    put_back(&mut rows, &found, &helm).await?;
+    put_back(&mut rows, &found, &read, &helm).await?;
     print(&rows, &found, config.experience.as_ref(), args, output)?;
     if !args.sign {
         return Ok(Exit::Ok);
@@ -119,36 +120,47 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
     };
     let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
     let asked = auditor.asked(event).await?;
-    let sign = async {
-        for row in &others {
-            let now = compose::clock().now();
-            match row.instead_of {
-                Some(found) => helm.restore(&row.direction, found, now).await?,
-                None => helm.sign_again(&row.direction, now).await?,
-            }
+    let (mut not_done, mut failure) = (Vec::new(), None);
+    for row in &others {
+        let now = compose::clock().now();
+        let signed = match row.instead_of {
+            Some(found) => helm.restore(&row.direction, found, now).await,
+            None => helm.sign_again(&row.direction, now).await,
+        };
+        let Err(error) = signed else { continue };
+        match &row.direction.organization {
+            // The fleet's comes first: without it, none of the others is signed.
+            None => return Err(asked.failed(error.into(), Vec::new()).await),
+            Some(organization) => not_done.push(organization.clone()),
         }
-        Ok::<(), HubError>(())
-    };
-    asked.done(sign.await).await?;
-    progress::note(&format!("Signed {}.", count(others.len(), "direction")));
-    Ok(Exit::Ok)
+        failure.get_or_insert(error);
+    }
+    let signed = others.len() - not_done.len();
+    if signed > 0 {
+        progress::note(&format!("Signed {}.", count(signed, "direction")));
+    }
+    let Some(error) = failure else { return asked.done(Ok::<Exit, HubError>(Exit::Ok)).await };
+    let hint = format!("{} not signed; the same again signs what is left", count(not_done.len(), "direction"));
+    let not_done = if signed > 0 { not_done } else { Vec::new() };
+    Err(asked.failed(Failure::from(error).hint(hint), not_done).await)
 }
 
-/// Shows what spokes trusted, where that is newer than what lies in the table.
-async fn put_back(rows: &mut Vec<Row>, found: &Found, helm: &Helm<'_>) -> Result<(), HubError> {
-    // Without a key there is nothing to compare with.
-    if helm.signing.is_none() {
-        return Ok(());
-    }
-    let roster = match helm.fleet {
-        Some(fleet) => fleet.roster(helm.experience).await?.unwrap_or_default(),
-        None => BTreeMap::new(),
-    };
-    let mut places: BTreeSet<Option<OrganizationId>> = roster.into_keys().map(Some).collect();
-    places.extend(rows.iter().map(|row| row.direction.organization.clone()));
-    places.insert(None);
-    places.retain(|place| place.as_ref().is_none_or(|id| !found.unreadable.contains_key(id)));
-    for older in helm.put_back(places.iter().map(Option::as_ref)).await? {
+/// Shows what spokes trusted, where that is newer than what lies in the table. `read`: what lies
+/// where the organizations' spokes read it; empty without a key, and then nothing is compared.
+async fn put_back(
+    rows: &mut Vec<Row>,
+    found: &Found,
+    read: &BTreeMap<OrganizationId, Said>,
+    helm: &Helm<'_>,
+) -> Result<(), HubError> {
+    let fleet = found.directed.iter().find(|directed| directed.direction.organization.is_none());
+    let fleet = (None, fleet.map_or(0, |directed| directed.direction.generation));
+    // What cannot be read is told as such.
+    let own = read
+        .iter()
+        .filter(|(id, said)| !found.unreadable.contains_key(*id) && matches!(said, Said::Nothing | Said::Directed(_)));
+    let own = own.map(|(id, said)| (Some(id), said.direction().map_or(0, |direction| direction.generation)));
+    for older in helm.put_back([fleet].into_iter().chain(own)).await? {
         let PutBack { trusted: Trusted { direction, .. }, found } = older?;
         let row = rows.iter_mut().find(|row| row.direction.organization == direction.organization);
         let newest = Row { direction, signed: true, not_ours: None, instead_of: Some(found) };
@@ -157,6 +169,7 @@ async fn put_back(rows: &mut Vec<Row>, found: &Found, helm: &Helm<'_>) -> Result
             None => rows.push(newest),
         }
     }
+    rows.sort_by(|a, b| a.direction.organization.cmp(&b.direction.organization));
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use aws_config::SdkConfig;
 use clap::Args;
 use futures::future::join_all;
 use pmp_ledger::{Said, TableName};
+use pmp_protocol::SnapshotVersion;
 use pmp_runtime::Stop;
 use pmp_terminal::{Exit, Failure, Output, count, progress, stop_on_signal};
 use serde_json::{Map, Value, json};
@@ -13,7 +14,7 @@ use crate::audit::{Ran, Sight, not_in_the_audit};
 use crate::commands::mistyped;
 use crate::compose;
 use crate::config::{ConfigArgs, PublishConfig};
-use crate::error::sdk;
+use crate::error::{HubError, sdk};
 use crate::publish::products::{LookedUp, Products};
 use crate::publish::{Hub, Outcome, Published, Sent, Trigger, products};
 use crate::several::failed;
@@ -109,10 +110,14 @@ fn document(dry_run: bool, hubs: &[(&PublishConfig, Hub)], documents: Vec<Value>
 
 async fn publish_one(sdk: &SdkConfig, config: &PublishConfig, hub: &Hub, dry_run: bool) -> Result<Published, Failure> {
     let published = if dry_run { hub.dry_run(Trigger::Operator).await } else { hub.publish(Trigger::Operator).await };
-    match published {
-        Ok(published) => Ok(published),
-        Err(error) => Err(mistyped::told(sdk, config.timestamps.as_ref(), error).await),
+    let error = match published {
+        Ok(published) => return Ok(published),
+        Err(error) => error,
+    };
+    if let Some(timestamps) = config.timestamps.as_ref().filter(|_| !dry_run) {
+        audit_failed(sdk, timestamps, hub, &error).await;
     }
+    Err(mistyped::told(sdk, config.timestamps.as_ref(), error).await)
 }
 
 /// Writes down what a person published, and what came of it in the waves and in the settings.
@@ -124,6 +129,28 @@ pub(super) async fn audit(
     timestamps: &TableName,
     hub: &Hub,
     published: Option<&Published>,
+) -> Result<(), Failure> {
+    write_down(sdk, timestamps, hub, published, None).await
+}
+
+/// Writes down what a person's run did before it failed. The run's own failure is the one that is
+/// reported, so that of the audit is only a note.
+pub(super) async fn audit_failed(sdk: &SdkConfig, timestamps: &TableName, hub: &Hub, error: &HubError) {
+    let written = match hub.snapshots.head(&hub.experience).await {
+        Ok(head) => write_down(sdk, timestamps, hub, error.published(), head.map(|head| head.latest)).await,
+        Err(error) => Err(HubError::Ledger(error).into()),
+    };
+    if let Err(failure) = written {
+        progress::note(&format!("warning: the audit may lack what was done: {}", failure.one_line()));
+    }
+}
+
+async fn write_down(
+    sdk: &SdkConfig,
+    timestamps: &TableName,
+    hub: &Hub,
+    published: Option<&Published>,
+    stored: Option<SnapshotVersion>,
 ) -> Result<(), Failure> {
     let auditor = compose::auditor(sdk, timestamps, &hub.experience);
     // What cannot be read is left to the next run of the hub.
@@ -143,7 +170,7 @@ pub(super) async fn audit(
     };
     let sight = Sight { waves: waves.as_ref().map(Option::as_ref), fleet };
     let published = published.map(|published| (published, Trigger::Operator));
-    match auditor.ran(Ran { published, sight, view: None, snapshots: hub.snapshots.as_ref() }).await {
+    match auditor.ran(Ran { published, stored, sight, view: None, snapshots: hub.snapshots.as_ref() }).await {
         Err(error) if error.is_access_denied() => {
             not_in_the_audit(error);
             Ok(())

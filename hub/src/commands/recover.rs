@@ -7,7 +7,7 @@ use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
 
 use super::Keep;
-use super::publish::{audit, sentence};
+use super::publish::{audit, audit_failed, sentence};
 use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::sdk;
@@ -60,7 +60,11 @@ pub(crate) async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Out
             let highest = lost.as_ref().map(|lost| lost.mark.version);
             let auditor = compose::auditor(&sdk, timestamps, &config.experience);
             let asked = auditor.asked(Event::Recover { latest, highest }).await?;
-            let recovery = asked.done(hub.recover().await).await?;
+            let recovered = hub.recover().await;
+            if let Err(error) = &recovered {
+                audit_failed(&sdk, timestamps, &hub, error).await;
+            }
+            let recovery = asked.done(recovered).await?;
             audit(&sdk, timestamps, &hub, Some(&recovery.published)).await?;
             recovery
         }

@@ -3,6 +3,7 @@
 
 use aws_config::SdkConfig;
 use clap::Args;
+use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_audit::Event;
 use pmp_ledger::{
@@ -17,12 +18,12 @@ use pmp_waves::WaveName;
 use serde_json::json;
 
 use super::announce::announce;
-use super::publish::{audit, sentence};
+use super::publish::{audit, audit_failed, sentence};
 use super::{Keep, caller, would_not_unsign};
 use crate::compose;
 use crate::config::{ConfigArgs, SteerConfig};
 use crate::error::{HubError, sdk};
-use crate::publish::{Published, Trigger};
+use crate::publish::{Hub, Published, Trigger};
 use crate::rollout::state::OnTheWay;
 use crate::signing::Signing;
 use crate::status::fleet::Fleet;
@@ -30,6 +31,10 @@ use crate::steer::Helm;
 
 /// Organizations that one entry of the audit names. Each takes some 40 bytes of at most 400 KB.
 const IN_ONE_ENTRY: usize = 1_000;
+/// How many organizations are looked at at once.
+const AT_ONCE: usize = 16;
+/// The most organizations that are named where a command could not direct them.
+const MAX_NAMED: usize = 10;
 
 /// Why, which stands in the ledger, in `status` and in `history`.
 #[derive(Debug, Args)]
@@ -143,7 +148,7 @@ pub(crate) async fn pin(config: &ConfigArgs, args: &PinArgs, output: Output) -> 
     let version = args.version;
     let snapshot = desk.fetch(version).await?;
     let change = DirectionChange::Pin(version, snapshot);
-    let directed = desk.direct(&whom, &change, &args.why).await?;
+    let Outcome { directed, failure } = desk.direct(&whom, &change, &args.why).await?;
     // A hub that pruned in between did not know of the pin.
     if let Err(failure) = desk.fetch(version).await {
         let taken_back =
@@ -157,14 +162,15 @@ pub(crate) async fn pin(config: &ConfigArgs, args: &PinArgs, output: Output) -> 
             format!("Snapshot {version} is what {whose} is pinned to already.")
         }
     };
-    desk.finish(&directed, &args.why, Some(&args.keep), told, output).await
+    let exit = desk.finish(&directed, &args.why, Some(&args.keep), told, output).await?;
+    failure.map_or(Ok(exit), Err)
 }
 
 pub(crate) async fn unpin(config: &ConfigArgs, args: &UnpinArgs, output: Output) -> Result<Exit, Failure> {
     let publishes = args.organizations.is_empty() && args.wave.is_none() && !args.why.no_announce;
     let desk = Desk::open(config, publishes).await?;
     let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
-    let directed = desk.direct(&whom, &DirectionChange::Unpin, &args.why).await?;
+    let Outcome { directed, failure } = desk.direct(&whom, &DirectionChange::Unpin, &args.why).await?;
     let told = |whose: &str, changed: bool| {
         if changed {
             format!("Unpinned {whose}: what the management experience says is followed again.")
@@ -172,7 +178,8 @@ pub(crate) async fn unpin(config: &ConfigArgs, args: &UnpinArgs, output: Output)
             format!("Nothing is pinned for {whose}.")
         }
     };
-    desk.finish(&directed, &args.why, Some(&args.keep), told, output).await
+    let exit = desk.finish(&directed, &args.why, Some(&args.keep), told, output).await?;
+    failure.map_or(Ok(exit), Err)
 }
 
 pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output) -> Result<Exit, Failure> {
@@ -182,24 +189,26 @@ pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output)
     })?;
     let desk = Desk::open(config, false).await?;
     let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
-    let directed = desk.direct(&whom, &DirectionChange::Pause(until), &args.why).await?;
+    let Outcome { directed, failure } = desk.direct(&whom, &DirectionChange::Pause(until), &args.why).await?;
     let told = |whose: &str, _| {
         let replaced = directed.iter().filter(|it| it.whose() == whose).find_map(|it| it.replaced.as_ref());
         let replaced =
             replaced.map(|pause| format!(" instead of {} (set by {}: {})", pause.ends(), pause.by, pause.reason));
         format!("Paused {whose} until {until}{}.", replaced.unwrap_or_default())
     };
-    desk.finish(&directed, &args.why, None, told, output).await
+    let exit = desk.finish(&directed, &args.why, None, told, output).await?;
+    failure.map_or(Ok(exit), Err)
 }
 
 pub(crate) async fn resume(config: &ConfigArgs, args: &ResumeArgs, output: Output) -> Result<Exit, Failure> {
     let desk = Desk::open(config, false).await?;
     let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
-    let directed = desk.direct(&whom, &DirectionChange::Resume, &args.why).await?;
+    let Outcome { directed, failure } = desk.direct(&whom, &DirectionChange::Resume, &args.why).await?;
     let told = |whose: &str, changed: bool| {
         if changed { format!("Resumed {whose}.") } else { format!("Nothing is paused for {whose}.") }
     };
-    desk.finish(&directed, &args.why, None, told, output).await
+    let exit = desk.finish(&directed, &args.why, None, told, output).await?;
+    failure.map_or(Ok(exit), Err)
 }
 
 /// What all of these commands work with.
@@ -244,9 +253,23 @@ impl Changed {
     }
 }
 
+/// What came of a command, and why it was not done for all.
+struct Outcome {
+    directed: Vec<Changed>,
+    failure: Option<Failure>,
+}
+
 /// Each organization; the fleet, which has no id, where none is given.
 fn one_by_one(organizations: &[OrganizationId]) -> Vec<Option<&OrganizationId>> {
     if organizations.is_empty() { vec![None] } else { organizations.iter().map(Some).collect() }
+}
+
+/// Whom a command did not direct, for a person.
+fn not_done_of(organizations: &[&OrganizationId]) -> String {
+    let named: Vec<_> = organizations.iter().take(MAX_NAMED).map(|id| id.as_str()).collect();
+    let more = organizations.len().saturating_sub(MAX_NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("not done for {}{more}", named.join(", "))
 }
 
 fn ledger(error: LedgerError) -> Failure {
@@ -260,7 +283,7 @@ impl Desk {
         let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
         let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
         let signing = config.signing.as_ref();
-        let signing = signing.map(|signing| Signing { signer: signing.key.signer(&sdk), lifetime: signing.lifetime });
+        let signing = signing.map(|signing| Signing::new(signing.key.signer(&sdk), signing.lifetime));
         Ok(Self { config, sdk, receipts, snapshots, signing })
     }
 
@@ -308,41 +331,69 @@ impl Desk {
         Ok(Whom::These(organizations.to_vec(), None))
     }
 
-    /// Changes what is directed, and writes down before that what is asked for.
-    async fn direct(&self, whom: &Whom, change: &DirectionChange, why: &ReasonArgs) -> Result<Vec<Changed>, Failure> {
+    /// Changes what is directed, and writes down before that what is asked for. One that cannot be
+    /// directed keeps none of the others from it.
+    ///
+    /// # Errors
+    /// Where an older direction was put back for one of them, where it cannot be written down, and
+    /// where nobody could be directed.
+    async fn direct(&self, whom: &Whom, change: &DirectionChange, why: &ReasonArgs) -> Result<Outcome, Failure> {
         would_not_unsign(&self.snapshots, &self.config).await?;
         let SteerConfig { experience, timestamps, .. } = &self.config;
         let by = caller(&self.sdk).await?;
         let because = Because { by, at: compose::clock().now(), reason: why.reason.clone() };
         let auditor = compose::auditor(&self.sdk, timestamps, experience);
-        let (parts, wave): (Vec<&[OrganizationId]>, _) = match whom {
-            Whom::Fleet => (vec![&[]], None),
-            Whom::These(organizations, wave) => (organizations.chunks(IN_ONE_ENTRY).collect(), wave.as_ref()),
+        let (named, wave): (&[OrganizationId], _) = match whom {
+            Whom::Fleet => (&[], None),
+            Whom::These(organizations, wave) => (organizations, wave.as_ref()),
         };
         let mut directed = Vec::new();
-        for part in parts {
-            let open = self.open_of(part, change, &because, &mut directed).await?;
-            if open.is_empty() {
-                // Nothing is done, so the audit has nothing to tell.
-                continue;
-            }
-            let open: Vec<OrganizationId> = open.into_iter().flatten().cloned().collect();
-            let done = self.change(&open, change, &because, &mut directed);
-            match event(&open, wave, change, &why.reason) {
-                Some(event) => auditor.asked(event).await?.done(done.await).await?,
-                None => done.await?,
-            }
+        // All of them, before the first is directed: what was put back is noticed before that.
+        let open = self.open_of(named, change, &because, &mut directed).await?;
+        let mut failures = Vec::new();
+        for (number, part) in open.chunks(IN_ONE_ENTRY).enumerate() {
+            let organizations: Vec<OrganizationId> = part.iter().copied().flatten().cloned().collect();
+            let asked = match event(&organizations, wave, change, &why.reason) {
+                Some(event) => match auditor.asked(event).await {
+                    Ok(asked) => Some(asked),
+                    Err(failure) if directed.iter().any(|it: &Changed| it.changed) => {
+                        failures.push((open[number * IN_ONE_ENTRY..].to_vec(), failure));
+                        break;
+                    }
+                    Err(failure) => return Err(failure),
+                },
+                None => None,
+            };
+            let Some((not_done, failure)) = self.change(part, change, &because, &mut directed).await else { continue };
+            let all = not_done.len() == part.len();
+            let whom = if all { Vec::new() } else { not_done.iter().copied().flatten().cloned().collect() };
+            let failure = match asked {
+                Some(asked) => asked.failed(failure, whom).await,
+                None => failure,
+            };
+            failures.push((not_done, failure));
         }
         // In the order in which they were named.
-        if let Whom::These(named, _) = whom {
-            let place = |it: &Changed| named.iter().position(|id| Some(id) == it.direction.organization.as_ref());
-            directed.sort_by_key(place);
+        let place = |it: &Changed| named.iter().position(|id| Some(id) == it.direction.organization.as_ref());
+        directed.sort_by_key(place);
+        let not_done: Vec<_> = failures.iter().flat_map(|(whom, _)| whom.iter().copied().flatten()).collect();
+        let (done, whom) = (directed.len(), not_done_of(&not_done));
+        match failures.into_iter().next() {
+            None => Ok(Outcome { directed, failure: None }),
+            // Nobody is directed: there is nothing else to tell.
+            Some((_, failure)) if done == 0 => Err(failure),
+            Some((_, failure)) => {
+                let hint = format!("{whom}; all others are done, and the same again tries these once more");
+                Ok(Outcome { directed, failure: Some(failure.hint(hint)) })
+            }
         }
-        Ok(directed)
     }
 
     /// Those of the organizations, or of the fleet where none is given, that are not as the change
     /// asks for already. One that cannot be read is among them: the change fails, and says why.
+    ///
+    /// # Errors
+    /// Where an older direction was put back for one of them.
     async fn open_of<'a>(
         &self,
         organizations: &'a [OrganizationId],
@@ -352,9 +403,11 @@ impl Desk {
     ) -> Result<Vec<Option<&'a OrganizationId>>, HubError> {
         let fleet = self.fleet();
         let helm = self.helm(&fleet);
+        let look = async |organization| (organization, helm.as_asked(organization, change, because).await);
+        let looked = futures::stream::iter(one_by_one(organizations)).map(look).buffered(AT_ONCE);
         let mut open = Vec::new();
-        for organization in one_by_one(organizations) {
-            match helm.as_asked(organization, change, because).await {
+        for (organization, asked) in looked.collect::<Vec<_>>().await {
+            match asked {
                 Ok(Some(direction)) => directed.push(Changed { direction, changed: false, replaced: None }),
                 Err(error @ HubError::PutBack { .. }) => return Err(error),
                 Ok(None) | Err(_) => open.push(organization),
@@ -373,30 +426,34 @@ impl Desk {
         Helm { receipts: &self.receipts, signing, experience, fleet: Some(fleet) }
     }
 
-    /// Changes what is directed for these organizations, or for the fleet where none is given.
-    async fn change(
+    /// Changes what is directed in these places. Those in which it failed, with the first reason;
+    /// none where it was done in all of them.
+    async fn change<'a>(
         &self,
-        organizations: &[OrganizationId],
+        places: &[Option<&'a OrganizationId>],
         change: &DirectionChange,
         because: &Because,
         directed: &mut Vec<Changed>,
-    ) -> Result<(), Failure> {
+    ) -> Option<(Vec<Option<&'a OrganizationId>>, Failure)> {
         let fleet = self.fleet();
         let helm = self.helm(&fleet);
-        for organization in one_by_one(organizations) {
+        let (mut not_done, mut first) = (Vec::new(), None);
+        for organization in places.iter().copied() {
             let before = self.before(organization, change).await;
-            let (direction, changed) = helm.change(organization, change, because).await.map_err(|error| {
-                let failure = Failure::from(error);
-                let before = "those named before this one are done; the same again goes on with the others";
-                let any = directed.iter().any(|it| it.changed);
-                if any { failure.hint(before.to_owned()) } else { failure }
-            })?;
+            let (direction, changed) = match helm.change(organization, change, because).await {
+                Ok(changed) => changed,
+                Err(error) => {
+                    not_done.push(organization);
+                    first.get_or_insert_with(|| Failure::from(error));
+                    continue;
+                }
+            };
             // Another one's change that came in between is not this one's to tell.
             let replaced = before.filter(|before| changed && before.generation + 1 == direction.generation);
             let replaced = replaced.and_then(|before| before.paused(because.at).cloned());
             directed.push(Changed { direction, changed, replaced });
         }
-        Ok(())
+        first.map(|failure| (not_done, failure))
     }
 
     /// What was directed before a pause. What cannot be read is told by the change itself.
@@ -465,7 +522,15 @@ impl Desk {
                 audit(&self.sdk, &self.config.timestamps, &hub, Some(&published)).await?;
                 Ok(Some(published))
             }
-            Err(error) if error.is_access_denied() => {
+            Err(error) => self.unpublished(&hub, error).await,
+        }
+    }
+
+    /// What is told where it could not be published, or not whole.
+    async fn unpublished(&self, hub: &Hub, error: HubError) -> Result<Option<Published>, Failure> {
+        audit_failed(&self.sdk, &self.config.timestamps, hub, &error).await;
+        match error {
+            error if error.published().is_none() && error.is_access_denied() => {
                 // Who may pin need not be one who may publish.
                 progress::note(&format!(
                     "hint: you may not publish ({}); to have the hub do so now, invoke its function: `aws lambda invoke \
@@ -474,7 +539,7 @@ impl Desk {
                 ));
                 Ok(None)
             }
-            Err(error) => Err(Failure::from(error)
+            error => Err(Failure::from(error)
                 .hint("it is written down all the same: the hub publishes it with its next run".to_owned())),
         }
     }

@@ -7,7 +7,7 @@ use pmp_protocol::{Because, Hint, Reason, SnapshotVersion, one_line};
 use pmp_terminal::{Exit, Failure, Output, progress as terminal};
 use serde_json::json;
 
-use super::publish::audit;
+use super::publish::{audit, audit_failed};
 use super::steer::reason;
 use super::{caller, would_not_unsign};
 use crate::compose;
@@ -16,6 +16,9 @@ use crate::error::{HubError, sdk};
 use crate::publish::Hub;
 use crate::publish::waves::by_hand::Decided;
 use crate::rollout::told::{Shown, progress};
+
+/// What is said where a version was promoted, and not everybody could be told.
+const GOES_ON: &str = "it is promoted all the same: the hub's next run directs those who could not be directed";
 
 #[derive(Debug, Args)]
 pub(crate) struct PromoteArgs {
@@ -47,17 +50,34 @@ pub(crate) async fn promote(config: &ConfigArgs, args: &PromoteArgs, output: Out
     };
     let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
     let asked = auditor.asked(Event::Promote { version, reason: args.reason.clone() }).await?;
-    let decided = asked.done(hub.promote(args.version, &because).await).await?;
+    let mut decided = match hub.promote(args.version, &because).await {
+        Ok(decided) => decided,
+        Err(error) => {
+            audit_failed(&sdk, &config.timestamps, &hub, &error).await;
+            return Err(asked.failed(error.into(), Vec::new()).await);
+        }
+    };
+    // The person's word is written down by now; what follows from it may not be done for all.
+    let went = std::mem::take(&mut decided.went);
+    let (directed, goes_back) = (went.directed, went.goes_back);
+    let not_done: Vec<_> = went.undirected.keys().cloned().collect();
+    let failure = match went.failure() {
+        Some(error) => Some(asked.failed(Failure::from(error).hint(GOES_ON.to_owned()), not_done).await),
+        None => None,
+    };
     let audited = audit(&sdk, &config.timestamps, &hub, None).await;
-    let announced = if decided.went.directed { announce(&hub).await? } else { false };
+    let announced = if directed { announce(&hub).await? } else { false };
     let mut lines = vec![sentence(&decided)];
     lines.extend(
         announced.then(|| "Announced it: the spokes whose turn has come take it up within seconds.".to_owned()),
     );
-    if decided.went.goes_back || (decided.changed && decided.kept.state.rollout.stopped.is_some()) {
+    if goes_back || (decided.changed && decided.kept.state.rollout.stopped.is_some()) {
         lines.push("The hub publishes it with its next run.".to_owned());
     }
     let printed = print(&decided, lines, output)?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
     audited.map(|()| printed)
 }
 

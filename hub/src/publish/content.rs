@@ -98,12 +98,16 @@ impl Hub {
     }
 
     /// What is directed for the fleet. Where anything follows from it for what is published, it is
-    /// the hub's own word.
+    /// the hub's own word, and its newest: somebody may have put an older pin back, or none.
     async fn fleet_direction(&self) -> Result<Option<pmp_ledger::Directed>, HubError> {
         let Some(marks) = &self.marks else { return Ok(None) };
-        let Some(directed) = steer::said(marks.direction(&self.experience, None).await?, None)? else {
-            return Ok(None);
-        };
+        let directed = steer::said(marks.direction(&self.experience, None).await?, None)?;
+        // Protocol D16.
+        if let Some(rollouts) = &self.rollouts {
+            let found = directed.as_ref().map_or(0, |directed| directed.direction.generation);
+            self.helm(rollouts).is_newest(None, found).await?;
+        }
+        let Some(directed) = directed else { return Ok(None) };
         // Protocol K14.
         if directed.direction.pin.is_some() || directed.direction.turn.is_some() {
             steer::is_ours(&directed, self.signing.as_ref()).await?;

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use pmp_ledger::Head;
 use pmp_protocol::{Digest, Reason, SnapshotVersion};
-use serde::Serialize;
+
+pub use crate::published::Outcome;
 
 /// What made the hub look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,20 +16,6 @@ pub enum Trigger {
     ChangeEvent,
     /// An operator asked: an unchanged snapshot is announced again.
     Operator,
-}
-
-/// What a hub did, or would do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// The content changed: stored as a new version and published.
-    Stored,
-    /// An earlier run stored it and stopped before it published; it is published now.
-    Recovered,
-    /// The content is unchanged, and was announced again.
-    Announced,
-    /// The content is unchanged, and nothing was announced.
-    Unchanged,
 }
 
 /// What to do about a content, given where history stands.

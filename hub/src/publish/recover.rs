@@ -3,7 +3,6 @@
 use pmp_protocol::Reason;
 
 use crate::error::HubError;
-use crate::publish::waves::steps::Went;
 use crate::publish::{ATTEMPTS, Hub, Outcome, Published, Trigger};
 use crate::status::fleet::Restored;
 
@@ -37,13 +36,16 @@ impl Hub {
             let pin = chosen.pin.as_ref();
             let new = self.new_snapshot(restored.latest, version, taken_at, &chosen.sealed, pin);
             if let Some(chunks) = self.store(&new).await? {
-                let stepped = self.stepped(chosen.newest(version)).await;
+                let went = self.stepped(chosen.newest(version)).await;
                 let message = self.message(version, taken_at, Reason::Changed, &chosen.sealed, chunks);
                 let published = self.announce(message, Outcome::Stored, true).await?;
                 self.prune(version).await;
-                let Went { stepped, .. } = stepped?;
+                let stepped = went.stepped;
                 let published = Published { pinned: pin.map(|pin| pin.version), stepped, ..published };
-                return Ok(Recovery { restored: Some(restored), published });
+                return match went.failure() {
+                    None => Ok(Recovery { restored: Some(restored), published }),
+                    Some(error) => Err(HubError::unfinished(published, error)),
+                };
             }
         }
         Err(HubError::Outrun { experience: self.experience.clone(), attempts: ATTEMPTS })

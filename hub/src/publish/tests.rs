@@ -143,7 +143,7 @@ async fn what_spokes_would_not_read_is_not_directed() {
 }
 
 fn signing(signer: impl Signer + 'static) -> Signing {
-    Signing { signer: Arc::new(signer), lifetime: SignedDuration::from_hours(24) }
+    Signing::new(Arc::new(signer), SignedDuration::from_hours(24))
 }
 
 /// A key in memory, and what somebody else does while it signs.

@@ -10,8 +10,8 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_ledger::{
     Directions, DynamoReceipts, DynamoReports, DynamoRollouts, DynamoRoster, DynamoSnapshots, Extent, Head,
-    LedgerError, Member, ReceiptStore, Report, Reports, RolloutStore, Roster, Said, SnapshotStore, TableName,
-    is_restored,
+    LedgerError, Member, Organization, ReceiptStore, Report, Reports, RolloutStore, Roster, Said, SnapshotStore,
+    TableName, is_restored,
 };
 use pmp_protocol::{
     Digest, Direction, ExperienceId, HeadMark, OrganizationId, Pin, Receipt, SnapshotVersion, is_ahead, most_alike,
@@ -19,6 +19,7 @@ use pmp_protocol::{
 };
 use pmp_waves::Members;
 
+use crate::directed::as_spokes_read;
 use crate::rollout::state::OnTheWay;
 use crate::rollout::told::{InWave, in_wave};
 
@@ -155,6 +156,25 @@ impl Fleet {
         if view.needs_history() {
             view.kept = self.snapshots.digests(experience).await?;
         }
+        self.with_places(view, experience).await
+    }
+
+    /// The view, with the direction of an organization as its spoke reads it, where a receipt says
+    /// more of its pin than the copy does: somebody may have taken the copy away.
+    async fn with_places(&self, mut view: View, experience: &ExperienceId) -> Result<View, LedgerError> {
+        let listed = |id: &OrganizationId| view.direction(id).map_or(0, |direction| direction.line);
+        let says_more = |organization: &Organization| {
+            let listed = listed(&organization.id);
+            organization.receipts.iter().any(|receipt| receipt.line > listed)
+        };
+        let organizations = view.reports().map(|report| &report.organization).filter(|it| says_more(it));
+        let organizations: Vec<_> = organizations.map(|organization| organization.id.clone()).collect();
+        let mut read = as_spokes_read(self.marks.as_ref(), experience, &organizations).await?;
+        for report in view.looked.iter_mut().filter_map(|looked| looked.report.as_mut().ok()) {
+            if let Some(said) = read.remove(&report.organization.id) {
+                report.organization.direction = said;
+            }
+        }
         Ok(view)
     }
 
@@ -175,7 +195,8 @@ impl Fleet {
         let looked = vec![Looked { id: organization.clone(), report: Ok(report) }];
         let kept = self.snapshots.digests(experience).await?;
         let waves = OnTheWay::look(self.rollouts.as_ref(), experience).await?;
-        Ok(View { head, mark, kept, fleet, directions, waves, roster, looked, left_out: None })
+        let view = View { head, mark, kept, fleet, directions, waves, roster, looked, left_out: None };
+        self.with_places(view, experience).await
     }
 
     /// Those who follow `experience`: whom the hub admitted, and where that is nobody, everyone who
@@ -389,12 +410,24 @@ impl View {
         if let Some(time) = times.into_iter().flatten().find(|time| is_ahead(*time, now)) {
             return Some(format!("its time is ahead of the hub's clock: {time}"));
         }
-        // Only operators of the hub begin a line, and they write both at once.
-        let line = self.direction(&receipt.organization).map_or(0, |direction| direction.line);
+        let line = self.line_of(&receipt.organization);
         if receipt.line > line {
-            return Some(format!("it says that its pin was changed {} times, and it was {line} times", receipt.line));
+            return Some(format!(
+                "it says that its pin was changed {} times, and it was {line} times, unless somebody put an older direction back",
+                receipt.line
+            ));
         }
         claims(receipt).find_map(|(version, digest)| self.unknown(version, digest))
+    }
+
+    /// How often the pin of an organization was changed. Only operators of the hub begin a line,
+    /// and they write it in two places at once: where its spoke reads it, and where the hub lists
+    /// it. So where somebody took one of them away, the other one tells.
+    fn line_of(&self, organization: &OrganizationId) -> u64 {
+        let as_read = self.reports().map(|report| &report.organization).find(|it| it.id == *organization);
+        let as_read = as_read.and_then(|it| it.direction.direction());
+        let lines = self.direction(organization).into_iter().chain(as_read).map(|direction| direction.line);
+        lines.max().unwrap_or(0)
     }
 
     /// Why something else that a member wrote about a snapshot is not believed; none where the

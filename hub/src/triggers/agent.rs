@@ -108,9 +108,7 @@ pub(crate) async fn run(
                 Ok(Wake::Waves) => {
                     next_waves = Instant::now() + LOOK_AT_WAVES.min(interval);
                     let went = hub.go_on().await;
-                    if let Ok(went) = &went {
-                        follow_up.went_on(went).await;
-                    }
+                    follow_up.went_on(&went).await;
                     went.map(|_| ())
                 }
                 Err(error) => Err(error),
@@ -128,7 +126,7 @@ pub(crate) async fn run(
                 // There is no end to them.
                 let wait = pause.next_pause().unwrap_or(MAX_PAUSE);
                 // What is published is so, whether its events can be read and deleted or not.
-                let what = match &error {
+                let what = match error.step() {
                     HubError::Events(_) => "could not use the queue of change events",
                     HubError::RolloutTaken => "could not take the next step through the waves",
                     _ => "could not publish",

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_ledger::{
     Directed, Directions, Found, Head, Lease, LeaseStore, LedgerError, NewSnapshot, Organization, ReceiptStore, Said,
-    SnapshotStore, Stored, TableName, Taken, Watched, may_replace, may_replace_late, may_take,
+    SignedWith, SnapshotStore, Stored, TableName, Taken, Watched, may_replace, may_replace_late, may_take,
 };
 use pmp_protocol::{
     Digest, ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt, Sealed,
@@ -202,6 +202,14 @@ impl ReceiptStore for Ports {
 
     async fn put_hold(&self, _: &OrganizationId, hold: &Hold) -> Result<(), LedgerError> {
         panic!("an agent holds until {}", hold.until)
+    }
+
+    async fn signed_with(&self, _: &ExperienceId) -> Result<SignedWith, LedgerError> {
+        panic!("a spoke asks for the hub's keys")
+    }
+
+    async fn put_signed_with(&self, _: &ExperienceId, keys: &[String], _: u64) -> Result<bool, LedgerError> {
+        panic!("a spoke writes the hub's keys: {keys:?}")
     }
 
     async fn trusted_directions(

@@ -20,7 +20,7 @@ use pmp_protocol::{
 use crate::{
     Admission, AnswerStore, AuditHead, AuditStore, Extent, Found, Head, Lease, LeaseStore, LeaseTerm, LedgerError,
     Member, NewAuditEntry, NewJournal, NewSnapshot, Organization, ReceiptStore, RecordStore, Reports, RolloutStore,
-    Roster, SnapshotStore, Stored, StoredRollout, Taken, Watched,
+    Roster, SignedWith, SnapshotStore, Stored, StoredRollout, Taken, Watched,
 };
 
 pub use self::outbox::outbox;
@@ -422,6 +422,21 @@ pub async fn reports(reports: &dyn Reports, receipts: &dyn ReceiptStore) {
     assert!(reports.management_experiences().await.unwrap().contains(&of));
 }
 
+/// The keys of a hub are written over those that were read, and over no others.
+pub async fn signed_with(store: &dyn ReceiptStore) {
+    let (of, other) = (experience("exp-contract-keys"), experience("exp-contract-keys-2"));
+    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    assert_eq!(store.signed_with(&of).await.unwrap(), SignedWith::default());
+    assert!(!store.put_signed_with(&of, &keys(&["late"]), 1).await.unwrap(), "there are none to write over");
+    assert!(store.put_signed_with(&of, &keys(&["one"]), 0).await.unwrap());
+    assert!(!store.put_signed_with(&of, &keys(&["another first"]), 0).await.unwrap());
+    assert!(store.put_signed_with(&of, &keys(&["one", "two"]), 1).await.unwrap());
+    assert!(!store.put_signed_with(&of, &keys(&["late"]), 1).await.unwrap(), "of two hubs one wins");
+    let stored = SignedWith { generation: 2, keys: keys(&["one", "two"]) };
+    assert_eq!(store.signed_with(&of).await.unwrap(), stored);
+    assert_eq!(store.signed_with(&other).await.unwrap(), SignedWith::default());
+}
+
 /// The state of waves is written over the one that was read, and over no other.
 pub async fn rollouts(store: &dyn RolloutStore) {
     let (of, other) = (experience("exp-contract-rollouts"), experience("exp-contract-rollouts-2"));
@@ -449,6 +464,7 @@ mod tests {
         super::signs_of_life(&ledger).await;
         super::confirmations(&ledger).await;
         super::marks(&ledger).await;
+        super::signed_with(&ledger).await;
         super::records(&ledger).await;
         super::leases(&ledger).await;
         super::roster(&ledger, &ledger).await;

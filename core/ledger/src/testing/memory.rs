@@ -21,7 +21,7 @@ use pmp_protocol::{
     ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, Receipt, Snapshot,
 };
 
-use crate::{Directed, FoundJournal, Lease, LedgerError, Member, StoredRollout, TableName, ToldState};
+use crate::{Directed, FoundJournal, Lease, LedgerError, Member, SignedWith, StoredRollout, TableName, ToldState};
 
 /// A ledger in memory, behind all ports. It notes every call, and can be told to fail or to hang.
 #[derive(Debug, Default)]
@@ -66,6 +66,7 @@ struct Tables {
     told: BTreeMap<ExperienceId, ToldState>,
     outbox: BTreeMap<(ExperienceId, u64, usize), outbox::Kept>,
     rollouts: BTreeMap<ExperienceId, StoredRollout>,
+    signed_with: BTreeMap<ExperienceId, SignedWith>,
 }
 
 impl MemoryLedger {

@@ -162,6 +162,23 @@ async fn a_trusted_direction_is_written_and_read_as_it_was() {
 }
 
 #[tokio::test]
+async fn the_keys_of_a_hub_are_written_and_read_as_they_were() {
+    // Protocol D16.
+    let keys = ["a key".to_owned(), "the next".to_owned()];
+    for (name, before) in [("keys-first.json", 0), ("keys-next.json", 1)] {
+        let server = Server::answering([]).await;
+        assert!(receipts(&server).put_signed_with(&management(), &keys, before).await.unwrap());
+        hold(name, &server);
+        let server = Server::answering([found(items(name))]).await;
+        let read = receipts(&server).signed_with(&management()).await.unwrap();
+        assert_eq!((read.generation, read.keys), (before + 1, keys.to_vec()));
+        hold("keys-read.json", &server);
+    }
+    let server = Server::answering([found(items("mark.json"))]).await;
+    assert!(receipts(&server).signed_with(&management()).await.is_err(), "what cannot be read never means none");
+}
+
+#[tokio::test]
 async fn a_hold_is_written_and_read_as_it_was() {
     // Protocol D10.
     let server = Server::answering([]).await;

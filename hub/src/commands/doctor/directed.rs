@@ -8,7 +8,7 @@ use aws_config::SdkConfig;
 use jiff::Timestamp;
 use pmp_ledger::{DynamoReceipts, Said};
 use pmp_protocol::{Direction, Hint, OrganizationId};
-use pmp_signature::{SHORTEST_LIFETIME, TrustedKeys};
+use pmp_signature::SHORTEST_LIFETIME;
 use pmp_terminal::checkup::{Finding, Stage};
 use pmp_terminal::{age, count};
 use pmp_windows::{TZDB, Windows};
@@ -32,13 +32,10 @@ pub(super) async fn examine(
     view: Option<&View>,
     now: Timestamp,
 ) -> Vec<Finding> {
-    let mut not_ours = match view {
-        Some(view) => not_ours(sdk, config, view).await.unwrap_or_default(),
+    let not_ours = match view {
+        Some(view) => not_as_signed(sdk, config, view).await.unwrap_or_default(),
         None => Vec::new(),
     };
-    if let Some(view) = view {
-        not_ours.extend(put_back(sdk, config, view).await.unwrap_or_default());
-    }
     let fleet = view.and_then(|view| view.fleet.direction());
     let windows = change_windows(config.windows.as_ref(), view.is_some(), fleet, now);
     windows.into_iter().chain(view.and_then(|view| directions(view, &not_ours, now))).collect()
@@ -110,41 +107,39 @@ fn directions(view: &View, not_ours: &[HubError], now: Timestamp) -> Option<Find
     })
 }
 
-/// What the hub's key did not sign as it stands in the ledger: the fleet's first. None where it
-/// does not sign, and where the key, or the ledger, cannot be used, which other checks report.
-async fn not_ours(sdk: &SdkConfig, config: &DoctorConfig, view: &View) -> Option<Vec<HubError>> {
+/// What the hub's key did not sign as it stands in the ledger, and then where an older direction
+/// lies than a spoke trusted, or none any more: the fleet's first. None where the hub does not
+/// sign, and where the key, or the ledger, cannot be used, which other checks report.
+async fn not_as_signed(sdk: &SdkConfig, config: &DoctorConfig, view: &View) -> Option<Vec<HubError>> {
     let (experience, table) = (config.experience.as_ref()?, config.timestamps.clone()?);
-    let keys = TrustedKeys::only(config.signing_key.as_ref()?.signer(sdk).public_key().await.ok()?);
+    let signing = Signing::new(config.signing_key.as_ref()?.signer(sdk), SHORTEST_LIFETIME);
+    let keys = signing.keys().await.ok()?;
     let listed = &view.directions.found;
     let members = view.roster.iter().flatten().map(|(id, _)| id);
     let all: BTreeSet<&OrganizationId> = members.chain(listed.keys()).collect();
-    let read = directed::as_spokes_read(&DynamoReceipts::new(sdk, table), experience, all.clone()).await.ok()?;
+    let receipts = DynamoReceipts::new(sdk, table.clone());
+    let read = directed::as_spokes_read(&receipts, experience, all.clone()).await.ok()?;
     let fleet = match &view.fleet {
         Said::Directed(directed) => Some(directed.as_ref()),
         Said::Nothing | Said::Unreadable(_) | Said::NotPermitted => None,
     };
-    let fleet = (None, directed::not_ours(&keys, fleet, None));
+    let of_the_fleet = (None, directed::not_ours(&keys, fleet, None));
     let own = all.into_iter().map(|id| (Some(id), directed::not_ours(&keys, listed.get(id), read.get(id))));
     let told = |(id, problem): (Option<&OrganizationId>, Option<String>)| {
         Some(HubError::NotOurs { whose: whose(id), problem: problem? })
     };
-    Some([fleet].into_iter().chain(own).filter_map(told).collect())
-}
+    let not_ours = [of_the_fleet].into_iter().chain(own).filter_map(told);
 
-/// The places where an older direction lies than a spoke trusted, or none any more: the fleet's
-/// first. None as [`not_ours`].
-async fn put_back(sdk: &SdkConfig, config: &DoctorConfig, view: &View) -> Option<Vec<HubError>> {
-    let (experience, table) = (config.experience.as_ref()?, config.timestamps.clone()?);
-    let signer = config.signing_key.as_ref()?.signer(sdk);
-    let signing = Signing { signer, lifetime: SHORTEST_LIFETIME };
-    let receipts = DynamoReceipts::new(sdk, table.clone());
-    let fleet = Fleet::new(sdk, config.snapshots.as_ref()?, &table, config.members.clone());
-    let helm = Helm { receipts: &receipts, signing: Some(&signing), experience, fleet: Some(&fleet) };
-    let members = view.roster.iter().flatten().map(|(id, _)| id);
-    let places: BTreeSet<_> = [None].into_iter().chain(members.chain(view.directions.found.keys()).map(Some)).collect();
+    let of = |said: &Said| said.direction().map_or(0, |direction| direction.generation);
+    let is_known = |said: &Said| matches!(said, Said::Nothing | Said::Directed(_));
+    let fleet = is_known(&view.fleet).then(|| (None, of(&view.fleet)));
+    let own = read.iter().filter(|(_, said)| is_known(said)).map(|(id, said)| (Some(id), of(said)));
+    let members = Fleet::new(sdk, config.snapshots.as_ref()?, &table, config.members.clone());
+    let helm = Helm { receipts: &receipts, signing: Some(&signing), experience, fleet: Some(&members) };
     // What cannot be read is told by the other checks.
-    let older = helm.put_back(places).await.ok()?.into_iter().filter_map(Result::ok);
-    Some(older.map(HubError::from).collect())
+    let older = helm.put_back(fleet.into_iter().chain(own)).await.unwrap_or_default();
+    let older = older.into_iter().filter_map(Result::ok).map(HubError::from);
+    Some(not_ours.chain(older).collect())
 }
 
 /// What a direction says now, besides change windows: each with its author and its reason.

@@ -10,8 +10,8 @@ use crate::publish::waves::Rollouts;
 use crate::publish::waves::steps::{Seen, Went};
 use crate::rollout::state::{Kept, Newest, Origin, State};
 
-/// What came of a person's word.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What came of a person's word. What failed after it was written down is in `went`.
+#[derive(Debug)]
 pub(crate) struct Decided {
     /// The state after it.
     pub(crate) kept: Kept,
@@ -68,17 +68,16 @@ impl Hub {
         let head = self.snapshots.head(&self.experience).await?;
         self.vouch_for(head.as_ref(), &kept).await?;
         // What goes on is told by it, so it has to be the hub's newest word.
-        if let Some(older) = self.helm(rollouts).put_back([None]).await?.pop() {
-            return Err(older?.into());
-        }
+        self.helm(rollouts).fleet_is_newest().await?;
         let mut seen = Seen::default();
         seen.look(self, rollouts, &kept).await?;
         let rollout = rollout.promoted(&kept.waves, &seen.fleet, because)?;
         let newest = Newest { version: on_its_way, digest: kept.state.digest, origin: Origin::Management };
         let state = State { rollout, ..kept.state.clone() };
-        rollouts.put(&self.experience, &kept, state).await?.ok_or(HubError::RolloutTaken)?;
-        let went = self.take_steps(rollouts, newest).await?;
-        let kept = rollouts.kept(&self.experience).await?.ok_or(HubError::NoWaves)?;
+        let promoted = rollouts.put(&self.experience, &kept, state).await?.ok_or(HubError::RolloutTaken)?;
+        let went = self.take_steps(rollouts, newest).await;
+        // The person's word is written down, whatever can be read after that.
+        let kept = rollouts.kept(&self.experience).await.ok().flatten().unwrap_or(promoted);
         Ok(Decided { kept, changed: true, went })
     }
 

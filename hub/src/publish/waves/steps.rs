@@ -22,8 +22,8 @@ const STEPS: usize = 1_000;
 /// How many directions are written at once.
 const AT_ONCE: usize = 8;
 
-/// What came of the steps.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What came of the steps. A failure takes nothing away from what was done before it.
+#[derive(Debug, Default)]
 pub(crate) struct Went {
     /// Whether somebody may take another version than before: that is to be announced.
     pub(crate) directed: bool,
@@ -31,25 +31,40 @@ pub(crate) struct Went {
     pub(crate) goes_back: bool,
     /// Whether the state of waves is another one than before.
     pub(crate) stepped: bool,
+    /// Those who could not be directed, each with the reason. All others were.
+    pub(crate) undirected: BTreeMap<OrganizationId, HubError>,
+    /// Why the steps ended early; none where they did not.
+    pub(crate) ended: Option<HubError>,
+}
+
+impl Went {
+    /// What has to be told as a failure; none where all went well.
+    pub(crate) fn failure(self) -> Option<HubError> {
+        self.ended.or_else(|| self.undirected.into_values().next())
+    }
 }
 
 impl Hub {
     /// Takes the next steps for the newest snapshot. Reads the state anew: whoever calls this has
     /// stored or found that snapshot after the run began.
     ///
-    /// # Errors
-    /// Where the ledger cannot be read or written, where a direction is not the hub's own, and
-    /// where other hubs write the state all the time. What was written counts, and the next run
+    /// It fails where the ledger cannot be read or written, where a direction is not the hub's own,
+    /// and where other hubs write the state all the time. What was written counts, and the next run
     /// goes on from there.
-    pub(crate) async fn take_steps(&self, rollouts: &Rollouts, newest: Newest) -> Result<Went, HubError> {
+    pub(crate) async fn take_steps(&self, rollouts: &Rollouts, newest: Newest) -> Went {
         let mut went = Went::default();
+        went.ended = self.take(rollouts, newest, &mut went).await.err();
+        went
+    }
+
+    async fn take(&self, rollouts: &Rollouts, newest: Newest, went: &mut Went) -> Result<(), HubError> {
         for _ in 0..ATTEMPTS {
             let Some(kept) = rollouts.kept(&self.experience).await?.filter(|kept| !kept.state.ended) else {
-                return Ok(went);
+                return Ok(());
             };
-            if let Some(kept) = self.step_on(rollouts, kept, newest, &mut went).await? {
+            if let Some(kept) = self.step_on(rollouts, kept, newest, went).await? {
                 went.goes_back |= is_going_back(&kept.state.rollout);
-                return Ok(went);
+                return Ok(());
             }
             tracing::info!("another hub took a step at the same time: looking again");
         }
@@ -141,25 +156,25 @@ impl Hub {
         let write = async |organization: &OrganizationId| {
             (organization.clone(), helm.change(Some(organization), &change, &because).await)
         };
-        let written: Vec<_> = futures::stream::iter(pending).map(write).buffer_unordered(AT_ONCE).collect().await;
-        let (mut left, mut failure) = (BTreeSet::new(), None);
+        // Whoever could not be directed is tried again by the next run.
+        let due: Vec<_> = pending.iter().filter(|id| !went.undirected.contains_key(*id)).collect();
+        if due.is_empty() {
+            return Ok(Some(kept));
+        }
+        let written: Vec<_> = futures::stream::iter(due).map(write).buffer_unordered(AT_ONCE).collect().await;
         for (organization, outcome) in written {
             match outcome {
                 Ok((_, changed)) => went.directed |= changed,
                 // One that cannot be directed keeps none of the others.
                 Err(error) => {
                     tracing::error!(%organization, error = one_line(&error), "its turn could not be written down");
-                    left.insert(organization);
-                    failure = Some(error);
+                    went.undirected.insert(organization, error);
                 }
             }
         }
+        let left = pending.iter().filter(|id| went.undirected.contains_key(*id)).cloned().collect();
         let state = State { pending: left, ..kept.state.clone() };
-        let kept = rollouts.put(&self.experience, &kept, state).await?;
-        match (kept, failure) {
-            (Some(_), Some(failure)) => Err(failure),
-            (kept, _) => Ok(kept),
-        }
+        rollouts.put(&self.experience, &kept, state).await
     }
 }
 

@@ -5,7 +5,8 @@ use pmp_protocol::{ExperienceId, HeadMark, Hold, OperatorConfirmation, Organizat
 
 use super::{MemoryLedger, Tables};
 use crate::{
-    Directed, Directions, Found, LedgerError, Organization, ReceiptStore, Said, may_replace, may_replace_late,
+    Directed, Directions, Found, LedgerError, Organization, ReceiptStore, Said, SignedWith, may_replace,
+    may_replace_late,
 };
 
 impl Tables {
@@ -130,6 +131,27 @@ impl ReceiptStore for MemoryLedger {
             return Ok(false);
         }
         tables.directions.insert(key, directed.clone());
+        Ok(true)
+    }
+
+    async fn signed_with(&self, experience: &ExperienceId) -> Result<SignedWith, LedgerError> {
+        self.call("signed_with").await?;
+        Ok(self.tables().signed_with.get(experience).cloned().unwrap_or_default())
+    }
+
+    async fn put_signed_with(
+        &self,
+        experience: &ExperienceId,
+        keys: &[String],
+        before: u64,
+    ) -> Result<bool, LedgerError> {
+        self.call("put_signed_with").await?;
+        let mut tables = self.tables();
+        let stored = tables.signed_with.entry(experience.clone()).or_default();
+        if stored.generation != before {
+            return Ok(false);
+        }
+        *stored = SignedWith { generation: before + 1, keys: keys.to_vec() };
         Ok(true)
     }
 

@@ -3,7 +3,19 @@
 use pmp_protocol::{Counts, Digest, ExperienceId, SnapshotVersion};
 use serde::{Serialize, Serializer};
 
-use crate::publish::Outcome;
+/// What a hub did, or would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The content changed: stored as a new version and published.
+    Stored,
+    /// An earlier run stored it and stopped before it published; it is published now.
+    Recovered,
+    /// The content is unchanged, and was announced again.
+    Announced,
+    /// The content is unchanged, and nothing was announced.
+    Unchanged,
+}
 
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,0 +1,96 @@
+//! The keys that a hub knows: that of now, and those that it signed directions with before, which
+//! its ledger keeps.
+//!
+//! A spoke keeps the newest direction that it trusted, in the envelope that the hub signed. After a
+//! change of keys the key of now does not verify that envelope. So each key is written down before
+//! it signs its first direction, and what a former key signed is known as the hub's own word. A
+//! member cannot write where they are kept, so what it makes up is still nobody's.
+
+use pmp_aws::ApiError;
+use pmp_ledger::{LedgerError, ReceiptStore, SignedWith};
+use pmp_protocol::{Direction, ExperienceId};
+use pmp_signature::{PublicKey, TrustedKeys, open_direction};
+
+use crate::error::HubError;
+use crate::signing::Signing;
+
+/// The most keys that are kept: a hub changes its key once a year, or after an incident.
+const MOST: usize = 8;
+/// How often it is tried again where another hub writes its key at the same time.
+const ATTEMPTS: usize = 5;
+
+/// The keys that a hub knows.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownKeys {
+    /// The key of now.
+    pub(crate) now: TrustedKeys,
+    former: Vec<TrustedKeys>,
+}
+
+impl KnownKeys {
+    /// The key of now, and those that the ledger keeps.
+    ///
+    /// # Errors
+    /// Where the key cannot be used, and where the ledger cannot be read.
+    pub(crate) async fn read(
+        signing: &Signing,
+        receipts: &dyn ReceiptStore,
+        experience: &ExperienceId,
+    ) -> Result<Self, HubError> {
+        let now = signing.keys().await?;
+        let kept = receipts.signed_with(experience).await?;
+        let former = kept.keys.iter().filter_map(|pem| TrustedKeys::from_pem(pem).ok()).filter(|key| *key != now);
+        Ok(Self { former: former.collect(), now })
+    }
+
+    /// The direction in an envelope that one of them signed, and whether that was a former one.
+    pub(crate) fn open(&self, envelope: &str) -> Option<(Direction, bool)> {
+        let opened = |keys: &TrustedKeys| open_direction(Some(envelope), keys).ok().map(|signed| signed.direction);
+        let now = opened(&self.now).map(|direction| (direction, false));
+        now.or_else(|| self.former.iter().find_map(opened).map(|direction| (direction, true)))
+    }
+}
+
+/// Sees to it that the ledger keeps the key of `signing`, before it signs a direction: it is asked
+/// once in the life of a process. A role that may not write there, which a template of an earlier
+/// release made, signs all the same.
+///
+/// # Errors
+/// Where the key cannot be used, and where the ledger cannot be read or written.
+pub(crate) async fn keep(
+    signing: &Signing,
+    receipts: &dyn ReceiptStore,
+    experience: &ExperienceId,
+) -> Result<(), HubError> {
+    let keep = async {
+        let key = signing.signer.public_key().await?;
+        match kept(&key, receipts, experience).await {
+            Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
+                tracing::warn!(
+                    %error, "the key is not written down: after a change of keys, older directions are not noticed"
+                );
+                Ok(())
+            }
+            kept => kept.map_err(HubError::Ledger),
+        }
+    };
+    signing.kept.get_or_try_init(|| keep).await.map(|_| ())
+}
+
+async fn kept(key: &PublicKey, receipts: &dyn ReceiptStore, experience: &ExperienceId) -> Result<(), LedgerError> {
+    let pem = key.to_pem();
+    for _ in 0..ATTEMPTS {
+        let SignedWith { generation, mut keys } = receipts.signed_with(experience).await?;
+        if keys.contains(&pem) {
+            return Ok(());
+        }
+        keys.push(pem.clone());
+        keys.drain(..keys.len().saturating_sub(MOST));
+        if receipts.put_signed_with(experience, &keys, generation).await? {
+            tracing::info!(key = key.id().short(), "the key of now is written down");
+            return Ok(());
+        }
+    }
+    tracing::warn!("others write their keys down all the time: left to the next run");
+    Ok(())
+}
