@@ -1,7 +1,7 @@
 //! What operations was told last, as it lies in the ledger. Pure.
 //!
-//! Only what is not well has an entry, so a fleet that is well has an empty state, and 5,000
-//! experiences that all fail have half a megabyte.
+//! Only what is not well has an entry, and for a day what recovered. So a fleet that is well has an
+//! empty state, and 5,000 experiences that all fail have half a megabyte.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +26,24 @@ pub(crate) struct Entry {
     /// Since when it has looked better than it was told, or has been held with an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) better_since: Option<Timestamp>,
+    /// When it was told as better last; none where that was long ago, or never. Such an entry stays
+    /// for a while where it is well, so that it is known what comes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) eased_at: Option<Timestamp>,
+    /// How often it came back soon after that, one time after the other.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) relapses: u32,
+}
+
+fn is_zero(relapses: &u32) -> bool {
+    *relapses == 0
+}
+
+impl Entry {
+    /// An entry of which nothing is known but what is told now.
+    pub(crate) fn new(state: State, version: Option<SnapshotVersion>, stop: Option<String>) -> Self {
+        Self { state, version, stop, better_since: None, eased_at: None, relapses: 0 }
+    }
 }
 
 /// What was told of all that is not well.
@@ -97,7 +115,7 @@ mod tests {
     fn what_was_told_comes_back_and_a_newer_release_loses_nothing() {
         let subject =
             Subject { organization: Some(organization("o-alpha00000")), member_experience: Some(experience("exp-a")) };
-        let entry = Entry { state: State::Held, version: Some(version(42)), stop: None, better_since: Some(now()) };
+        let entry = Entry { better_since: Some(now()), ..Entry::new(State::Held, Some(version(42)), None) };
         let told = Told { entries: [(subject, entry)].into(), others: Vec::new() };
         let bytes = told.to_bytes().unwrap();
         let expected = json!({"subjects": [{"organization": "o-alpha00000", "member_experience": "exp-a",
@@ -106,12 +124,7 @@ mod tests {
         assert_eq!(Told::from_bytes(&bytes).unwrap(), told);
         assert_eq!(Told::from_bytes(b"").unwrap(), Told::default());
 
-        let waves = Entry {
-            state: State::WaveHalted,
-            version: Some(version(43)),
-            stop: Some("a vendor called".into()),
-            better_since: None,
-        };
+        let waves = Entry::new(State::WaveHalted, Some(version(43)), Some("a vendor called".into()));
         let of_waves = Told { entries: [(Subject::WAVES, waves)].into(), others: Vec::new() };
         let bytes = of_waves.to_bytes().unwrap();
         let written = json!({"subjects": [{"state": "wave-halted", "version": 43, "stop": "a vendor called"}]});

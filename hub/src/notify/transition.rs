@@ -5,6 +5,11 @@
 //! time is told once. An example: an experience is told as failed at 12:00, is in step at 13:00,
 //! fails again at 13:15 and is in step from 14:00 on. Told are "failed" at 12:00, and "recovered"
 //! with the first look after 14:25.
+//!
+//! What was told as better and is worse again within a day has to be better for twice as long the
+//! next time: 50 minutes, then 100, and at the most a day. So a member that flaps slowly, on
+//! purpose or not, is told as better five times a day at the most, and as worse as often. The waves
+//! are none of it: they are the hub's own.
 
 use std::collections::BTreeSet;
 
@@ -18,6 +23,11 @@ use crate::notify::told::{Entry, Told};
 /// How long something has to be better before it is told. A little less than two intervals of the
 /// shortest schedule (15 minutes), so that the second look after the first better one may tell it.
 pub(crate) const SETTLED: SignedDuration = SignedDuration::from_mins(25);
+/// What comes back within this time after it was told as better flaps. Nor does anything have to be
+/// better for longer.
+pub(crate) const SOON: SignedDuration = SignedDuration::from_hours(24);
+/// Beyond so many relapses the time does not grow any more.
+const MOST_RELAPSES: u32 = 6;
 
 /// A change of state that operations is told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,8 +74,11 @@ pub(crate) fn decide(
         let Some(sight) = observed.sight(&subject) else { continue };
         let Some(state) = sight.state else { continue };
         let before = told.entries.get(&subject);
-        match step(before, state, &sight, now) {
+        match step(before, state, &sight, subject.organization.is_some(), now) {
             Step::Nothing => {}
+            Step::Forget => {
+                next.entries.remove(&subject);
+            }
             Step::Note(entry) => {
                 next.entries.insert(subject, entry);
             }
@@ -89,38 +102,53 @@ enum Step {
     Nothing,
     /// Nothing is told, and the ledger notes since when it is better.
     Note(Entry),
+    /// It is well, and recovered so long ago that nothing has to be known of it any more.
+    Forget,
     /// The state is told; none remains where it is well.
     Tell(Option<Entry>),
 }
 
-fn step(before: Option<&Entry>, state: State, sight: &Sight, now: Timestamp) -> Step {
+/// `flaps`: whether it may be worse and better by turns as a member likes.
+fn step(before: Option<&Entry>, state: State, sight: &Sight, flaps: bool, now: Timestamp) -> Step {
     // Another version that is held needs another confirmation, and another one that was stopped, or
     // the same for another reason, another decision.
     let held = sight.version.filter(|_| matches!(state, State::Held | State::WaveHalted));
     let stop = sight.stop.clone();
     let same = |before: &Entry| (before.version, &before.stop) == (held, &stop);
-    let entry = Entry { state, version: held, stop: stop.clone(), better_since: None };
-    let entry = (state != State::Well).then_some(entry);
+    let entry = Entry::new(state, held, stop.clone());
     let Some(before) = before else {
-        return if entry.is_some() { Step::Tell(entry) } else { Step::Nothing };
+        return if state == State::Well { Step::Nothing } else { Step::Tell(Some(entry)) };
     };
+    let eased_at = before.eased_at.filter(|at| flaps && now.duration_since(*at) < SOON);
+    let relapses = if eased_at.is_some() { before.relapses } else { 0 };
     // A member's receipt may name one version that is held and another one by turns. The newer is
     // told at once, and an older one, as after a pin, once it has lasted.
     let is_older = state == State::Held && before.state == state && held < before.version;
     if state > before.state || (state == before.state && !same(before) && !is_older) {
-        return Step::Tell(entry);
+        let came_back = u32::from(state > before.state && eased_at.is_some());
+        let relapses = (relapses + came_back).min(MOST_RELAPSES);
+        return Step::Tell(Some(Entry { eased_at, relapses, ..entry }));
     }
     if state == before.state && !is_older {
         return match before.better_since {
             Some(_) => Step::Note(Entry { better_since: None, ..before.clone() }),
+            None if state == State::Well && eased_at.is_none() => Step::Forget,
             None => Step::Nothing,
         };
     }
     match before.better_since {
         None => Step::Note(Entry { better_since: Some(now), ..before.clone() }),
-        Some(since) if now.duration_since(since) >= SETTLED => Step::Tell(entry),
+        Some(since) if now.duration_since(since) >= settled(relapses) => {
+            let entry = Entry { eased_at: Some(now).filter(|_| flaps), relapses, ..entry };
+            Step::Tell(Some(entry).filter(|_| flaps || state != State::Well))
+        }
         Some(_) => Step::Nothing,
     }
+}
+
+/// How long something has to be better that came back so often.
+fn settled(relapses: u32) -> SignedDuration {
+    SETTLED.checked_mul(1 << relapses.min(MOST_RELAPSES)).map_or(SOON, |settled| settled.min(SOON))
 }
 
 fn transition(

@@ -80,6 +80,44 @@ fn worse_is_told_at_once_and_better_once_it_has_lasted() {
     assert_eq!(told(&[(0, Held), (10, Failed), (36, Failed)]), [(0, well, held), (36, held, failed)]);
 }
 
+/// A member that is well for just so long that it is told, and fails then, again and again.
+#[test]
+fn a_member_that_flaps_slowly_is_told_a_bounded_number_of_times_a_day() {
+    use ReceiptStatus::{Failed, InSync};
+    const DAY: i64 = 24 * 60;
+    let (mut state, mut told, mut fails) = (Told::default(), Vec::new(), true);
+    for minute in 0..7 * DAY {
+        let at = now() + minutes(minute);
+        let status = if fails { Failed } else { InSync };
+        let Decision { told: next, transitions } = decided(&state, &view([reported(status, at)], Some(&head())), at);
+        // It turns as soon as it was told.
+        if !transitions.is_empty() {
+            fails = !fails;
+        }
+        told.extend(transitions.into_iter().map(|it| (minute, it.to)));
+        state = next;
+    }
+    let recovered: Vec<_> = told.iter().filter(|(_, to)| *to == State::Well).map(|(minute, _)| *minute).collect();
+    for from in &recovered {
+        let in_a_day = recovered.iter().filter(|at| (*from..from + DAY).contains(*at)).count();
+        assert!(in_a_day <= 5, "{in_a_day} times within a day from minute {from} on");
+    }
+    assert!(told.len() <= 2 * recovered.len() + 1, "it fails as often as it recovers");
+    // One minute from each to the next look, and the times double: 25, 50, 100, 200, 400, 800.
+    let gaps: Vec<_> = recovered.windows(2).map(|two| two[1] - two[0]).collect();
+    assert_eq!(gaps[..5], [52, 102, 202, 402, 802]);
+
+    // Whatever was well for a day is forgotten, and begins anew.
+    let well = |state: &Told, minute: i64| {
+        let at = now() + minutes(minute);
+        decided(state, &view([reported(InSync, at)], Some(&head())), at)
+    };
+    let noted = well(&state, 8 * DAY);
+    let recovered = well(&noted.told, 10 * DAY);
+    let forgotten = well(&recovered.told, 11 * DAY);
+    assert_eq!((forgotten.transitions, forgotten.told), (vec![], Told::default()));
+}
+
 #[test]
 fn what_an_operator_let_through_is_not_told_and_another_snapshot_is() {
     let held = |number: u64| {

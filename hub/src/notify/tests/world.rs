@@ -166,8 +166,20 @@ pub(super) async fn report(ledger: &MemoryLedger, subject: &Subject, really: Rea
 /// from one to the next, far more.
 #[derive(Debug, Default)]
 pub(super) struct Expected {
-    told: BTreeMap<Subject, (State, Option<u64>)>,
+    told: BTreeMap<Subject, ToldOf>,
     pub(super) transitions: Vec<(Subject, State, State)>,
+}
+
+/// What was told of one subject.
+#[derive(Debug, Clone, Copy)]
+struct ToldOf {
+    state: State,
+    /// The stride since which it is better.
+    better: Option<u64>,
+    /// Whether it was told as better; a seed is over within a day.
+    eased: bool,
+    /// How often it was worse again after that.
+    relapses: u32,
 }
 
 impl Expected {
@@ -175,17 +187,24 @@ impl Expected {
     pub(super) fn seen(&mut self, world: &BTreeMap<Subject, Really>, stride: u64) {
         for (subject, really) in world {
             let Some(state) = really.state() else { continue };
-            let before = self.told.get(subject).copied();
-            let (told, better) = before.unwrap_or((State::Well, None));
-            let tells = state > told || (state < told && better.is_some_and(|since| since < stride));
-            if tells {
-                self.transitions.push((subject.clone(), told, state));
-                self.told.insert(subject.clone(), (state, None));
-            } else if state < told {
-                self.told.insert(subject.clone(), (told, better.or(Some(stride))));
+            let nothing = ToldOf { state: State::Well, better: None, eased: false, relapses: 0 };
+            let told = self.told.get(subject).copied().unwrap_or(nothing);
+            // A stride is an hour, and the time doubles with each relapse, from 25 minutes on.
+            let strides = (25_u64 << told.relapses).div_ceil(60);
+            let has_lasted = told.better.is_some_and(|since| since + strides <= stride);
+            let next = if state > told.state {
+                let came_back = told.eased && *subject != Subject::WAVES;
+                ToldOf { state, better: None, relapses: told.relapses + u32::from(came_back), ..told }
+            } else if state < told.state && has_lasted {
+                ToldOf { state, better: None, eased: true, ..told }
             } else {
-                self.told.insert(subject.clone(), (told, None));
+                let better = (state < told.state).then(|| told.better.unwrap_or(stride));
+                ToldOf { better, ..told }
+            };
+            if next.state != told.state {
+                self.transitions.push((subject.clone(), told.state, state));
             }
+            self.told.insert(subject.clone(), next);
         }
     }
 }
