@@ -279,7 +279,8 @@ enum Command {
     #[command(after_help = "Examples:
   pmp-hub diff 41 42
   pmp-hub diff 41                               what changed since snapshot 41
-  pmp-hub diff                                  what the next publish would bring")]
+  pmp-hub diff                                  what the next publish would bring, if
+                                                anything")]
     Diff(DiffArgs),
     /// Tell operations what changed in the fleet since it was told last, and send what could not be
     /// sent. `run` and the function do the same after each scheduled run

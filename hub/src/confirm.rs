@@ -3,7 +3,8 @@
 
 use pmp_ledger::{Head, Organization};
 use pmp_protocol::{
-    ExperienceId, Hint, LAYOUT_OF_CONFIRMATIONS, OrganizationId, Receipt, ReceiptStatus, SnapshotVersion,
+    Direction, ExperienceId, Halted, Hint, LAYOUT_OF_CONFIRMATIONS, OrganizationId, Receipt, ReceiptStatus,
+    SnapshotVersion, halted,
 };
 
 /// The confirmation that an operator requests.
@@ -113,6 +114,25 @@ pub(crate) fn decide<'a>(
     Ok(held)
 }
 
+/// The halt that keeps an organization from beginning with what it may take, although it is
+/// confirmed; none where there is none, and where the organization has begun with it.
+pub(crate) fn waits_for_a_halt<'a>(
+    fleet: Option<&'a Direction>,
+    own: Option<&'a Direction>,
+    receipts: &[Receipt],
+) -> Option<&'a Halted> {
+    halted(fleet, own).filter(|halted| !receipts.iter().any(|receipt| receipt.has_begun(halted)))
+}
+
+/// What a confirmation comes to while its version is halted, for a person.
+pub(crate) fn not_before_it_goes_on(halted: &Halted) -> String {
+    let Halted { version, by, reason, .. } = halted;
+    format!(
+        "Snapshot {version} is halted by {by}: {reason}. Who has not begun with it does not begin, confirmed or not, until \
+         `pmp-hub promote`."
+    )
+}
+
 /// The hint for a spoke of an earlier release. Such a spoke reads confirmations from its
 /// organization's own partition, where anybody in the organization could write one.
 pub(crate) fn too_old(organization: &Organization, version: SnapshotVersion) -> Option<String> {
@@ -130,9 +150,12 @@ pub(crate) fn too_old(organization: &Organization, version: SnapshotVersion) -> 
 fn stands(receipts: &[&Receipt]) -> String {
     const MAX_NAMED: usize = 3;
     let named = receipts.iter().take(MAX_NAMED);
-    let mut named: Vec<_> = named
-        .map(|receipt| format!("`{}` is {} at {}", receipt.member_experience, receipt.status, receipt.version))
-        .collect();
+    let stands = |receipt: &&Receipt| {
+        let waits = receipt.paused.as_ref().filter(|_| receipt.status == ReceiptStatus::Held);
+        let waits = waits.map(|paused| format!(" ({paused})")).unwrap_or_default();
+        format!("`{}` is {} at {}{waits}", receipt.member_experience, receipt.status, receipt.version)
+    };
+    let mut named: Vec<_> = named.map(|receipt| stands(&receipt)).collect();
     match receipts.len() {
         0 => return "it keeps no experience in step".to_owned(),
         count if count > MAX_NAMED => named.push(format!("{} more", count - MAX_NAMED)),

@@ -198,6 +198,10 @@ struct Diff {
     policy_resource_requests: Option<Requests>,
     /// The products that differ, in the order of their ids.
     products: Vec<ChangedProduct>,
+    /// Why the next run publishes nothing of it: a pin of the fleet, that it was taken back, or
+    /// that it is halted; none where the next run publishes it, where a snapshot was compared, and
+    /// where the table that knows of pins and waves is not configured.
+    not_published: Option<String>,
 }
 
 /// Whether users may request products.
@@ -357,8 +361,8 @@ struct Plan {
     filtered_shortened: bool,
     /// What is known of those products.
     names: Vec<NamedProduct>,
-    /// Why nothing of this is published by the next run: a pin of the fleet, or that it was taken
-    /// back; none where the next run publishes it.
+    /// Why nothing of this is published by the next run: a pin of the fleet, that it was taken
+    /// back, or that it is halted; none where the next run publishes it.
     not_published: Option<String>,
 }
 

@@ -64,6 +64,7 @@ mod steering;
 mod stopping;
 mod syncing;
 mod twelve_questions;
+mod undirected;
 mod verify_aws;
 mod waiting;
 mod waves;

@@ -3,7 +3,9 @@
 use clap::Args;
 use pmp_audit::{Event, Whom};
 use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, Head, ReceiptStore, Reports, SnapshotStore};
-use pmp_protocol::{Confirmed, ExperienceId, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion, turn};
+use pmp_protocol::{
+    Confirmed, ExperienceId, Halted, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion, turn,
+};
 use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
 
@@ -59,8 +61,9 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
     let fleet = steer::said(fleet, None)?;
     // What the organization is pinned to, or what waves let it take, is what its spokes act on.
     let own = directed.map(|directed| directed.direction);
-    let turn = turn(fleet.as_ref().map(|fleet| &fleet.direction), own.as_ref()).cloned();
-    let pin = own.and_then(|own| own.pin);
+    let fleet = fleet.map(|fleet| fleet.direction);
+    let turn = turn(fleet.as_ref(), own.as_ref()).cloned();
+    let pin = own.as_ref().and_then(|own| own.pin.clone());
     if let Some(pin) = pin.as_ref().filter(|pin| pin.version != version) {
         let (organization, pinned) = (organization.clone(), pin.version);
         return Err(confirm::Refusal::Pinned { organization, pinned, version }.into());
@@ -109,10 +112,12 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         Some(topic) => Some(announce(&sdk, config, topic, &newest).await?),
         None => None,
     };
+    let halted = confirm::waits_for_a_halt(fleet.as_ref(), own.as_ref(), &organization.receipts);
     if output.is_table() {
-        output.lines(confirmed(&confirmation, &held, announced.is_some()))?;
+        output.lines(confirmed(&confirmation, &held, announced.is_some(), halted))?;
     } else {
-        output.document(&json!({"confirmation": confirmation, "lets_through": held, "announced": announced}))?;
+        output.document(&json!({"confirmation": confirmation, "lets_through": held, "announced": announced,
+            "halted": halted}))?;
     }
     Ok(Exit::Ok)
 }
@@ -135,16 +140,21 @@ async fn undo(receipts: &DynamoReceipts, confirmation: &OperatorConfirmation, ou
 }
 
 /// The result of `confirm` for a person, in lines.
-fn confirmed(confirmation: &OperatorConfirmation, held: &[&Receipt], announced: bool) -> Vec<String> {
+fn confirmed(
+    confirmation: &OperatorConfirmation,
+    held: &[&Receipt],
+    announced: bool,
+    halted: Option<&Halted>,
+) -> Vec<String> {
     let OperatorConfirmation { organization, version, .. } = confirmation;
     let mut lines = vec![format!("Confirmed snapshot {version} for {organization}.")];
     lines
         .extend(held.iter().map(|held| format!("  {}: {}", held.member_experience, status::judge::what_is_held(held))));
-    let next = if announced {
-        "Announced it again: the spoke takes it up within seconds."
-    } else {
-        "The spoke takes it up with the next announcement."
+    let next = match halted {
+        Some(halted) => confirm::not_before_it_goes_on(halted),
+        None if announced => "Announced it again: the spoke takes it up within seconds.".to_owned(),
+        None => "The spoke takes it up with the next announcement.".to_owned(),
     };
-    lines.push(next.to_owned());
+    lines.push(next);
     lines
 }

@@ -1,12 +1,14 @@
 //! `confirm` for several organizations, or for one cause. It lists the held experiences, and
 //! confirms each of them, and only the listed ones.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use jiff::SignedDuration;
 use pmp_audit::{Event, Whom};
-use pmp_ledger::{DynamoReceipts, Head, ReceiptStore};
-use pmp_protocol::{Confirmed, OperatorConfirmation, SnapshotVersion};
+use pmp_ledger::{DynamoReceipts, Head, LedgerError, ReceiptStore};
+use pmp_protocol::{Confirmed, Halted, OperatorConfirmation, OrganizationId, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, ask, count, progress};
 use pmp_waves::WaveName;
 use serde_json::json;
@@ -140,36 +142,63 @@ pub(crate) async fn confirm_many(
         .collect();
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
     let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
+    let mut failure = None;
     for confirmations in confirmations.chunks(IN_ONE_ENTRY) {
         let whom = |it: &OperatorConfirmation| Whom {
             organization: it.organization.clone(),
             member_experience: it.member_experience.clone(),
         };
-        let whom = confirmations.iter().map(whom).collect();
+        let whom: Vec<Whom> = confirmations.iter().map(whom).collect();
         let asked = auditor.asked(Event::Confirm { whom, version, content: head.digest }).await?;
-        let puts = futures::stream::iter(confirmations.iter().map(|it| receipts.put_confirmation(it)));
-        let put = puts.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await.map_err(|error| {
-            Failure::from(HubError::Ledger(error))
-                .hint("some of them are confirmed already; the same again confirms the others".to_owned())
-        });
-        asked.done(put).await?;
+        let put = async |it| (it, receipts.put_confirmation(it).await);
+        let puts = futures::stream::iter(confirmations).map(put).buffer_unordered(AT_ONCE);
+        // One that cannot be confirmed keeps none of the others from it.
+        let put: Vec<(&OperatorConfirmation, Result<(), LedgerError>)> = puts.collect().await;
+        let failed: Vec<_> = put.into_iter().filter_map(|(it, put)| Some((it, put.err()?))).collect();
+        let some = failed.len() < confirmations.len();
+        let whom: BTreeSet<_> = failed.iter().filter(|_| some).map(|(it, _)| it.organization.clone()).collect();
+        let number = failed.len();
+        if let Some((_, error)) = failed.into_iter().next() {
+            let not_done =
+                format!("{} not confirmed; the same again confirms what is left", count(number, "experience"));
+            let error = Failure::from(HubError::Ledger(error)).hint(not_done);
+            let error = asked.failed(error, whom.into_iter().collect()).await;
+            if !some {
+                return Err(error);
+            }
+            failure.get_or_insert(error);
+        }
     }
     too_old(&view, &held, version);
     let announced = match topic.filter(|_| announces) {
         Some(topic) => Some(announce(&sdk, config, topic, head).await?),
         None => None,
     };
-    if output.is_table() {
-        let next = if announced.is_some() {
-            "Announced it again: the spokes take it up within seconds."
-        } else {
-            "The spokes take it up with the next announcement."
-        };
-        output.lines([&*format!("Confirmed snapshot {version} for {what}."), next])?;
-    } else {
-        output.document(&json!({"confirmations": confirmations, "announced": announced}))?;
+    let halted = halted(&view, &held);
+    if failure.is_some() {
+        progress::note("Not all of it is confirmed.");
     }
-    Ok(Exit::Ok)
+    if output.is_table() {
+        let next = match halted {
+            Some(halted) => confirm::not_before_it_goes_on(halted),
+            None if announced.is_some() => "Announced it again: the spokes take it up within seconds.".to_owned(),
+            None => "The spokes take it up with the next announcement.".to_owned(),
+        };
+        output.lines([format!("Confirmed snapshot {version} for {what}."), next])?;
+    } else {
+        output.document(&json!({"confirmations": confirmations, "announced": announced, "halted": halted}))?;
+    }
+    failure.map_or(Ok(Exit::Ok), Err)
+}
+
+/// The halt that keeps one of these from beginning with what is confirmed.
+fn halted<'a>(view: &'a View, held: &[&SpokeStatus]) -> Option<&'a Halted> {
+    let is_held = |id: &OrganizationId| held.iter().any(|row| row.organization == *id);
+    let organizations = view.reports().map(|report| &report.organization).filter(|it| is_held(&it.id));
+    let fleet = view.fleet.direction();
+    organizations
+        .filter_map(|it| confirm::waits_for_a_halt(fleet, view.direction(&it.id), &it.receipts))
+        .min_by_key(|it| it.version)
 }
 
 /// The page of everything that would be confirmed. It is not cut, because nothing is confirmed

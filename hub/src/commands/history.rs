@@ -8,20 +8,25 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{RateLimits, SdkCatalog};
-use pmp_ledger::{DynamoSnapshots, KeptVersion, LedgerError, SnapshotStore, TableName};
-use pmp_protocol::{Content, Digest, ExperienceId, Note, Pin, ResourceRequests, Snapshot, SnapshotVersion};
+use pmp_ledger::{
+    DynamoReceipts, DynamoRollouts, DynamoSnapshots, KeptVersion, LedgerError, ReceiptStore, SnapshotStore, TableName,
+};
+use pmp_protocol::{Content, Digest, ExperienceId, Note, Pin, ResourceRequests, Snapshot, SnapshotVersion, one_line};
 use pmp_terminal::{Exit, Failure, Frame, Output, Table, age, count, fold, parse_duration, progress};
 use serde::Serialize;
 use serde_json::json;
 
 use super::look::no_snapshot;
+use super::plan::seal;
 use crate::commands::mistyped;
 use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::{HubError, sdk};
 use crate::inspect::difference;
 use crate::inspect::difference::{ChangedProduct, Difference, Listed, ListedProduct};
+use crate::inspect::not_published::{InForce, Next};
 use crate::publish::read;
+use crate::rollout::state::OnTheWay;
 
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
@@ -200,6 +205,31 @@ impl History {
         }
     }
 
+    /// What the next run makes of what the management experience says now. Without the table that
+    /// knows of pins and waves, or where it cannot be read, nobody says more than that it differs.
+    async fn next(&self, content: &Content) -> Result<Next, Failure> {
+        let Some(timestamps) = &self.timestamps else { return Ok(Next::Published) };
+        let receipts = DynamoReceipts::new(&self.sdk, timestamps.clone());
+        let rollouts = DynamoRollouts::new(&self.sdk, timestamps.clone());
+        let (fleet, waves) =
+            tokio::join!(receipts.direction(&self.experience, None), OnTheWay::look(&rollouts, &self.experience),);
+        let (fleet, waves) = match (fleet, waves) {
+            (Ok(fleet), Ok(waves)) => (fleet, waves),
+            (Err(error), _) | (_, Err(error)) => {
+                let error = one_line(&error);
+                progress::note(&format!("hint: whether the next run publishes this is not known: {error}"));
+                return Ok(Next::Published);
+            }
+        };
+        let in_force = InForce { fleet: fleet.direction(), waves: waves.kept() };
+        let digest = match in_force.asks_for_content() {
+            true => Some(seal(&self.experience, content)?.digest()),
+            false => None,
+        };
+        let head = self.snapshots.head(&self.experience).await.map_err(ledger)?;
+        Ok(in_force.next(digest, head.map(|head| head.latest)))
+    }
+
     async fn content(&self, side: Side) -> Result<Content, Failure> {
         match side {
             Side::Kept(version) => Ok(self.fetch(version).await?.content().clone()),
@@ -328,12 +358,22 @@ pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -
         (None, Some(version)) => (version, args.after),
         (None, None) => (history.newest().await?, args.after),
     };
-    let found = difference::between(&history.content(Side::Kept(before)).await?, &history.content(after).await?);
+    let kept = history.content(Side::Kept(before)).await?;
+    let content = history.content(after).await?;
+    let found = difference::between(&kept, &content);
+    let next = match after {
+        Side::Now => history.next(&content).await?,
+        Side::Kept(_) => Next::Published,
+    };
+    if let Some(told) = next.told() {
+        progress::note(&format!("hint: {told}"));
+    }
     if output.is_document() {
         let requests = found.policy_resource_requests.map(|(before, after)| json!({"before": before, "after": after}));
         output.document(&json!({
             "experience": history.experience, "before": before.to_string(), "after": after.to_string(),
             "policy_resource_requests": requests, "products": found.products,
+            "not_published": next.not_published(),
         }))?;
         return Ok(Exit::Ok);
     }

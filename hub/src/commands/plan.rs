@@ -18,7 +18,7 @@ use crate::config::{ConfigArgs, PlanConfig};
 use crate::error::{HubError, sdk};
 use crate::filters::folder;
 use crate::filters::program::FilterProgram;
-use crate::inspect::not_published::{not_published, refuses};
+use crate::inspect::not_published::InForce;
 use crate::inspect::plan as fleet_plan;
 use crate::inspect::plan::inquiry::{Outlooks, Supply, worth_finding};
 use crate::publish::read;
@@ -66,10 +66,12 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     let guard = GuardRails { max_removed_percent: args.max_removed_percent, ..GuardRails::default() };
     let plan = fleet_plan::plan(&view, &content, &kept, &outlooks, guard, now);
     let wide = output.format == OutputFormat::Wide;
-    let not_published = match refuses(&view) {
-        true => not_published(&view, Some(seal(&config.experience, &content)?.digest())),
-        false => not_published(&view, None),
+    let in_force = InForce::of(&view);
+    let digest = match in_force.asks_for_content() {
+        true => Some(seal(&config.experience, &content)?.digest()),
+        false => None,
     };
+    let next = in_force.next(digest, view.head.as_ref().map(|head| head.latest));
     if output.is_document() {
         let latest = view.head.as_ref().map(|head| head.latest);
         output.document(&json!({"experience": config.experience, "newest": latest, "experiences": plan.rows,
@@ -77,7 +79,7 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
             "filtered": plan.filtered,
             "filtered_shortened": plan.shortened,
             "names": plan.names(&names),
-            "not_published": not_published}))?;
+            "not_published": next.not_published()}))?;
     } else if plan.rows.is_empty() && output.is_table() {
         output.line("No spoke has reported yet.")?;
     } else {
@@ -94,8 +96,8 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     if let Some(restored) = view.restored() {
         progress::note(&format!("hint: {restored}: nothing of this is published until `pmp-hub recover`"));
     }
-    if let Some(why) = &not_published {
-        progress::note(&format!("hint: {why}"));
+    if let Some(told) = next.told() {
+        progress::note(&format!("hint: {told}"));
     }
     if let Some(direction) = view.fleet.direction() {
         keeps_back(direction, now).iter().for_each(|hint| progress::note(hint));
@@ -121,7 +123,7 @@ fn keeps_back(direction: &Direction, now: Timestamp) -> Vec<String> {
     pause.into_iter().chain(windows).collect()
 }
 
-fn seal(experience: &ExperienceId, content: &Content) -> Result<Sealed, HubError> {
+pub(super) fn seal(experience: &ExperienceId, content: &Content) -> Result<Sealed, HubError> {
     Sealed::new(content).map_err(|source| HubError::Seal { experience: experience.clone(), source })
 }
 
