@@ -205,6 +205,31 @@ fn a_deadline_counts_from_when_the_wave_was_entered() {
     assert_eq!(told.says(FLEET[0], 8, Standing::InStep).steps("37:00"), [wait(None, Waiting::Stopped)]);
 }
 
+/// Whatever a member says by turns, it counts once, and holds a wave up until its deadline alone.
+#[test]
+fn a_member_that_flaps_counts_once_and_has_until_the_deadline() {
+    let time = |half_hours: u32| format!("{}:{:02}", 12 + half_hours / 2, half_hours % 2 * 30);
+    let by_turns = |half_hours: u32, other| if half_hours % 2 == 0 { Standing::InStep } else { other };
+    let mut told = Told::new(TWO, &FLEET);
+    for half_hours in 0..49 {
+        let (time, standing) = (time(half_hours), by_turns(half_hours, Standing::Working));
+        told.heard(&time).says(FLEET[0], 8, standing).steps(&time);
+        assert_eq!((told.rollout.current(), &told.rollout.stopped), (Some(0), &None), "{time}: no soak ends");
+    }
+    let steps = told.heard("36:30").says(FLEET[0], 8, Standing::Working).steps("36:30");
+    assert!(
+        matches!(steps[..], [Step::OutOfStep { .. }, Step::Halt { reason: Reason::Deadline { .. } }, _]),
+        "{steps:?}"
+    );
+
+    let mut told = Told::new("max_failures = 1\nwaves = [{ name = \"all\", share = 100, soak = \"1h\" }]", &FLEET);
+    for half_hours in 0..40 {
+        let (time, standing) = (time(half_hours), by_turns(half_hours, Standing::Failed));
+        told.heard(&time).says(FLEET[0], 8, standing).steps(&time);
+    }
+    assert_eq!((told.rollout.failed.len(), &told.rollout.stopped), (1, &None));
+}
+
 #[test]
 fn silent_and_paused_organizations_are_not_waited_for() {
     let config = "waves = [{ name = \"all\", share = 100 }]";
