@@ -14,6 +14,7 @@ use pmp_waves::{Format, Rollout, Waves};
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::decisions::Decisions;
+use crate::halts::Halts;
 use crate::rollout::{self, CONFIGURATIONS, Rollouts};
 use crate::sync::{self, Sync};
 
@@ -177,6 +178,30 @@ fn each_rule_of_waves_is_broken_by_a_model_without_it() {
             wrong_waves(2, |it| {
                 it.decisions.decide = |head, _, _| Decision::Nothing { version: head.unwrap().latest };
             }),
+        ),
+    ];
+    for (rule, model) in cases {
+        assert!(breaks(model, rule), "no way was found to break: {rule}");
+    }
+}
+
+/// Protocol D15: with a wrong decision each of the rules is broken.
+#[test]
+fn each_rule_of_halts_is_broken_by_a_model_without_it() {
+    let wrong = |change: fn(&mut Halts)| {
+        let mut model = Halts::new(3, 2);
+        change(&mut model);
+        model
+    };
+    let cases = [
+        ("what is halted, and told, is begun nowhere", wrong(|it| it.halted = |_, _| None)),
+        // Whoever waits is taken for one that has begun.
+        ("what is halted, and told, is begun nowhere", wrong(|it| it.has_begun = |_, _| true)),
+        ("who has begun goes on", wrong(|it| it.has_begun = |_, _| false)),
+        // A halt that counts for every version.
+        (
+            "what nobody was told of keeps nobody",
+            wrong(|it| it.halted = |fleet, _| fleet.and_then(|fleet| fleet.halted.first())),
         ),
     ];
     for (rule, model) in cases {

@@ -7,6 +7,7 @@
 //!
 //! - `sync.rs`: publish, message, lease, plan, receipt.
 //! - `rollout.rs`: a version on its way through the waves.
+//! - `halts.rs`: versions that a person stops on their way, and what spokes make of that.
 //! - `broken.rs`: for each rule a model that breaks it, and that has to fail. So no rule holds only
 //!   because nothing in the model could break it.
 //!
@@ -18,6 +19,7 @@
 
 mod broken;
 mod decisions;
+mod halts;
 mod rollout;
 mod sync;
 mod values;
@@ -28,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use stateright::{Checker, Expectation, Model};
 
+use crate::halts::Halts;
 use crate::rollout::{CONFIGURATIONS, Rollouts};
 use crate::sync::Sync;
 
@@ -139,6 +142,24 @@ fn waves_that_halt_keep_the_rules() {
 fn waves_that_roll_back_keep_the_rules() {
     let mut visits = Visits::new(1);
     visit_waves(&mut visits, ROLLS_BACK, &WAVES);
+}
+
+/// Protocol D15: what is halted is begun nowhere, and what has begun goes on.
+#[test]
+fn halts_keep_the_rules() {
+    let mut visits = Visits::new(1);
+    visits.visit("four versions, three words", Halts::new(4, 3));
+    println!("{} states", visits.states);
+}
+
+/// Protocol D15: more versions are halted at one time than a direction names.
+#[test]
+#[ignore = "takes most of a minute: .ci/soak model"]
+fn halts_of_many_versions_keep_the_rules() {
+    let mut visits = Visits::new(2);
+    visits.visit("four versions, three words", Halts::new(4, 3));
+    visits.visit("six versions, five words", Halts::new(6, 5));
+    visits.all();
 }
 
 #[test]
