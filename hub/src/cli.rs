@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use pmp_deployed::{EnvArgs, print_environment};
+use pmp_terminal::progress::waiting_for;
 use pmp_terminal::{
-    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, TerminalArgs,
+    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, Output, TerminalArgs,
     print_version, program_with,
 };
 
@@ -363,6 +364,59 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 async fn run(cli: Cli) -> Result<Exit, Failure> {
     let level = if matches!(cli.command, Command::Run(_)) { "info" } else { "warn" };
     let output = cli.terminal.start(level)?;
+    let work = execute(&cli, output);
+    match waits_for(&cli.command) {
+        Some(what) => waiting_for(output, what, Box::pin(work)).await,
+        None => work.await,
+    }
+}
+
+/// What a command waits for that says nothing before its answer. None of one that tells of it
+/// itself, or waits for nothing.
+fn waits_for(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Diff(_) => Some("the catalog, and the ledger"),
+        Command::Init(_) => Some("DynamoDB, and SNS"),
+        Command::Env(_) => Some("Lambda: the settings of the function"),
+        Command::PublicKey => Some("the signing key"),
+        Command::Notify(_) => Some("the ledger, and the topic of operations"),
+        Command::Status(args) if args.goes_on() => None,
+        Command::Status(_)
+        | Command::Exceptions(_)
+        | Command::Members(_)
+        | Command::Versions(_)
+        | Command::Why(_)
+        | Command::Report(_)
+        | Command::Log(_)
+        | Command::Drift(_)
+        | Command::History(_)
+        | Command::Show(_)
+        | Command::Recover(_)
+        | Command::Confirm(_)
+        | Command::Directions(_)
+        | Command::Pin(_)
+        | Command::Unpin(_)
+        | Command::Pause(_)
+        | Command::Resume(_)
+        | Command::Promote(_)
+        | Command::Halt(_) => Some("the ledger"),
+        Command::Publish(_)
+        | Command::Run(_)
+        | Command::Wait(_)
+        | Command::Serve(_)
+        | Command::Audit(_)
+        | Command::Plan(_)
+        | Command::Doctor(_)
+        | Command::Config(_)
+        | Command::Version
+        | Command::VerifyAws(_)
+        | Command::Explain(_)
+        | Command::Completions(_)
+        | Command::Man(_) => None,
+    }
+}
+
+async fn execute(cli: &Cli, output: Output) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Publish(args) => publish(&cli.config, args, output).await,
         Command::Run(args) => run_agent(&cli.config, args, cli.terminal.logs_are_json()).await,

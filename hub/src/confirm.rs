@@ -4,7 +4,7 @@
 use pmp_ledger::{Head, Organization};
 use pmp_protocol::{
     Direction, ExperienceId, Halted, Hint, LAYOUT_OF_CONFIRMATIONS, OrganizationId, Receipt, ReceiptStatus,
-    SnapshotVersion, halted,
+    SnapshotVersion, alike, halted,
 };
 
 /// The confirmation that an operator requests.
@@ -37,7 +37,7 @@ pub(crate) enum Refusal {
     #[error("no spoke of `{0}` has reported")]
     UnknownOrganization(OrganizationId),
     #[error("no spoke of `{organization}` has reported about `{member_experience}`")]
-    UnknownExperience { organization: OrganizationId, member_experience: ExperienceId },
+    UnknownExperience { organization: OrganizationId, member_experience: ExperienceId, meant: Option<ExperienceId> },
     #[error("nothing of {whose} is held at snapshot {version}: {found}")]
     NothingHeld { whose: String, version: SnapshotVersion, found: String },
 }
@@ -66,6 +66,7 @@ impl Hint for Refusal {
             Self::NotItsTurn { .. } => {
                 "confirm it when its turn has come; `pmp-hub promote` enters the next wave before its time".to_owned()
             }
+            Self::UnknownExperience { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
             Self::UnknownOrganization(_) | Self::UnknownExperience { .. } => {
                 "`pmp-hub status` lists the organizations and their experiences".to_owned()
             }
@@ -96,8 +97,10 @@ pub(crate) fn decide<'a>(
         |receipt: &&Receipt| wanted.member_experience.as_ref().is_none_or(|id| *id == receipt.member_experience);
     let receipts: Vec<_> = organization.receipts.iter().filter(named).collect();
     if let (true, Some(member_experience)) = (receipts.is_empty(), &wanted.member_experience) {
-        let member_experience = member_experience.clone();
-        return Err(Refusal::UnknownExperience { organization: wanted.organization.clone(), member_experience });
+        let known = organization.receipts.iter().map(|receipt| &receipt.member_experience);
+        let meant = alike(member_experience.as_str(), known).first().map(|meant| (*meant).clone());
+        let (organization, member_experience) = (wanted.organization.clone(), member_experience.clone());
+        return Err(Refusal::UnknownExperience { organization, member_experience, meant });
     }
     // What a pause holds goes on by itself.
     let held = |receipt: &&&Receipt| {

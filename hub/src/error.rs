@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use pmp_aws::ApiError;
 use pmp_catalog::{CatalogError, ErrorClass};
 use pmp_ledger::LedgerError;
-use pmp_protocol::{ContentError, ExperienceId, Hint, OrganizationId, SealError, SnapshotVersion};
+use pmp_protocol::{ContentError, ExperienceId, Hint, OrganizationId, SealError, SnapshotVersion, alike};
 use pmp_terminal::Failure;
 use pmp_waves::NotPromoted;
 
@@ -350,7 +350,10 @@ impl Hint for HubError {
             Self::RolloutTaken => Some("look at `pmp-hub status`, and ask again; the hub's next run goes on".to_owned()),
             Self::NoWaves => Some(format!("waves begin with the hub's next run after {WAVES} is set")),
             Self::Windows { source } | Self::Unfinished { source, .. } => source.hint(),
-            Self::NoSuchWave { names, .. } => Some(format!("the waves are {}", names.join(", "))),
+            Self::NoSuchWave { name, names } => {
+                let meant = alike(name, names).first().map(|meant| format!("; did you mean `{meant}`?"));
+                Some(format!("the waves are {}{}", names.join(", "), meant.unwrap_or_default()))
+            }
             Self::NotOnItsWay { .. } => Some("`pmp-hub status` says what is on its way".to_owned()),
             Self::NotTheNewest { .. } => Some("let the hub run once: `pmp-hub publish`, and ask again".to_owned()),
             Self::NotPromoted(_) => None,

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Program, Scene, world};
+use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Program, Scene, within, world};
 
 /// What an example may end with besides 0, and what it says then: its beginning, the code, and a
 /// part of standard error.
@@ -33,7 +34,11 @@ pub(crate) async fn helps(program: &Program) -> Vec<(Vec<String>, String)> {
 /// All examples of a program, in the order of its help.
 async fn examples(program: &Program) -> Vec<String> {
     let mut found = Vec::new();
-    for (_, text) in helps(program).await {
+    for (command, text) in helps(program).await {
+        // The programs that pmp-local passes arguments on to have tests of their own.
+        if matches!(command.first().map(String::as_str), Some("hub" | "spoke")) {
+            continue;
+        }
         let examples = text.lines().skip_while(|line| !line.starts_with("Example")).skip(1);
         let examples = examples.take_while(|line| !line.is_empty());
         // What is indented further is about the example before it.
@@ -140,14 +145,87 @@ async fn scene() -> Scene {
     scene
 }
 
-/// Those of the tools for authors and for trying are run by tests of their own; here, that no line
-/// is broken.
+/// No line of an example is broken by the help.
 #[tokio::test]
 async fn of_all_programs_are_whole() {
     for name in ["pmp-hub", "pmp-spoke", "pmp-filter", "pmp-local"] {
         let found = examples(&Program::new(name, &[])).await;
         assert!(found.len() > 10, "{name}: {found:?}");
     }
+}
+
+/// A project with the component of a worked filter, as if `pmp-filter build` had made it, and what
+/// the examples of `pmp-filter` name.
+fn project() -> tempfile::TempDir {
+    let home = home();
+    let write = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    let worked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../filters/examples/exclude-products");
+    let world = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/local/data/world.toml");
+    std::fs::create_dir_all(home.path().join("build")).unwrap();
+    for to in ["build/my-filter.wasm", "my-filter.wasm"] {
+        std::fs::copy(worked.join("exclude-products.wasm"), home.path().join(to)).unwrap();
+    }
+    std::fs::copy(worked.join("cases.toml"), home.path().join("cases.toml")).unwrap();
+    std::fs::copy(world, home.path().join("world.toml")).unwrap();
+    write("filter.toml", "name = \"my-filter\"\nlanguage = \"rust\"\n");
+    write("products.json", r#"{"products":[{"id":"prod-1","labels":["genai"]}]}"#);
+    write("questions.ndjson", "");
+    home
+}
+
+#[tokio::test]
+async fn of_the_tool_for_filters() {
+    let scene = scene().await;
+    let folder = project();
+    let keys = Program::new("pmp-filter", &[]);
+    let made = keys
+        .shell(
+            "mkdir .ssh; ssh-keygen -q -t ed25519 -N '' -C ops@example -f .ssh/id_ed25519
+            sed 's/^/ops@example /' .ssh/id_ed25519.pub > allowed_signers
+            pmp-filter sign my-filter.wasm --key .ssh/id_ed25519",
+            folder.path(),
+        )
+        .await;
+    assert_eq!(made.code, 0, "{made:?}");
+    let replaced = [
+        ("exp-1234567890abc", MANAGEMENT),
+        ("exp-1", MANAGEMENT),
+        ("--snapshots-table TABLE", ""),
+        ("--snapshots-table Snapshots", ""),
+        ("--count 10000", "--count 10 --runs 1"),
+        // No toolchain makes a component here: filters/newcomer/run builds in each language.
+        ("pmp-filter build", "pmp-filter build --help"),
+        (" | man -l -", " > /dev/null"),
+    ];
+    // A project of that name was made by the example before.
+    let excuses = [("pmp-filter new", 1, "is there already")];
+    run_all(&scene.hub.named("pmp-filter"), folder.path(), &replaced, &excuses).await;
+}
+
+#[tokio::test]
+async fn of_the_local_aws() {
+    let folder = project();
+    let serving = Program::new("pmp-local", &[]).start(&["serve", "--port", "0", "--output", "json"]);
+    let ready = within(Duration::from_secs(30), "a server that is ready", async || {
+        let printed = serving.printed();
+        serde_json::from_str::<serde_json::Value>(&printed).map_err(|_| printed)
+    })
+    .await;
+    let endpoint = ready["endpoint"].as_str().unwrap().to_owned();
+    let port = endpoint.rsplit(':').next().unwrap().to_owned();
+    let program = Program::new("pmp-local", &[("PMP_LOCAL_PORT", &port)]);
+    let replaced = [
+        // A server runs until it is stopped, and there is one on that port.
+        ("pmp-local serve --port 0", "pmp-local serve"),
+        ("pmp-local serve", "timeout --foreground --preserve-status 2 pmp-local serve --port 0"),
+        ("world.yaml", "world.toml"),
+        ("pmp-local demo --keep", "timeout --foreground --preserve-status 1 pmp-local demo --keep"),
+        ("pmp-local demo", "pmp-local demo --latency 200ms --products 60"),
+        (" | man -l -", " > /dev/null"),
+    ];
+    // What was added before was cleared with all others.
+    let excuses = [("pmp-local fault clear 3", 1, "there is no fault `3`")];
+    run_all(&program, folder.path(), &replaced, &excuses).await;
 }
 
 #[tokio::test]
@@ -166,8 +244,8 @@ async fn of_the_hub() {
         ("pmp-hub promote", 1, "there is nothing to promote it to"),
         ("pmp-hub promote 42", 1, "snapshot 3 is not on its way through the waves"),
         // The member's spoke has not run since.
-        ("pmp-hub wait 42", 4, "snapshot 3: 0 of 1 are there"),
-        ("pmp-hub publish && pmp-hub wait", 4, "0 of 1 are there"),
+        ("pmp-hub wait 42", 4, "snapshot 3: applied in 0 of 1 experiences"),
+        ("pmp-hub publish && pmp-hub wait", 4, "applied in 0 of 1 experiences"),
         // The scene has neither a key, nor a topic for operations, nor names of products.
         ("pmp-hub directions --sign", 1, "there is no key to sign with"),
         ("pmp-hub public-key", 1, "--signing-key (PMP_SIGNING_KEY) is missing"),

@@ -43,6 +43,7 @@ mod ledger_contract;
 mod looked_up;
 mod messages;
 mod mistyped;
+mod narrow;
 mod networks;
 mod notifying;
 mod observing;

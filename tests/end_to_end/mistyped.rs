@@ -1,7 +1,7 @@
 //! What a person mistypes ends in a sentence: nothing panics, nothing silently means something
 //! else (rules 8 and 12).
 
-use pmp_tests::{ALPHA_PROD, Finished, MANAGEMENT, Program, Scene, world};
+use pmp_tests::{ALPHA, ALPHA_PROD, Finished, MANAGEMENT, Program, Scene, world};
 
 use crate::doctor::Checkup;
 
@@ -210,4 +210,68 @@ async fn a_mistyped_selection_is_not_green_anywhere() {
     assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 0);
     assert_eq!(scene.hub.run(&["status", "--check", "--stale-after", "1s"]).await.code, 0);
     assert_eq!(scene.hub.run(&["wait", "--timeout", "1s"]).await.code, 0);
+}
+
+/// Whatever a person may mistype is asked back, where something known looks like it.
+#[tokio::test]
+async fn the_name_that_was_meant_is_asked_for_each_kind_of_name() {
+    let mut scene = Scene::start(world(&["prod-scanner"], &[])).await;
+    let waves = format!(
+        "[[waves]]\nname = \"canary\"\norganizations = [\"{ALPHA}\"]\n[[waves]]\nname = \"all\"\nshare = 100\n"
+    );
+    scene.hub = scene.hub.with(&[("PMP_WAVES", &waves), ("PMP_MEMBER_ORGANIZATIONS", ALPHA)]);
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let mistyped_organization = "o-alpha00001";
+    for (arguments, meant) in [
+        (&["status", "--org", mistyped_organization][..], "`o-alpha00000`?"),
+        (&["exceptions", "--org", mistyped_organization], "`o-alpha00000`?"),
+        (&["members", "--org", mistyped_organization], "`o-alpha00000`?"),
+        (&["report", "--csv", "--org", mistyped_organization], "`o-alpha00000`?"),
+        (&["log", mistyped_organization], "`o-alpha00000`?"),
+        (&["why", "prod-scanner", "--org", mistyped_organization], "`o-alpha00000`?"),
+        (&["status", "--experience", "exp-alpha-prdo"], "`exp-alpha-prod`?"),
+        (&["status", "--wave", "canray"], "`canary`?"),
+        (&["pin", "1", "--wave", "canray", "--reason", "it is mistyped"], "`canary`?"),
+        (&["why", "prod-scaner"], "prod-scanner"),
+        (&["confirm", mistyped_organization, "1"], "`o-alpha00000`?"),
+        (&["confirm", ALPHA, "1", "--member-experience", "exp-alpha-prdo"], "`exp-alpha-prod`?"),
+        (&["explain", "E401O"], "`E4010`?"),
+        (&["statsu"], "'status'"),
+        (&["status", "--stat", "held"], "'--state'"),
+        (&["status", "--state", "helt"], "'held'"),
+        (&["status", "-o", "jsno"], "'json'"),
+        (&["status", "--experience-id", "exp-managment"], "`exp-management`?"),
+    ] {
+        let finished = scene.hub.run(arguments).await;
+        assert!(finished.stderr.contains(meant), "{arguments:?}: {finished:?}");
+    }
+    let filter = scene.spoke.with(&[("PMP_FILTER", "exclude-vendor")]).run(&["plan"]).await;
+    assert!(filter.stderr.contains("did you mean `exclude-vendors`?"), "{filter:?}");
+    let local = Program::new("pmp-local", &[]);
+    let world = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local/data/world.toml");
+    let who = local.run(&["env", "Memebr", "--world", world]).await;
+    assert!(who.stderr.contains("did you mean `Member`?"), "{who:?}");
+}
+
+/// A command that takes another one says which there are, and it is no error that is told.
+#[tokio::test]
+async fn a_bare_command_prints_its_help() {
+    for (name, command) in [
+        ("pmp-hub", &[][..]),
+        ("pmp-hub", &["config"]),
+        ("pmp-spoke", &[]),
+        ("pmp-spoke", &["config"]),
+        ("pmp-filter", &[]),
+        ("pmp-local", &[]),
+        ("pmp-local", &["world"]),
+        ("pmp-local", &["fault"]),
+        ("pmp-local", &["state"]),
+    ] {
+        let finished = Program::new(name, &[]).run(command).await;
+        let told = finished.stderr.contains("Usage: ") && finished.stderr.contains("Commands:");
+        assert!(told && !finished.stderr.contains("error:"), "{name} {command:?}: {finished:?}");
+        // A script may have lost its argument.
+        assert_eq!((finished.code, finished.stdout.as_str()), (1, ""), "{name} {command:?}");
+    }
 }

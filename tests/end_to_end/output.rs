@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use pmp_local_aws::world::{Fault, FaultRule};
-use pmp_tests::{ALPHA_DEV, Finished, Program, Scene, world};
+use futures::future::join_all;
+use pmp_local_aws::world::{ChangeSetTiming, Fault, FaultRule};
+use pmp_tests::{ALPHA, ALPHA_DEV, Finished, MANAGEMENT, Program, Scene, world};
 
 /// Standard output and exit code, without what differs from run to run.
 fn check(name: &str, finished: &Finished) {
@@ -65,34 +66,104 @@ async fn every_command_prints_what_its_snapshot_says() {
     check("hub-init", &hub.run(&["init"]).await);
 }
 
+/// The columns of a table of commands, whether or not it holds a record.
+type Columns = (&'static [&'static str], &'static str);
+
+/// What a header begins with: every column, or what is nested in it.
+fn begins_with(header: &str, columns: &str) -> bool {
+    let mut header = header.split(',').peekable();
+    columns.split(',').all(|column| {
+        let mut found = false;
+        while header.next_if(|name| *name == column || name.starts_with(&format!("{column}."))).is_some() {
+            found = true;
+        }
+        found
+    })
+}
+
+/// Runs each command as CSV: it must have this header, or begin with it where there are records.
+async fn headers(program: &Program, commands: &[Columns], with_records: bool) {
+    for (command, columns) in commands {
+        let csv = program.run(&[*command, &["-o", "csv"][..]].concat()).await;
+        let mut lines = csv.stdout.lines();
+        let header = lines.next().unwrap_or_default();
+        let without = program.run(&[*command, &["-o", "csv", "--no-header"][..]].concat()).await;
+        let records = lines.count();
+        if with_records {
+            assert!(records > 0 && begins_with(header, columns), "{command:?}: {csv:?}");
+        } else {
+            assert_eq!((header, records), (*columns, 0), "{command:?}: {csv:?}");
+        }
+        assert_eq!(without.stdout.lines().count(), records, "{command:?}: {without:?}");
+    }
+}
+
+const STATUS: &str = "organization,member_experience,state,version,tried,applied,lag,last_seen,message,spoke,receipt";
+const WHY: &str = "organization,member_experience,stance,approved,why,version,decided_at,filter";
+const RECEIPTS: &str = "organization,experience,member_experience,version,digest,status,received_at,allowed,denied,pending,narrowed,spoke_version,error";
+const DIRECTIONS: &str = "schema,experience,member,generation,line,by,at,reason,signed,not_ours,instead_of";
+const NOTIFICATIONS: &str = "schema_version,id,experience,kind,summary,cause,other_causes,at,organizations,experiences,version,transitions,left_out,next";
+const DECISIONS: &str = "product,name,organization,member_experience,verdict,approved,why,filter,filter_version,filter_digest,version,decided_at,receipt_at";
+
 /// A spreadsheet gets its header where a list is empty, too; without it, where that is asked for.
+/// Where there are records, it begins with the same columns.
 #[tokio::test]
-async fn an_empty_list_has_its_header_as_csv() {
-    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+async fn every_list_as_csv_has_the_same_header_with_and_without_records() {
+    let mut scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    let nothing_yet: &[Columns] = &[(&["audit"], "number,previous,at,experience,author,action,digest")];
+    headers(&scene.hub, nothing_yet, false).await;
     scene.hub.json(&["publish"]).await;
-    for (command, header) in [
-        ("status", "organization,member_experience,state,version,tried,applied,lag,last_seen,message,spoke,receipt"),
-        ("drift", "organization,member_experience,drift"),
-        ("exceptions", "kind,organization,member_experience,reason,products,product,version,since,next_try"),
-        ("members", "organization,state,source,admitted_by,admitted_at,last_seen"),
-        ("versions", "version,organizations,experiences"),
-        ("plan", "organization,member_experience,applied,outlook"),
-    ] {
-        let empty = scene.hub.run(&[command, "-o", "csv"]).await;
-        assert_eq!((empty.code, empty.stdout), (0, format!("{header}\n")), "{command}");
-        assert_eq!(scene.hub.run(&[command, "-o", "csv", "--no-header"]).await.stdout, "", "{command}");
-    }
-    // The columns are those that a list with records begins with.
+    let members = "organization,state,source,admitted_by,admitted_at,last_seen";
+    let exceptions = "kind,organization,member_experience,reason,products,product,version,since,next_try";
+    let log = "organization,experience,member_experience,version,digest,at,status";
+    let lists: &[Columns] = &[
+        (&["status"], STATUS),
+        (&["drift"], "organization,member_experience,drift"),
+        (&["exceptions"], exceptions),
+        (&["members"], members),
+        (&["versions"], "version,organizations,experiences"),
+        (&["plan"], "organization,member_experience,applied,outlook"),
+        (&["why", "prod-a"], WHY),
+        (&["report", "--csv"], DECISIONS),
+        (&["wait", "--timeout", "1s"], STATUS),
+        (&["directions"], DIRECTIONS),
+        (&["notify", "--dry-run"], NOTIFICATIONS),
+        (&["diff"], "product,before,after,note_before,note_after"),
+        (&["history", "--since", "1s"], "version,digest,taken_at,approved,rejected,in_force"),
+    ];
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    headers(&scene.hub, lists, false).await;
+    let standpoints: Columns = (&["status"], "experience,status,applied,tried,since,pending,narrowed,message");
+    headers(&scene.spoke, &[standpoints], false).await;
+
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
-    for (command, columns) in [
-        ("members", "organization,state,source,admitted_by,admitted_at,last_seen\n"),
-        ("exceptions", "kind,organization,member_experience,reason,products,product,version,since,next_try\n"),
-        ("versions", "version,organizations,experiences,"),
-        ("plan", "organization,member_experience,applied,outlook"),
-    ] {
-        let csv = scene.hub.run(&[command, "-o", "csv"]).await.stdout;
-        assert!(csv.starts_with(columns) && csv.lines().count() > 1, "{command}: {csv}");
-    }
+    scene.hub = scene.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", &format!("{ALPHA},o-never00000"))]);
+    let pause = ["pause", "--org", ALPHA, "--until", "2h", "--reason", "so that there is a direction"];
+    assert_eq!(scene.hub.run(&pause).await.code, 0);
+    scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    let lists: &[Columns] = &[
+        (&["status"], STATUS),
+        (&["exceptions"], exceptions),
+        (&["members"], members),
+        (&["versions"], "version,organizations,experiences,states"),
+        (&["plan"], "organization,member_experience,applied,outlook"),
+        (&["why", "prod-a"], WHY),
+        (&["why", "prod-a", "--org", ALPHA], WHY),
+        (&["report", "--csv"], DECISIONS),
+        (&["wait", "1", "--timeout", "1s"], STATUS),
+        (&["directions"], DIRECTIONS),
+        (&["diff"], "product,before,after,note_before,note_after"),
+        (&["show"], "product,listed,note"),
+        (&["history"], "version,digest,taken_at,approved,rejected,in_force"),
+        (&["audit"], "number,previous,at,experience,author,action,digest"),
+        (&["log", ALPHA], log),
+        (&["config", "show"], "variable,flag,value,hidden,from"),
+        (&["explain"], "code,error,cause,fix,look"),
+        (&["explain", "E4010"], "code,error,cause,fix,look"),
+        (&["doctor"], "check"),
+    ];
+    headers(&scene.hub, lists, true).await;
+    headers(&scene.spoke, &[standpoints, (&["sync"], RECEIPTS)], true).await;
 }
 
 /// A plan as CSV has a row for each product, and one for each experience that has none.
@@ -118,6 +189,18 @@ async fn a_plan_shows_every_product_where_all_are_asked_for() {
     assert!(some.contains("… and 20 more to change (`--all` lists all)") && !some.contains("prod-59"), "{some}");
     let all = scene.spoke.run(&["plan", "--all"]).await.stdout;
     assert!(all.contains("prod-59") && !all.contains("lists all"), "{all}");
+}
+
+#[tokio::test]
+async fn what_stays_as_it_is_is_a_line_for_each_reason() {
+    let scene = Scene::start(world(&["prod-a", "prod-b", "prod-c"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let settings = [("PMP_FILTER", "exclude-ids"), ("PMP_FILTER_CONFIG", r#"{"ids":["prod-b","prod-c"]}"#)];
+    let spoke = scene.spoke.with(&settings);
+    let planned = spoke.run(&["plan"]).await.stdout;
+    assert!(planned.contains("o leave  2 products") && !planned.contains("prod-b"), "{planned}");
+    let all = spoke.run(&["plan", "--all"]).await.stdout;
+    assert!(all.contains("o leave  prod-b") && all.contains("o leave  prod-c"), "{all}");
 }
 
 #[tokio::test]
@@ -157,4 +240,53 @@ async fn on_a_slow_ledger_each_says_what_it_waits_for() {
     assert!(synced.code == 0 && synced.stderr.contains(". waiting for the lease, the ledger"), "{synced:?}");
     let document = scene.spoke.run(&["plan", "-o", "json"]).await;
     assert!(!document.stderr.contains("waiting for"), "{document:?}");
+
+    // And so does every other command that asks the ledger.
+    let silent: &[&[&str]] = &[
+        &["status"],
+        &["members"],
+        &["versions"],
+        &["exceptions"],
+        &["drift"],
+        &["history"],
+        &["show"],
+        &["diff"],
+        &["why", "prod-a"],
+        &["log", ALPHA],
+        &["directions"],
+        &["plan"],
+        &["audit"],
+        &["audit", "export"],
+        &["report", "--csv"],
+        &["report", "--html", "/dev/null/page"],
+        &["recover"],
+        &["notify", "--dry-run"],
+        &["wait", "--timeout", "1s"],
+        &["doctor"],
+        &["unpin", "--reason", "there is none"],
+        &["status", "-o", "json"],
+    ];
+    let finished = join_all(silent.iter().map(|command| scene.hub.run(command))).await;
+    for (command, finished) in silent.iter().zip(finished) {
+        let told = finished.stderr.contains(". waiting for ");
+        assert_eq!(told, !command.contains(&"json"), "{command:?}: {finished:?}");
+    }
+    for command in [&["status"][..], &["unhold"], &["doctor"]] {
+        let finished = scene.spoke.run(command).await;
+        assert!(finished.stderr.contains(". waiting for "), "{command:?}: {finished:?}");
+    }
+}
+
+/// A change set that runs for long is told of now and then, with how often it was looked at.
+#[tokio::test]
+async fn a_sync_in_a_pipe_gives_a_sign_of_life_while_a_change_set_runs() {
+    let mut world = world(&["prod-a"], &[]);
+    world.change_sets = ChangeSetTiming::between(Duration::from_secs(40), Duration::from_secs(40));
+    let scene = Scene::start(world).await;
+    scene.hub.json(&["publish"]).await;
+    let synced = scene.spoke.run(&["sync"]).await;
+    assert_eq!(synced.code, 0, "{synced:?}");
+    let signs: Vec<_> = synced.stderr.lines().filter(|line| line.contains(" runs for ")).collect();
+    assert_eq!(signs.len(), 1, "{synced:?}");
+    assert!(signs[0].starts_with(". change set ") && signs[0].contains(" s, looked at "), "{synced:?}");
 }

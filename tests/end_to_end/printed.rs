@@ -31,8 +31,8 @@ async fn bash_completes_what_each_command_takes() {
 
 /// What was typed, and what came of it.
 fn told(typed: &[&str], finished: &Finished) -> String {
-    let Finished { code, stdout, stderr, .. } = finished;
-    format!("$ {}\n{stdout}{stderr}[exit code {code}]\n\n", typed.join(" "))
+    let Finished { code, stdout, .. } = finished;
+    format!("$ {}\n{stdout}{}[exit code {code}]\n\n", typed.join(" "), finished.said())
 }
 
 /// What a program prints for each of these commands.

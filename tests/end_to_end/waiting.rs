@@ -17,14 +17,17 @@ async fn it_waits_until_a_snapshot_is_everywhere_and_names_who_is_missing_on_the
     scene.hub.json(&["publish"]).await;
     let early = scene.hub.run(&["wait", "--timeout", "1s"]).await;
     assert_eq!(early.code, 4, "{early:?}");
-    assert!(early.stdout.contains("2 without snapshot 2 after 1 s") && early.stdout.contains(ALPHA), "{early:?}");
+    assert!(
+        early.stdout.contains("2 experiences without snapshot 2 after 1 s") && early.stdout.contains(ALPHA),
+        "{early:?}"
+    );
     // What it had before is there still.
     assert_eq!(scene.hub.run(&["wait", "1"]).await.code, 0);
 
     let waiting = scene.hub.start(&["wait", "2", "--timeout", "60s", "-o", "json"]);
     within(Duration::from_secs(20), "a line of progress", async || {
         let log = waiting.log();
-        let told = log.contains("snapshot 2: 0 of 2 are there; waiting for o-alpha00000 ");
+        let told = log.contains("snapshot 2: applied in 0 of 2 experiences; waiting for 2 experiences: o-alpha00000 ");
         told.then_some(()).ok_or(log)
     })
     .await;

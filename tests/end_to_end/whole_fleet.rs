@@ -23,7 +23,7 @@ pub(crate) fn assert_one_screen(what: &str, finished: &Finished) {
     for line in lines {
         assert!(line.chars().count() <= 80, "{what}: {} columns: {line}", line.chars().count());
     }
-    assert_eq!(finished.stderr, "", "{what}");
+    assert_eq!(finished.said(), "", "{what}");
 }
 
 fn number(number: impl ToString) -> AttributeValue {

@@ -37,6 +37,16 @@ pub struct Finished {
     pub stderr: String,
 }
 
+impl Finished {
+    /// Its standard error without the lines that tell what is waited for: how many there are
+    /// depends on the machine.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let said = self.stderr.split_inclusive('\n').filter(|line| !line.starts_with(". waiting for "));
+        said.collect()
+    }
+}
+
 /// Where cargo put a binary of the workspace, or where `PMP_BIN_DIR` says that it is; else what to
 /// do. `cargo test --workspace` builds them; a single package's tests do not.
 pub fn find_binary(name: &str) -> Result<PathBuf, String> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pmp_filter_host::{Limits, Managed};
+use pmp_terminal::progress::computing;
 use pmp_terminal::{Exit, Failure, Output, count};
 use serde_json::json;
 
@@ -36,7 +37,7 @@ pub(crate) struct Bench {
 impl Bench {
     /// Runs the filter several times over the same products, and prints the figures.
     pub(crate) fn execute(self, output: Output) -> Result<Exit, Failure> {
-        let ready = self.component.load()?;
+        let ready = self.component.load(output)?;
         let filter = self.settings.configure(&ready.filter)?;
         let owned = match &self.products {
             Some(path) => catalog::read(path)?,
@@ -52,14 +53,15 @@ impl Bench {
             return Err(Failure::new("E2140", error)
                 .hint("name one that it manages with --experience or --experience-name".to_owned()));
         }
-        let mut times = Vec::new();
-        let mut usage = None;
-        for _ in 0..self.runs {
-            let evaluation = filter.evaluate(&scene.borrow(), &products).map_err(failed)?;
-            times.push(evaluation.usage.elapsed);
-            usage = Some(evaluation.usage);
-        }
+        let (runs, over) = (count(self.runs as usize, "run"), count(owned.len(), "product"));
+        let measure = || {
+            let runs = (0..self.runs).map(|_| filter.evaluate(&scene.borrow(), &products));
+            runs.map(|run| Ok(run.map_err(failed)?.usage)).collect::<Result<Vec<_>, Failure>>()
+        };
+        let usages = computing(output, &format!("{runs} over {over}"), measure)?;
+        let mut times: Vec<_> = usages.iter().map(|usage| usage.elapsed).collect();
         times.sort();
+        let usage = usages.last();
         let (Some(usage), Some(least), Some(most)) = (usage, times.first(), times.last()) else { return Ok(Exit::Ok) };
         let (median, limits) = (times[times.len() / 2], Limits::default());
         let per_second = owned.len() as f64 / median.as_secs_f64().max(1e-9);

@@ -46,7 +46,7 @@ impl Build {
         };
         let bytes = built?;
         let (component, digest) = (project.component(), Digest::of(&bytes));
-        let tried = try_out(&project)?;
+        let tried = try_out(&project, output)?;
         let reproducible = project.language().builds_are_reproducible();
         if !output.is_table() {
             output.document(&json!({
@@ -68,8 +68,8 @@ impl Build {
 
 /// Loads the component and runs its first case that expects decisions, so that a component that no
 /// spoke could run is an error now.
-fn try_out(project: &Project) -> Result<String, Failure> {
-    let filter = Component::built(project).load_kept()?;
+fn try_out(project: &Project, output: Output) -> Result<String, Failure> {
+    let filter = Component::built(project).load_kept(output)?;
     let loaded = format!("loaded as `{}` {}", filter.description().name, filter.description().version);
     // If the cases cannot be read, `pmp-filter test` reports it.
     let cases = CaseFile::read(&project.cases()).map(|file| file.cases).unwrap_or_default();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pmp_protocol::Digest;
+use pmp_terminal::progress::computing;
 use pmp_terminal::{Exit, Failure, Output};
 use serde_json::json;
 
@@ -26,14 +27,15 @@ impl Compile {
         let Found::File(bytes) = self.component.find()? else {
             return Err(Failure::new("E2143", "a built-in filter has no component, and is ready at once"));
         };
-        let code = self.component.host()?.precompile(&bytes)?;
+        let host = self.component.host()?;
+        let code = computing(output, &self.component.to_be_compiled(), || host.precompile(&bytes))?;
         std::fs::write(&self.to, &code).map_err(|error| {
             Failure::tried("E1751", format!("cannot write the compiled filter `{}`", self.to.display()), error)
         })?;
         let digest = Digest::of(&code);
         if output.is_table() {
-            output.line(&format!("export PMP_FILTER={}", self.to.display()))?;
-            output.line(&format!("export PMP_FILTER_DIGEST={digest}"))?;
+            output.pasted(&format!("export PMP_FILTER={}", self.to.display()))?;
+            output.pasted(&format!("export PMP_FILTER_DIGEST={digest}"))?;
         } else {
             let (file, component) = (self.to.display().to_string(), Digest::of(&bytes));
             output.document(&json!({ "file": file, "digest": digest, "bytes": code.len(), "component": component }))?;

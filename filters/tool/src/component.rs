@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use etcetera::BaseStrategy as _;
 use pmp_filter_host::{ConfiguredFilter, Filter, FilterHost, FilterSource, Limits, LoadError};
-use pmp_terminal::Failure;
+use pmp_terminal::progress::computing;
+use pmp_terminal::{Failure, Output};
 
 use crate::project::Project;
 
@@ -106,22 +107,32 @@ impl Component {
     }
 
     /// Loads the filter. A component is compiled and asked for its description.
-    pub(crate) fn load(&self) -> Result<Ready, Failure> {
-        self.load_with(&self.host()?)
+    pub(crate) fn load(&self, output: Output) -> Result<Ready, Failure> {
+        self.load_with(&self.host()?, output)
     }
 
     /// Loads the filter with a cache in this user's cache folder, for a filter that is run again
     /// and again.
-    pub(crate) fn load_kept(&self) -> Result<Filter, Failure> {
-        Ok(self.load_with(&with_own_cache(self.host()?))?.filter)
+    pub(crate) fn load_kept(&self, output: Output) -> Result<Filter, Failure> {
+        Ok(self.load_with(&with_own_cache(self.host()?), output)?.filter)
     }
 
-    fn load_with(&self, host: &FilterHost) -> Result<Ready, Failure> {
+    /// Compiles `bytes`, and says so where that takes long.
+    pub(crate) fn compile(&self, host: &FilterHost, bytes: &[u8], output: Output) -> Result<Filter, LoadError> {
+        computing(output, &self.to_be_compiled(), || host.load_bytes(bytes))
+    }
+
+    /// What is waited for while the filter is compiled.
+    pub(crate) fn to_be_compiled(&self) -> String {
+        format!("the filter `{}` to be compiled", self.source)
+    }
+
+    fn load_with(&self, host: &FilterHost, output: Output) -> Result<Ready, Failure> {
         let found = self.find()?;
         let started = Instant::now();
         let (filter, bytes) = match found {
             Found::BuiltIn(filter) => (Ok(filter), 0),
-            Found::File(bytes) => (host.load_bytes(&bytes), bytes.len()),
+            Found::File(bytes) => (self.compile(host, &bytes, output), bytes.len()),
         };
         let project = self.project()?;
         let filter = filter.map_err(|error| {

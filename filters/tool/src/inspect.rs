@@ -31,7 +31,7 @@ impl Inspect {
         };
         let host = self.component.host()?;
         let interface = host.interface(&bytes)?;
-        let loaded = host.load_bytes(&bytes);
+        let loaded = self.component.compile(&host, &bytes, output);
         let signature = self.component.file()?.map(|file| state(&sign::beside(&file), &bytes));
         let file = Some(File { bytes: bytes.len(), interface, signature: signature.unwrap_or_default() });
         Facts { file, digest: Digest::of(&bytes), filter: loaded.as_ref().ok() }.show(output)?;

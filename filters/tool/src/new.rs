@@ -126,7 +126,7 @@ impl New {
         }
         output.line(&format!("A {} filter in `{}`. Next:", self.language, root.display()))?;
         for step in [&format!("cd {}", root.display()), "pmp-filter build", "pmp-filter test", RUN] {
-            output.line(&format!("  {step}"))?;
+            output.pasted(&format!("  {step}"))?;
         }
         Ok(Exit::Ok)
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use pmp_filter_host::{EvaluateError, LogLevel, Managed, Usage};
 use pmp_protocol::{Decision, ExperienceId, Verdict};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, PrintError, count, print_json, progress};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, PrintError, Table, count, print_json, progress};
 use serde_json::{Value, json};
 
 use crate::catalog::{self, OwnedProduct, OwnedStatus, Scene};
@@ -18,6 +18,9 @@ use crate::world;
 /// The most decisions that are listed; the rest is only counted. `-o wide` lists all, including
 /// those that keep a product.
 const MAX_LISTED: usize = 40;
+
+/// The columns of a spreadsheet.
+const COLUMNS: &[&str] = &["product", "verdict", "reason"];
 
 /// The options of `pmp-filter run`.
 #[derive(Debug, Args)]
@@ -53,12 +56,13 @@ struct Supply {
 impl Run {
     /// Prints the decisions. The filter's log and the resources that it used go to standard error.
     pub(crate) async fn execute(self, output: Output) -> Result<Exit, Failure> {
-        let filter = self.settings.configure(&self.component.load_kept()?)?;
+        let filter = self.settings.configure(&self.component.load_kept(output)?)?;
         let mut scene = self.scene.sorted();
         let owned = if let Some(path) = &self.supply.world {
             world::read(path, &mut scene)?
         } else if let Some(experience) = self.supply.ledger {
-            ledger::read(self.ledger, experience, &mut scene).await?
+            let read = ledger::read(self.ledger, experience, &mut scene);
+            progress::waiting_for(output, "the ledger: the newest snapshot", read).await?
         } else {
             // clap refuses the arguments unless exactly one of the three is given.
             catalog::read(&self.supply.products.unwrap_or_default())?
@@ -74,7 +78,8 @@ impl Run {
             }
             progress::note(&format!("the filter manages `{}`", scene.experience));
         }
-        let evaluation = filter.evaluate(&context, &products).map_err(failed)?;
+        let what = format!("the filter: it decides on {}", count(products.len(), "product"));
+        let evaluation = progress::computing(output, &what, || filter.evaluate(&context, &products)).map_err(failed)?;
         tell(&evaluation.usage);
         print(&owned, &evaluation.decisions, output)?;
         Ok(Exit::Ok)
@@ -98,7 +103,7 @@ fn leave_alone(scene: &Scene, reason: Option<&str>, output: Output) -> Result<()
         // In these formats each line is a decision, and there is none.
         OutputFormat::Ndjson | OutputFormat::Csv => {
             progress::note(&said);
-            Ok(())
+            output.list_of::<Value>("decisions", COLUMNS, &[], Table::new(&[]), "")
         }
         OutputFormat::Table | OutputFormat::Wide => output.line(&format!("{said}. Nothing would be changed there.")),
     }
@@ -131,7 +136,11 @@ pub(crate) fn tell(usage: &Usage) {
 fn print(products: &[OwnedProduct], decisions: &[Decision], output: Output) -> Result<(), PrintError> {
     let rows = || products.iter().zip(decisions);
     match output.format {
-        OutputFormat::Json | OutputFormat::Yaml | OutputFormat::Csv => {
+        OutputFormat::Csv => {
+            let rows: Vec<_> = rows().map(row).collect();
+            return output.list_of("decisions", COLUMNS, &rows, Table::new(&[]), "");
+        }
+        OutputFormat::Json | OutputFormat::Yaml => {
             let rows: Vec<_> = rows().map(row).collect();
             return output.document(&json!({ "managed": true, "decisions": rows }));
         }

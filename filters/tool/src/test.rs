@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pmp_protocol::{Decision, Hint};
-use pmp_terminal::{Exit, Failure, Output, PrintError, count};
+use pmp_terminal::progress::computing;
+use pmp_terminal::{Exit, Failure, Output, PrintError, Table, count};
 use serde::Serialize;
 
 use crate::answer::Answer;
@@ -59,12 +60,13 @@ impl Test {
             ([], None) => return Err(NoCases.into()),
             _ => self.cases,
         };
-        let filter = self.component.load_kept()?;
+        let filter = self.component.load_kept(output)?;
         let scene = self.scene.sorted();
         let mut outcomes = Vec::new();
         for path in &cases {
             let mut file = CaseFile::read(path)?;
-            let answers: Vec<_> = file.cases.iter().map(|case| Answer::of(&filter, case, &scene)).collect();
+            let answer = || file.cases.iter().map(|case| Answer::of(&filter, case, &scene)).collect();
+            let answers: Vec<_> = computing(output, &format!("the answers to {}", cases_of(&file)), answer);
             if self.update {
                 update(path, &mut file, &answers)?;
             }
@@ -81,10 +83,14 @@ impl Test {
         if output.is_table() {
             print(&outcomes, failed, output)?;
         } else {
-            output.list("cases", &outcomes, pmp_terminal::Table::new(&[]), "")?;
+            output.list_of("cases", &["file", "case", "passed"], &outcomes, Table::new(&[]), "")?;
         }
         Ok(if failed == 0 { Exit::Ok } else { Exit::Error })
     }
+}
+
+fn cases_of(file: &CaseFile) -> String {
+    count(file.cases.len(), "case")
 }
 
 fn update(path: &Path, file: &mut CaseFile, answers: &[Answer]) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use pmp_audit::{Entry, Told};
 use pmp_ledger::{AuditHead, AuditStore, DynamoAudit, StoredEntry};
 use pmp_protocol::PlainText;
+use pmp_terminal::progress::waiting_for;
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table};
 use serde_json::{Value, json};
 
@@ -22,6 +23,9 @@ use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::{HubError, sdk};
 use crate::render::status as shown;
+
+/// What every entry has, as the columns of a spreadsheet.
+const COLUMNS: &[&str] = &["number", "previous", "at", "experience", "author", "action", "digest"];
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
@@ -48,9 +52,9 @@ enum AuditCommand {
 
 pub(crate) async fn audit(config: &ConfigArgs, args: &AuditArgs, output: Output) -> Result<Exit, Failure> {
     match &args.command {
-        Some(AuditCommand::Export(args)) => export(config, args).await,
+        Some(AuditCommand::Export(args)) => waiting_for(output, "the ledger: the entries", export(config, args)).await,
         Some(AuditCommand::Verify(args)) => verify_file(args, output),
-        None => list(config, args, output).await,
+        None => waiting_for(output, "the ledger", list(config, args, output)).await,
     }
 }
 
@@ -74,6 +78,8 @@ async fn list(config: &ConfigArgs, args: &AuditArgs, output: Output) -> Result<E
     let Some(head) = head else {
         if output.is_table() {
             output.line("Nothing stands in the audit yet.")?;
+        } else {
+            output.list_of::<Value>("entries", COLUMNS, &[], Table::new(&[]), "")?;
         }
         return Ok(Exit::Ok);
     };
@@ -83,7 +89,7 @@ async fn list(config: &ConfigArgs, args: &AuditArgs, output: Output) -> Result<E
     let whole = output.format == OutputFormat::Wide;
     let all = args.last > Table::SCREEN_ROWS as u64;
     let table = table(&entries, whole, compose::clock().now());
-    output.list_on_a_screen("entries", &rows, table, &summary, all)?;
+    output.list_on_a_screen("entries", COLUMNS, &rows, table, &summary, all)?;
     Ok(Exit::Ok)
 }
 

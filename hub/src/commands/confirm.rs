@@ -12,9 +12,11 @@ use serde_json::json;
 use super::announce::announce;
 use super::caller;
 use super::confirm_many::{ManyArgs, confirm_many};
+use super::look::meant;
 use crate::compose;
 use crate::config::ConfigArgs;
 use crate::error::{HubError, sdk};
+use crate::status::fleet::Fleet;
 use crate::{confirm, status, steer};
 
 /// The arguments that replace a single organization.
@@ -86,7 +88,15 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         member_experience: args.member_experience.clone(),
         force: args.force || args.undo,
     };
-    let held = confirm::decide(&wanted, head.as_ref(), &organization)?;
+    let held = match confirm::decide(&wanted, head.as_ref(), &organization) {
+        Err(unknown @ confirm::Refusal::UnknownOrganization(_)) => {
+            let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
+            let roster = fleet.roster(&config.experience).await.map_err(HubError::Ledger)?.unwrap_or_default();
+            let others = roster.keys().filter(|id| **id != organization.id).map(OrganizationId::as_str);
+            return Err(Failure::from(unknown).hint(meant(organization.id.as_str(), others)));
+        }
+        decided => decided?,
+    };
     let (Some(head), Some(newest)) = (head, newest) else { return Err(confirm::Refusal::NoSnapshot.into()) };
     let confirmation = OperatorConfirmation {
         organization: wanted.organization,

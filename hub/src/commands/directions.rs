@@ -173,6 +173,10 @@ async fn put_back(
     Ok(())
 }
 
+/// What every direction has, as the columns of a spreadsheet; none in `member` is the whole fleet.
+const COLUMNS: &[&str] =
+    &["schema", "experience", "member", "generation", "line", "by", "at", "reason", "signed", "not_ours", "instead_of"];
+
 fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, output: Output) -> Result<(), Failure> {
     let now = compose::clock().now();
     if output.is_document() {
@@ -217,7 +221,7 @@ fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, o
         row([organization.to_string(), "cannot be read".to_owned(), dash(), dash(), dash(), problem.clone()]);
     }
     let summary = summary(rows, found);
-    output.list_on_a_screen("directions", rows, table, &summary, whole)?;
+    output.list_on_a_screen("directions", COLUMNS, rows, table, &summary, whole)?;
     Ok(())
 }
 

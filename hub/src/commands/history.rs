@@ -148,6 +148,15 @@ pub(crate) struct Row {
     pinned: Option<Pin>,
 }
 
+impl Row {
+    /// What every row has, as the columns of a spreadsheet.
+    const COLUMNS: &[&str] = &["version", "digest", "taken_at", "approved", "rejected", "in_force"];
+}
+
+/// The columns of the products of one version, and of those that differ between two.
+const LISTED: &[&str] = &["product", "listed", "note"];
+const CHANGED: &[&str] = &["product", "before", "after", "note_before", "note_after"];
+
 /// Everything that the three commands read from.
 struct History {
     experience: ExperienceId,
@@ -262,7 +271,7 @@ pub(crate) async fn history(config: &ConfigArgs, args: &HistoryArgs, output: Out
         output.line(&format!("No snapshot since {}. The newest is {newest}.", since.strftime("%Y-%m-%d %H:%M:%SZ")))?;
     } else {
         let summary = format!("{} kept", count(kept.len(), "version"));
-        output.list_on_a_screen("versions", &rows, table(&rows, now), &summary, args.all)?;
+        output.list_on_a_screen("versions", Row::COLUMNS, &rows, table(&rows, now), &summary, args.all)?;
     }
     Ok(Exit::Ok)
 }
@@ -337,13 +346,13 @@ pub(crate) async fn show(config: &ConfigArgs, args: &ShowArgs, output: Output) -
         let (digest, requests) = (snapshot.digest().short(), allowed(content.policy_resource_requests()));
         let headline =
             format!("{}, snapshot {version} ({digest}), taken {taken}; requests {requests}", history.experience);
-        output.lines(fold(&headline, Frame::WIDTH))?;
+        output.lines(fold(&headline, Frame::columns()))?;
     }
     let mut table = Table::new(&["PRODUCT", "LISTED", "NOTE"]);
     for ListedProduct { product, listed, note } in &products {
         table.row([product.to_string(), listed.as_str().to_owned(), or_dash(note.as_ref())]);
     }
-    output.list_on_a_screen("products", &products, table, &content.counts().to_string(), args.all)?;
+    output.list_on_a_screen("products", LISTED, &products, table, &content.counts().to_string(), args.all)?;
     Ok(Exit::Ok)
 }
 
@@ -393,7 +402,7 @@ pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -
         let listed = |listed: Option<Listed>| listed.map_or("-", Listed::as_str).to_owned();
         table.row([changed.product.to_string(), listed(changed.before), listed(changed.after), note(changed)]);
     }
-    output.list_on_a_screen("products", &found.products, table, &summary(&found, &between), args.all)?;
+    output.list_on_a_screen("products", CHANGED, &found.products, table, &summary(&found, &between), args.all)?;
     Ok(Exit::Ok)
 }
 

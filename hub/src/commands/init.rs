@@ -47,17 +47,17 @@ pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Out
         return Ok(Exit::Ok);
     }
     if made.changes.is_empty() {
-        output.line("# No changes: tables and topic are as they should be.")?;
+        output.pasted("# No changes: tables and topic are as they should be.")?;
     }
     for change in &made.changes {
-        output.line(&format!("# {change}"))?;
+        output.pasted(&format!("# {change}"))?;
     }
     for (variable, value) in [
         ("PMP_SNAPSHOTS_TABLE", &made.snapshots_table),
         ("PMP_TIMESTAMPS_TABLE", &made.timestamps_table),
         ("PMP_TOPIC_ARN", &made.topic_arn),
     ] {
-        output.line(&format!("export {variable}={value}"))?;
+        output.pasted(&format!("export {variable}={value}"))?;
     }
     Ok(Exit::Ok)
 }

@@ -71,7 +71,7 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     let admitted = view.roster.is_some() && view.is_admitted(&args.organization);
     let reported = view.reports().any(|report| !report.is_empty());
     if !admitted && !reported && outcomes.found.is_empty() {
-        return Err(super::look::nobody(&args.organization));
+        return Err(super::look::nobody(&view, &args.organization));
     }
     let now = compose::clock().now();
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
@@ -92,7 +92,7 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     let whole = args.all || output.format == OutputFormat::Wide;
     let shown = if args.all { rows.len() } else { rows.len().min(MAX_ROWS) };
     let summary = summary(rows.len(), shown, more);
-    output.list_of("outcomes", COLUMNS, &rows, table(&rows[..shown], whole), &summary)?;
+    output.list_of("outcomes", COLUMNS, &rows, table(&rows[..shown], whole, now), &summary)?;
     if output.is_table() {
         output.lines(problems(&unreadable).iter().map(|line| cut(line, WIDTH, whole)))?;
     }
@@ -149,11 +149,15 @@ fn cut(text: &str, width: usize, whole: bool) -> String {
     if whole { text.to_owned() } else { PlainText::bounded(text, width).into() }
 }
 
-fn table(rows: &[Row], whole: bool) -> Table {
+fn table(rows: &[Row], whole: bool, now: Timestamp) -> Table {
     let mut table = Table::new(&["WHEN", "EXPERIENCE", "STATUS", "VERSION", "MESSAGE"]);
     let member = |row: &Row| row.outcome.member_experience.to_string();
+    // Of what was today, the time says enough.
+    let when = |row: &Row| {
+        if whole { shown::moment(row.outcome.at) } else { shown::short_moment(row.outcome.at, now) }
+    };
     let widths = [
-        "2026-11-24 12:00:01Z".len(),
+        rows.iter().map(|row| when(row).len()).max().unwrap_or_default(),
         rows.iter().map(|row| member(row).len()).max().unwrap_or_default().max("EXPERIENCE".len()),
         rows.iter().map(|row| status(row).len()).max().unwrap_or_default().max("STATUS".len()),
         rows.iter().map(|row| row.outcome.version.to_string().len()).max().unwrap_or_default().max("VERSION".len()),
@@ -161,7 +165,7 @@ fn table(rows: &[Row], whole: bool) -> Table {
     let left = WIDTH.saturating_sub(widths.iter().map(|width| width + 3).sum()).max(12);
     for row in rows {
         table.row([
-            shown::moment(row.outcome.at),
+            when(row),
             member(row),
             status(row).to_owned(),
             row.outcome.version.to_string(),

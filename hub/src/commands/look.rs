@@ -1,9 +1,10 @@
 //! Reads the fleet for all commands that show members, and prints the hints that they share.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use pmp_protocol::{ExperienceId, OrganizationId};
+use pmp_protocol::{ExperienceId, OrganizationId, alike};
 use pmp_terminal::{Failure, progress};
 
 use crate::compose;
@@ -56,9 +57,23 @@ pub(crate) fn hints(view: &View) {
 }
 
 /// The failure for an organization of which nothing is known.
-pub(crate) fn nobody(organization: &OrganizationId) -> Failure {
+pub(crate) fn nobody(view: &View, organization: &OrganizationId) -> Failure {
     let error = format!("nothing is known of `{organization}`: it is not admitted, and has never reported");
-    Failure::new("E4053", error).hint("`pmp-hub members` lists the organizations".to_owned())
+    Failure::new("E4053", error)
+        .hint(meant_organization(view, organization))
+        .hint("`pmp-hub members` lists the organizations".to_owned())
+}
+
+/// Which organization was meant, as a question, where one that is known looks like it.
+pub(crate) fn meant_organization(view: &View, organization: &OrganizationId) -> Option<String> {
+    let admitted = view.roster.iter().flat_map(BTreeMap::keys);
+    let known: BTreeSet<_> = admitted.chain(view.looked.iter().map(|looked| &looked.id)).collect();
+    meant(organization.as_str(), known.into_iter().filter(|id| *id != organization).map(OrganizationId::as_str))
+}
+
+/// Which of `known` was meant, as a question, where one looks like it.
+pub(crate) fn meant<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    alike(text, known).first().map(|meant| format!("did you mean `{meant}`?"))
 }
 
 /// The failure for an experience that the ledger does not know.

@@ -91,7 +91,7 @@ pub(crate) async fn members(config: &ConfigArgs, args: &MembersArgs, output: Out
     let Seen { experience, view, rows, .. } = look(config, args.stale.stale_after).await?;
     let known = |id: &&OrganizationId| view.looked.iter().any(|looked| looked.id == **id);
     if let Some(unknown) = args.list.organizations.iter().find(|id| !known(id)) {
-        return Err(super::look::nobody(unknown));
+        return Err(super::look::nobody(&view, unknown));
     }
     let mut members = members::list(&view, &rows);
     members.retain(|member| args.list.takes(member));

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::compose;
 use crate::config::{ConfigArgs, RunSettings, StatusConfig};
 use crate::error::sdk;
-use crate::notify::{Notified, NotifyError, begin};
+use crate::notify::{Notification, Notified, NotifyError, begin};
 
 #[derive(Debug, Args)]
 pub(crate) struct NotifyArgs {
@@ -59,7 +59,7 @@ fn print(config: &StatusConfig, args: &NotifyArgs, notified: &Notified, output: 
         let sentences = told.iter().map(|told| told.summary.clone());
         return Ok(output.lines(sentences.chain([sentence(args, notified)]))?);
     }
-    Ok(output.list("notifications", told, Table::new(&[]), "")?)
+    Ok(output.list_of("notifications", Notification::COLUMNS, told, Table::new(&[]), "")?)
 }
 
 /// The last line for a person.

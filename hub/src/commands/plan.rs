@@ -47,9 +47,11 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
     let catalog = SdkCatalog::new(&sdk, RateLimits::default());
-    let content = read::management_experience(&catalog, &config.experience).await?;
+    let content = read::management_experience(&catalog, &config.experience);
+    let content = progress::waiting_for(output, "the catalog: the management experience", content).await?;
     let names = Names::read(&sdk, &config.snapshots, &config.experience);
-    let (view, names) = tokio::join!(fleet.look(&config.experience), names);
+    let looked = async { tokio::join!(fleet.look(&config.experience), names) };
+    let (view, names) = progress::waiting_for(output, "the ledger: what the members report", looked).await;
     let view = view.map_err(HubError::Ledger)?;
     let now = compose::clock().now();
     let mut kept = BTreeMap::new();
@@ -62,7 +64,7 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
         }
     }
     let filters = Filters { folder, program };
-    let outlooks = filters.foresee(&view, &content, &kept, &names, now).await?;
+    let outlooks = filters.foresee(&view, &content, &kept, &names, now, output).await?;
     let guard = GuardRails { max_removed_percent: args.max_removed_percent, ..GuardRails::default() };
     let plan = fleet_plan::plan(&view, &content, &kept, &outlooks, guard, now);
     let wide = output.format == OutputFormat::Wide;
@@ -142,6 +144,7 @@ impl Filters {
         kept: &BTreeMap<SnapshotVersion, Content>,
         names: &Names,
         now: Timestamp,
+        output: Output,
     ) -> Result<Outlooks, Failure> {
         let wanted = worth_finding(view, now);
         let mut supply = Supply { folder: self.folder.clone(), answers: names.answers(), ..Supply::default() };
@@ -162,7 +165,10 @@ impl Filters {
         supply.no_program = program.as_ref().err().map(ToString::to_string);
         let inquiry = fleet_plan::inquiry::Inquiry::new(view, content, kept, &supply, now);
         let answers = match program {
-            Ok(program) if !inquiry.asks().is_empty() => program.ask(inquiry.asks()).await,
+            Ok(program) if !inquiry.asks().is_empty() => {
+                progress::waiting_for(output, "the members' filters: compiled, and run", program.ask(inquiry.asks()))
+                    .await
+            }
             _ => Default::default(),
         };
         let ended = answers.ended.map(|ended| ended.to_string());

@@ -20,7 +20,7 @@ use crate::compose;
 use crate::config::{ConfigArgs, StaleAfter, StatusConfig};
 use crate::error::HubError;
 use crate::inspect::kept::KeptWhole;
-use crate::inspect::report::Asked;
+use crate::inspect::report::{Asked, ReportRow};
 use crate::status::fleet::Fleet;
 use crate::status::named::Names;
 use crate::web::page::{self, Shown};
@@ -67,12 +67,12 @@ pub(crate) async fn report(config: &ConfigArgs, args: &ReportArgs, output: Outpu
         return Err(no_snapshot(experience, fleet.meant(experience).await.map_err(HubError::Ledger)?.as_ref()));
     };
     if let Some(unknown) = args.organizations.iter().find(|id| view.looked.iter().all(|looked| looked.id != **id)) {
-        return Err(super::look::nobody(unknown));
+        return Err(super::look::nobody(&view, unknown));
     }
     let now = compose::clock().now();
     let (moment, version) = place.moment(args.at, head.latest, now).await?;
     let mut kept = KeptWhole::default();
-    let mut records = Records::new(Output { format, ..output });
+    let mut records = Records::new(Output { format, ..output }, ReportRow::COLUMNS);
     let wanted = |id: &OrganizationId| args.organizations.is_empty() || args.organizations.contains(id);
     let looked = view.looked.iter().filter(|looked| wanted(&looked.id));
     let known = looked.map(|looked| place.known_of(&view, looked));

@@ -5,6 +5,7 @@ use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_terminal::Failure;
 use pmp_waves::WaveName;
 
+use super::look::{meant, meant_organization};
 use crate::error::HubError;
 use crate::status::SpokeStatus;
 use crate::status::fleet::View;
@@ -26,12 +27,15 @@ impl SelectArgs {
     pub(crate) fn select(&self, view: &View, rows: Vec<SpokeStatus>) -> Result<Vec<SpokeStatus>, Failure> {
         for id in &self.organizations {
             if !view.looked.iter().any(|looked| looked.id == *id) {
-                return Err(unknown(&format!("the hub knows nothing of the organization `{id}`")));
+                let meant = meant_organization(view, id);
+                return Err(unknown(&format!("the hub knows nothing of the organization `{id}`"), meant));
             }
         }
         for id in &self.experiences {
             if !rows.iter().any(|row| row.member_experience.as_ref() == Some(id)) {
-                return Err(unknown(&format!("no spoke has reported about the experience `{id}`")));
+                let known = rows.iter().filter_map(|row| Some(row.member_experience.as_ref()?.as_str()));
+                let meant = meant(id.as_str(), known);
+                return Err(unknown(&format!("no spoke has reported about the experience `{id}`"), meant));
             }
         }
         Ok(rows.into_iter().filter(|row| self.takes(row)).collect())
@@ -61,13 +65,14 @@ pub(crate) fn in_wave(view: &View, wave: &WaveName, rows: &mut Vec<SpokeStatus>)
     rows.retain(|row| row.wave.as_ref().is_some_and(|of| of.name == wave.as_str()));
     if rows.is_empty() {
         // A check of an empty list would always pass.
-        return Err(unknown(&format!("no organization of those is in wave `{wave}`")));
+        return Err(unknown(&format!("no organization of those is in wave `{wave}`"), None));
     }
     Ok(())
 }
 
-fn unknown(problem: &str) -> Failure {
+fn unknown(problem: &str, meant: Option<String>) -> Failure {
     Failure::new("E4061", problem)
+        .hint(meant)
         .hint("`pmp-hub status --all` lists the organizations and their experiences".to_owned())
 }
 

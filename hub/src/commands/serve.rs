@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use pmp_terminal::progress::waiting_for;
 use pmp_terminal::{Exit, Failure, Output, leave_on_signal, parse_duration};
 
 use super::look::{hints, no_snapshot};
@@ -40,7 +41,9 @@ fn parse_every(text: &str) -> Result<Duration, String> {
 pub(crate) async fn serve(config: &ConfigArgs, args: &ServeArgs, output: Output) -> Result<Exit, Failure> {
     let stop = leave_on_signal()?;
     // Before anything else: wrong settings are told here, and not on a page.
-    let Some(seen) = stop.unless_stopped(see(config, &args.stale)).await else { return Ok(Exit::Ok) };
+    let Some(seen) = stop.unless_stopped(waiting_for(output, "the ledger", see(config, &args.stale))).await else {
+        return Ok(Exit::Ok);
+    };
     let (source, seen) = seen?;
     let server = Server::listen(args.port).await?;
     hints(&seen.view);

@@ -52,6 +52,11 @@ pub(crate) struct StatusArgs {
 }
 
 impl StatusArgs {
+    /// Whether the screen is refreshed until the program is stopped.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.watch
+    }
+
     /// The selected rows, in the order that `--sort` asks for.
     fn rows(&self, view: &View, rows: Vec<SpokeStatus>) -> Result<Vec<SpokeStatus>, Failure> {
         let mut rows = self.select.select(view, rows)?;
@@ -117,7 +122,15 @@ async fn watch(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result
     let stop = leave_on_signal()?;
     let (mut screen, mut last) = (Screen::default(), None);
     loop {
-        let Some(seen) = stop.unless_stopped(look(config, args.stale.stale_after)).await else { return Ok(Exit::Ok) };
+        let look = look(config, args.stale.stale_after);
+        let seen = async {
+            match last.is_none() {
+                true => progress::waiting_for(output, "the ledger", look).await,
+                // What was seen before stands there meanwhile.
+                false => look.await,
+            }
+        };
+        let Some(seen) = stop.unless_stopped(seen).await else { return Ok(Exit::Ok) };
         let seen = seen.and_then(|Seen { experience, view, rows, .. }| Ok((experience, args.rows(&view, rows)?, view)));
         let trouble = match seen {
             Ok(seen) => {

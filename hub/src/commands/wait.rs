@@ -45,7 +45,14 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
     let mut told = String::new();
     let mut wanted = args.version;
     loop {
-        let Some(seen) = stop.unless_stopped(look(config, args.stale.stale_after)).await else {
+        let look = look(config, args.stale.stale_after);
+        let seen = async {
+            match told.is_empty() {
+                true => progress::waiting_for(output, "the ledger", look).await,
+                false => look.await,
+            }
+        };
+        let Some(seen) = stop.unless_stopped(seen).await else {
             return Err(stopped(&stop, wanted));
         };
         let seen = seen?;
@@ -219,9 +226,24 @@ fn line(rows: &[SpokeStatus], standing: &Standing<'_>, version: SnapshotVersion)
     if let Some(more @ 1..) = missing.len().checked_sub(NAMED) {
         named.push(format!("{more} more"));
     }
-    let others = if left_out.is_empty() { String::new() } else { format!(", {} pinned or paused", left_out.len()) };
-    let all = there + missing.len();
-    format!("snapshot {version}: {there} of {all} are there{others}; waiting for {}", named.join(", "))
+    let others = if left_out.is_empty() { String::new() } else { format!(", {} pinned or paused", counted(left_out)) };
+    let all = there + missing.iter().filter(|row| row.member_experience.is_some()).count();
+    format!(
+        "snapshot {version}: applied in {there} of {all} experiences{others}; waiting for {}: {}",
+        counted(missing),
+        named.join(", ")
+    )
+}
+
+/// How many experiences these rows are, and how many organizations of which no experience is known.
+fn counted(rows: &[&SpokeStatus]) -> String {
+    let experiences = rows.iter().filter(|row| row.member_experience.is_some()).count();
+    let organizations = rows.len() - experiences;
+    match (experiences, organizations) {
+        (experiences, 0) => count(experiences, "experience"),
+        (0, organizations) => count(organizations, "organization"),
+        both => format!("{} and {}", count(both.0, "experience"), count(both.1, "organization")),
+    }
 }
 
 fn tell(
@@ -250,7 +272,7 @@ fn tell(
     } else if let (Some(why), true) = (why_nowhere(seen, standing, ended), output.is_table()) {
         output.line(&format!("Snapshot {version} is nowhere after {seconds} s: {why}."))?;
     } else {
-        let summary = format!("{} without snapshot {version} after {seconds} s", rows.len());
+        let summary = format!("{} without snapshot {version} after {seconds} s", counted(missing));
         if output.format == OutputFormat::Table && !all {
             shown::missing(&rows, compose::clock().now(), summary).frame(Frame::HEIGHT).print(output)?;
             return Ok(exit);
@@ -345,8 +367,26 @@ mod tests {
         assert_eq!(named, [Some("exp-held"), Some("exp-error"), Some("exp-older"), Some("exp-none"), None]);
         assert_eq!(
             line(&rows, &standing, version),
-            "snapshot 42: 2 of 7 are there; waiting for o-alpha00000 exp-held (HELD), o-alpha00000 exp-error (ERROR), \
-             o-alpha00000 exp-older (APPLYING), 2 more"
+            "snapshot 42: applied in 2 of 6 experiences; waiting for 4 experiences and 1 organization: o-alpha00000 exp-held \
+             (HELD), o-alpha00000 exp-error (ERROR), o-alpha00000 exp-older (APPLYING), 2 more"
+        );
+    }
+
+    #[test]
+    fn experiences_and_organizations_are_counted_apart_and_add_up() {
+        let never = |id: &str| SpokeStatus::whole(&OrganizationId::new(id).unwrap(), SpokeState::Never, String::new());
+        let rows = [row("exp-it", Some(2), SpokeState::Synced), never("o-never00000"), never("o-never00001")];
+        let version = SnapshotVersion::new(2).unwrap();
+        let standing = Standing::of_rows(&rows, version, |_| version);
+        assert_eq!(
+            line(&rows, &standing, version),
+            "snapshot 2: applied in 1 of 1 experiences; waiting for 2 organizations: o-never00000 (NEVER), o-never00001 (NEVER)"
+        );
+        let rows = [row("exp-it", Some(2), SpokeState::Synced), row("exp-none", None, SpokeState::Applying)];
+        let standing = Standing::of_rows(&rows, version, |_| version);
+        assert_eq!(
+            line(&rows, &standing, version),
+            "snapshot 2: applied in 1 of 2 experiences; waiting for 1 experience: o-alpha00000 exp-none (APPLYING)"
         );
     }
 }

@@ -120,7 +120,7 @@ pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> 
             let hint = format!("`pmp-hub status --org {organization} --all` lists those that it has");
             return Err(Failure::new("E4070", error).hint(hint));
         }
-        return Err(super::look::nobody(organization));
+        return Err(super::look::nobody(&view, organization));
     }
     found.print(args, &view, experience, output, now)?;
     if let Some(left_out) = &view.left_out {
@@ -282,6 +282,10 @@ pub(super) fn versions(
     versions
 }
 
+/// What every answer has, as the columns of a spreadsheet; the last of one organization alone.
+const COLUMNS: [&str; 9] =
+    ["organization", "member_experience", "stance", "approved", "why", "version", "decided_at", "filter", "chain"];
+
 fn one_chain(
     answer: &Answer,
     known: &Known,
@@ -316,7 +320,8 @@ impl Found {
             return Ok(output.document(&self.document(args, experience))?);
         }
         if matches!(output.format, OutputFormat::Ndjson | OutputFormat::Csv) {
-            return Ok(output.list("experiences", &self.rows(args), Table::new(&[]), "")?);
+            let columns = if args.org.is_some() { &COLUMNS[..] } else { &COLUMNS[..COLUMNS.len() - 1] };
+            return Ok(output.list_of("experiences", columns, &self.rows(args), Table::new(&[]), "")?);
         }
         let whole = args.all || output.format == OutputFormat::Wide;
         let headline = if output.header { self.headline(view, experience, whole, now) } else { Vec::new() };

@@ -460,7 +460,7 @@ mod tests {
         let fitting = that_fit(shown.clone(), 19, false);
         assert_eq!((fitting.len(), fitting.last().unwrap().starts_with("… and ")), (4, true), "{fitting:?}");
         assert_eq!(that_fit(shown.clone(), 19, true), shown);
-        assert_eq!(summary(&plan), ["5 experiences: 1 would change, 1 would be held, 2 are not known."]);
+        assert_eq!(summary(&plan), ["5 experiences: 1 would change, 1 would be held, 2 not known."]);
         // The same again is no change, whoever is asked.
         let same = kept.values().next().unwrap();
         let same = super::plan(&view, same, &kept, &none, GuardRails::default(), now());

@@ -45,6 +45,25 @@ pub(crate) struct ReportRow {
     pub(crate) receipt_at: Option<Timestamp>,
 }
 
+impl ReportRow {
+    /// What every row has, as the columns of a spreadsheet.
+    pub(crate) const COLUMNS: &[&str] = &[
+        "product",
+        "name",
+        "organization",
+        "member_experience",
+        "verdict",
+        "approved",
+        "why",
+        "filter",
+        "filter_version",
+        "filter_digest",
+        "version",
+        "decided_at",
+        "receipt_at",
+    ];
+}
+
 /// What the rows of one organization are made from.
 pub(crate) struct Asked<'a> {
     pub(crate) view: &'a View,

@@ -63,6 +63,26 @@ pub(crate) struct Notification {
     pub(crate) next: String,
 }
 
+impl Notification {
+    /// What every notification has, as the columns of a spreadsheet.
+    pub(crate) const COLUMNS: &[&str] = &[
+        "schema_version",
+        "id",
+        "experience",
+        "kind",
+        "summary",
+        "cause",
+        "other_causes",
+        "at",
+        "organizations",
+        "experiences",
+        "version",
+        "transitions",
+        "left_out",
+        "next",
+    ];
+}
+
 /// A change of state of one subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -74,5 +74,9 @@ pub(crate) fn summary(members: &[MemberRow]) -> String {
     let admitted = members.iter().filter(|member| member.source != AdmittedBy::Nobody).count();
     let never = members.iter().filter(|member| member.state == Some(SpokeState::Never)).count();
     let strangers = members.len() - admitted;
-    format!("{admitted} admitted, {never} of them never reported; {strangers} not admitted")
+    // What there is none of is left out.
+    let never = if never == 0 { String::new() } else { format!(", {never} of them never reported") };
+    let admitted = (admitted > 0).then(|| format!("{admitted} admitted{never}"));
+    let strangers = (strangers > 0).then(|| format!("{strangers} not admitted"));
+    admitted.into_iter().chain(strangers).collect::<Vec<_>>().join("; ")
 }

@@ -41,8 +41,8 @@ impl Page {
     /// The lines: no more than `rows`.
     pub(crate) fn frame(&self, rows: usize) -> Frame {
         let mut frame = Frame::default();
-        let top: Vec<String> = self.top.iter().flat_map(|line| fold(line, Frame::WIDTH)).collect();
-        let foot = at_most(fold(&self.foot, Frame::WIDTH), FOOT);
+        let top: Vec<String> = self.top.iter().flat_map(|line| fold(line, Frame::columns())).collect();
+        let foot = at_most(fold(&self.foot, Frame::columns()), FOOT);
         let room = rows.saturating_sub(top.len() + self.well.len() + foot.len());
         let shown = self.shown(room);
         top.iter().for_each(|line| frame.line(line));
@@ -63,7 +63,8 @@ impl Page {
     /// The lines below the head of each block that fits `room`: one of each, and where more is
     /// left, more, of the worst first.
     fn shown(&self, room: usize) -> Vec<Vec<String>> {
-        let texts: Vec<Vec<String>> = self.blocks.iter().map(|block| fold(&block.text, WIDTH)).collect();
+        let texts: Vec<Vec<String>> =
+            self.blocks.iter().map(|block| fold(&block.text, Frame::columns() - INDENT)).collect();
         let least = |lines: &Vec<String>| 1 + lines.len().min(1);
         let all: usize = texts.iter().map(least).sum();
         // A line tells how many do not fit.

@@ -193,7 +193,7 @@ pub(crate) fn summary(plan: &FleetPlan) -> Vec<String> {
     let held = number(|it| matches!(it, Outlook::Held { .. }));
     let not_known = number(|it| matches!(it, Outlook::NotKnown { .. }));
     let counts = format!(
-        "{}: {change} would change, {held} would be held, {not_known} are not known.",
+        "{}: {change} would change, {held} would be held, {not_known} not known.",
         count(experiences, "experience")
     );
     let later = of_experiences().filter(|row| row.waits.is_some()).count();

@@ -160,7 +160,7 @@ fn empty_block(state: SpokeState) -> Block {
 fn head(rows: &[&SpokeStatus], now: Timestamp) -> String {
     if let [row] = rows {
         let experience = row.member_experience.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
-        let version = row.tried.as_ref().map(|_| format!(", {}", version(row))).unwrap_or_default();
+        let version = row.tried.as_ref().map(|_| format!(", snapshot {}", version(row))).unwrap_or_default();
         let seen = row.last_seen.map(|seen| format!(", seen {} ago", age(seen, now))).unwrap_or_default();
         return format!("{}{experience}{version}{seen}", row.organization);
     }

@@ -127,6 +127,22 @@ fn every_product_arrives_and_the_demo_ends_by_itself() {
 }
 
 #[test]
+fn on_a_narrow_terminal_the_demo_is_no_wider_than_it() {
+    const COLUMNS: usize = 60;
+    let temporary = tempfile::tempdir().unwrap();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_pmp-local"));
+    demo.args(["demo", "--products", "60", "--latency", "200ms"]).env("TMPDIR", temporary.path());
+    let output = demo.env("COLUMNS", COLUMNS.to_string()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    let wide = |line: &&str| line.chars().count() > COLUMNS && line.split_whitespace().count() > 1;
+    assert_eq!(text.lines().filter(wide).collect::<Vec<_>>(), Vec::<&str>::new());
+    // What does not fit goes on below, between two words.
+    assert!(text.contains("\n  "), "{text}");
+    assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains("nothing leaves this machine."), "{text}");
+}
+
+#[test]
 fn a_signal_ends_everything_and_leaves_nothing() {
     // Whoever stops it wants it so: that is no error.
     let second = [("TERM", "a second signal stops it at once"), ("INT", "press Ctrl-C again to stop at once")];

@@ -55,6 +55,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::live::Live;
 use crate::draft::Progress;
+use crate::progress::ShowProgress;
 use batcher::Batcher;
 use experience::ExperienceRun;
 use poller::Poller;
@@ -221,6 +222,11 @@ impl Engine {
             chance,
             stop,
         }
+    }
+
+    /// Shows from now on which change sets run.
+    pub(crate) fn show(&self, progress: Arc<dyn ShowProgress>) {
+        self.poller.show(progress);
     }
 
     /// Counts an experience for as long as it may start change sets, so that the others know how

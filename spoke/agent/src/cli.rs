@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use pmp_deployed::{EnvArgs, print_environment};
+use pmp_terminal::progress::waiting_for;
 use pmp_terminal::{
     Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, TerminalArgs,
     print_version, program_with,
@@ -191,13 +192,17 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(args) => status::status(&cli.config, args, output).await,
         Command::Hold(args) => hold(&cli.config, args, output).await,
         Command::Unhold => unhold(&cli.config, output).await,
-        Command::Init(args) => initialize(&cli.config, args, output).await,
+        Command::Init(args) => waiting_for(output, "SQS, and SNS", initialize(&cli.config, args, output)).await,
         Command::Doctor => {
             let checkup = doctor::examine(&cli.config, output).await;
             checkup.print(output)?;
             Ok(checkup.exit())
         }
-        Command::Env(args) => print_environment(args, &SPOKE, &Cli::command(), output).await,
+        Command::Env(args) => {
+            let program = Cli::command();
+            let print = print_environment(args, &SPOKE, &program, output);
+            waiting_for(output, "Lambda: the settings of the function", print).await
+        }
         Command::Config(what) => {
             what.print("pmp-spoke", &cli.config.given(), &cli.context, output)?;
             Ok(Exit::Ok)

@@ -9,7 +9,8 @@ use pmp_catalog::SdkCatalog;
 use pmp_ledger::{DynamoAnswers, DynamoLeases, DynamoReceipts, DynamoRecords, DynamoSnapshots};
 use pmp_protocol::{ManagementId, one_line};
 use pmp_runtime::{Chance, Clock, Stop, SystemChance, SystemClock};
-use pmp_terminal::{Failure, stop_on_signal};
+use pmp_terminal::progress::waiting_for;
+use pmp_terminal::{Failure, Output, stop_on_signal};
 use tokio::time::Instant;
 
 use crate::config::SpokeConfig;
@@ -23,6 +24,10 @@ use crate::pass::record::Records;
 use crate::pass::trust::Trust;
 use crate::progress::Silent;
 
+/// What a command waits for, before there is a spoke.
+const IDENTITY: &str = "AWS: who this is, and which organization";
+const FILTERS: &str = "the filters: fetched and compiled";
+
 /// What a command does with the spoke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -33,14 +38,15 @@ pub(crate) enum Purpose {
 }
 
 /// The spoke that the configuration describes. Where it makes passes, a filter that cannot be used
-/// is told to the hub.
+/// is told to the hub. `waits` is the output of a command that a person waits for.
 pub(crate) async fn spoke(
     sdk: &SdkConfig,
+    identity: Identity,
     config: &SpokeConfig,
     command: &str,
     purpose: Purpose,
+    waits: Option<Output>,
 ) -> Result<Spoke, Failure> {
-    let identity = Identity::find(sdk, config.organization.clone()).await?;
     let hub = match config.hub_role_for(&identity.organization) {
         Some(role) => pmp_aws::assume_role(sdk, role).await,
         None => sdk.clone(),
@@ -87,7 +93,7 @@ pub(crate) async fn spoke(
     if let Some(source) = sources.find(|source| !source.is_nowhere()) {
         spoke.attributes = source.attributes(sdk, &hub, &config.snapshots, &config.experience);
     }
-    if let Err(error) = spoke.filters.start().await {
+    if let Err(error) = waiting(waits, FILTERS, spoke.filters.start()).await {
         let failure = Failure::from(error);
         if purpose == Purpose::Pass {
             let text = failure.render().lines().collect::<Vec<_>>().join("; ");
@@ -100,15 +106,29 @@ pub(crate) async fn spoke(
     Ok(spoke)
 }
 
-/// The SDK's configuration, and the spoke over it.
+/// The SDK's configuration, and the spoke over it. A person who waits for longer than a second is
+/// told for what.
 pub(crate) async fn sdk_and_spoke(
     config: &SpokeConfig,
     command: &str,
     purpose: Purpose,
+    waits: Option<Output>,
 ) -> Result<(SdkConfig, Spoke), Failure> {
-    let sdk = sdk().await?;
-    let spoke = spoke(&sdk, config, command, purpose).await?;
+    let beginning = async {
+        let sdk = sdk().await?;
+        let identity = Identity::find(&sdk, config.organization.clone()).await?;
+        Ok::<_, Failure>((sdk, identity))
+    };
+    let (sdk, identity) = waiting(waits, IDENTITY, beginning).await?;
+    let spoke = spoke(&sdk, identity, config, command, purpose, waits).await?;
     Ok((sdk, spoke))
+}
+
+async fn waiting<T>(waits: Option<Output>, what: &str, work: impl Future<Output = T>) -> T {
+    match waits {
+        Some(output) => waiting_for(output, what, work).await,
+        None => work.await,
+    }
 }
 
 /// The time of day, for commands that have no spoke.

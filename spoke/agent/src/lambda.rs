@@ -14,6 +14,7 @@ use crate::commands::metrics::StandardOutput;
 use crate::compose::{Purpose, spoke};
 use crate::config::ConfigArgs;
 use crate::error::sdk;
+use crate::identity::Identity;
 use crate::intake::handler::answer;
 use crate::intake::inbox::Received;
 use crate::intake::sqs::SqsInbox;
@@ -72,7 +73,8 @@ impl Function for SpokeFunction {
     async fn init(settings: ConfigArgs) -> Result<Self, Failure> {
         let (config, queue_url) = settings.for_run()?;
         let sdk = sdk().await?;
-        let spoke = spoke(&sdk, &config, &place(), Purpose::Pass).await?;
+        let identity = Identity::find(&sdk, config.organization.clone()).await?;
+        let spoke = spoke(&sdk, identity, &config, &place(), Purpose::Pass, None).await?;
         tracing::info!(experience = %spoke.management, organization = %spoke.identity.organization, "spoke ready");
         Ok(Self { spoke, inbox: SqsInbox::new(&sdk, queue_url), metrics: StandardOutput(config.metrics) })
     }

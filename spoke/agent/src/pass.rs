@@ -373,6 +373,7 @@ impl Spoke {
         let (catalog, chance) = (self.catalog.clone(), self.chance.clone());
         let closing = self.closing(&standing);
         let engine = Engine::start(catalog, self.engine, times, name, chance, closing, stop.token().clone());
+        engine.show(self.progress.clone());
         let began = now(self.clock.as_ref());
         // `began` is taken first, because a filter may have to be fetched, which takes long.
         let in_force = stop.unless_stopped(self.filters.in_force()).await.ok_or_else(|| SpokeError::stopped(stop))?;

@@ -2,7 +2,9 @@
 //! it is shown is up to the command that waits for the pass.
 
 use std::fmt;
+use std::time::Duration;
 
+use pmp_catalog::ChangeSetId;
 use pmp_protocol::{ExperienceId, ReceiptStatus};
 
 use crate::draft::Progress;
@@ -16,6 +18,9 @@ pub(crate) enum ProgressEvent<'a> {
     LookedUp { answered: usize, products: usize },
     /// A change set of the member experience started or ended.
     Changing { member: &'a ExperienceId, progress: &'a Progress },
+    /// Change sets were looked at, and run on. This is the one that is watched for the longest
+    /// time, and how often it was looked at.
+    Running { first: &'a ChangeSetId, watched: Duration, looks: u32, others: usize },
     /// The member experience is done in this pass, with this status.
     Ended { member: &'a ExperienceId, status: ReceiptStatus },
 }

@@ -106,7 +106,7 @@ pub async fn look_at_queue(sdk: &SdkConfig, place: &Place<'_>) -> (Finding, Opti
     };
     let mut finding = finding.note(queue.arn.clone()).note(format!("{} in it", count(queue.messages(), "message")));
     if let Some(seconds) = queue.attribute(&Name::VisibilityTimeout) {
-        finding = finding.note(format!("hidden for {seconds} s"));
+        finding = finding.note(format!("visibility timeout {seconds} s"));
     }
     let seconds = |name: &Name| queue.attribute(name).and_then(|text| text.parse::<u64>().ok());
     let (hidden, kept) = (seconds(&Name::VisibilityTimeout), seconds(&Name::MessageRetentionPeriod));
@@ -126,7 +126,7 @@ pub async fn look_at_queue(sdk: &SdkConfig, place: &Place<'_>) -> (Finding, Opti
     if let Some(hidden) = hidden.filter(|hidden| *hidden < SHORTEST_HIDDEN) {
         finding = finding
             .warn(
-                format!("hidden for {hidden} s only: a message comes back while it is being worked on"),
+                format!("visibility timeout {hidden} s only: a message comes back while it is being worked on"),
                 format!("hide messages for {SHORTEST_HIDDEN} s or longer: VisibilityTimeout"),
             )
             .command(Stage::Resources, place.set(&json!({"VisibilityTimeout": "300"})));

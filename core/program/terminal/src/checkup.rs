@@ -15,7 +15,7 @@ use comfy_table::Color;
 use pmp_protocol::PlainText;
 use serde::Serialize;
 
-use crate::progress::{Step, step};
+use crate::progress::{Step, step, waiting_for};
 use crate::stream::PrintError;
 use crate::{Exit, Output, Table, count, stream};
 
@@ -290,7 +290,8 @@ impl Checkup {
 /// Runs a check for at most a minute. Where a person waits at a terminal for a table, a line of
 /// progress follows.
 pub async fn watched(output: Output, check: &'static str, work: impl Future<Output = Finding>) -> Finding {
-    let finding: Finding = tokio::time::timeout(WITHIN, work).await.unwrap_or_else(|_| {
+    let bounded = tokio::time::timeout(WITHIN, work);
+    let finding: Finding = waiting_for(output, &format!("the check `{check}`"), bounded).await.unwrap_or_else(|_| {
         let fix = "check the network, the region and AWS_ENDPOINT_URL; then run the command again".to_owned();
         Finding::of(check).fail(format!("no answer within {} seconds", WITHIN.as_secs()), fix)
     });

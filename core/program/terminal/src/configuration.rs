@@ -107,7 +107,7 @@ fn show(given: &[(Source, Option<&str>)], all: bool, output: Output) -> Result<(
         Some(applied) => format!("context `{}` of {}", applied.context, applied.file.display()),
         None => "no context".to_owned(),
     };
-    Ok(output.list("settings", &rows, table, &summary)?)
+    Ok(output.list_of("settings", &["variable", "flag", "value", "hidden", "from"], &rows, table, &summary)?)
 }
 
 /// A setting with the value that counts. One that the environment does not hold came by a flag.
@@ -155,7 +155,7 @@ fn list_contexts(program: &str, context: &ContextArgs, output: Output) -> Result
     for name in &names {
         table.row([(*name).to_owned(), if current == Some(*name) { "now" } else { "" }.to_owned()]);
     }
-    Ok(output.list("contexts", &names, table, &format!("in {}", path.display()))?)
+    Ok(output.list_of("contexts", &["value"], &names, table, &format!("in {}", path.display()))?)
 }
 
 #[cfg(test)]

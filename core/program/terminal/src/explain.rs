@@ -2,6 +2,7 @@
 //! which are part of the program: nobody who needs them has to have the project at hand.
 
 use clap::Args;
+use pmp_protocol::alike;
 use serde::Serialize;
 use serde_json::json;
 
@@ -27,6 +28,9 @@ const PAGES: [&str; 16] = [
     include_str!("../../../../docs/errors/spoke-filters.md"),
     include_str!("../../../../docs/errors/plan.md"),
 ];
+
+/// The columns of a spreadsheet.
+const COLUMNS: &[&str] = &["code", "error", "cause", "fix", "look"];
 
 /// Say what an error means and what to do, by the code in its last line
 #[derive(Debug, Clone, Args)]
@@ -60,17 +64,22 @@ impl Explain {
                 table.row([one.code.clone(), one.error.clone()]);
             }
             let table = if output.format == OutputFormat::Wide { table } else { table.no_wider_than(Frame::WIDTH) };
-            return Ok(output.list("errors", &all, table, "")?);
+            return Ok(output.list_of("errors", COLUMNS, &all, table, "")?);
         };
         let asked = code.trim().to_uppercase();
         // A person may type the digits alone.
         let asked = if asked.starts_with('E') { asked } else { format!("E{asked}") };
         let Some(found) = all.iter().find(|one| one.code == asked) else {
+            let codes = all.iter().map(|one| one.code.as_str());
+            let meant = alike(&asked, codes).first().map(|meant| format!("did you mean `{meant}`?"));
             let hint = "`explain` without a code lists all of them, with what they say".to_owned();
-            return Err(Failure::new("E1754", format!("no error has the code `{code}`")).hint(hint));
+            return Err(Failure::new("E1754", format!("no error has the code `{code}`")).hint(meant).hint(hint));
         };
         match output.format {
             OutputFormat::Table | OutputFormat::Wide => Ok(output.lines(found.lines())?),
+            OutputFormat::Csv => {
+                Ok(output.list_of("errors", COLUMNS, std::slice::from_ref(found), Table::new(&[]), "")?)
+            }
             _ => Ok(output.document(&json!({ "error": found }))?),
         }
     }
@@ -81,7 +90,7 @@ impl Explained {
         let parts = [("cause", &self.cause), ("fix", &self.fix), ("look", &self.look)];
         let parts = parts.into_iter().map(|(name, text)| format!("{name}: {text}"));
         let texts = std::iter::once(format!("{}: {}", self.code, self.error)).chain(parts);
-        texts.flat_map(|text| fold(&text, Frame::WIDTH)).collect()
+        texts.flat_map(|text| fold(&text, Frame::columns())).collect()
     }
 }
 
@@ -129,5 +138,6 @@ mod tests {
         let output = Output { format: OutputFormat::Table, header: true, color: false };
         let failure = Explain { code: Some("E401O".to_owned()) }.print(output).unwrap_err();
         assert_eq!(failure.code().to_string(), "E1754");
+        assert_eq!(failure.hints()[0], "did you mean `E4010`?");
     }
 }

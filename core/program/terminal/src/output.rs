@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::screen::{Frame, fold};
 use crate::stream::PrintError;
+use crate::text::narrow;
 use crate::{Output, OutputFormat, Table, csv, stream, yaml};
 
 /// The version of every JSON document that a command prints. It changes when a field changes its
@@ -50,7 +51,7 @@ impl OutputArgs {
 }
 
 impl Output {
-    /// Prints a list as [`Self::list`]. Its table fits a screen: at most [`Table::SCREEN_ROWS`]
+    /// Prints a list as [`Self::list_of`]. Its table fits a screen: at most [`Table::SCREEN_ROWS`]
     /// rows of [`Frame::WIDTH`] columns, and below it how many are left out. With `all`, and in
     /// every other form, nothing is.
     ///
@@ -59,18 +60,19 @@ impl Output {
     pub fn list_on_a_screen<T: Serialize>(
         self,
         name: &str,
+        columns: &[&str],
         rows: &[T],
         table: Table,
         summary: &str,
         all: bool,
     ) -> Result<(), PrintError> {
         if all || self.format != OutputFormat::Table {
-            return self.list(name, rows, table, summary);
+            return self.list_of(name, columns, rows, table, summary);
         }
         let (table, left_out) = table.on_a_screen(Table::SCREEN_ROWS);
         let more = if left_out == 0 { String::new() } else { format!("; and {left_out} more: --all") };
         let rendered = table.render(self);
-        let summary = fold(PlainText::new(&format!("{summary}{more}")).as_str(), Frame::WIDTH).join("\n");
+        let summary = fold(PlainText::new(&format!("{summary}{more}")).as_str(), Frame::columns()).join("\n");
         let gap = if rendered.is_empty() || summary.is_empty() { "" } else { "\n" };
         stream::out(&format!("{rendered}{gap}{summary}"))
     }
@@ -87,20 +89,21 @@ impl Output {
                 // The cells are plain text already. The only control characters are those of our
                 // own colours.
                 let rendered = table.render(self);
-                let summary = PlainText::new(summary);
-                let gap = if rendered.is_empty() || summary.as_str().is_empty() { "" } else { "\n" };
+                let summary = narrow(PlainText::new(summary).as_str(), stream::stdout_width());
+                let gap = if rendered.is_empty() || summary.is_empty() { "" } else { "\n" };
                 stream::out(&format!("{rendered}{gap}{summary}"))
             }
             OutputFormat::Json | OutputFormat::Yaml => self.document(&json!({ name: rows })),
-            OutputFormat::Csv => self.records(rows),
+            OutputFormat::Csv => self.records(rows, &[]),
             OutputFormat::Ndjson => {
                 rows.iter().try_for_each(|row| print_json(&serde_json::to_string(row).map_err(PrintError::in_form)?))
             }
         }
     }
 
-    /// Prints a list as [`Self::list`], whose records have these `columns`. So a spreadsheet gets
-    /// its header where the list is empty, too.
+    /// Prints a list as [`Self::list`], whose records have these `columns`, and perhaps more. So a
+    /// spreadsheet gets its header where the list is empty, too, and it begins the same with every
+    /// list.
     ///
     /// # Errors
     /// As [`Self::list`].
@@ -112,17 +115,17 @@ impl Output {
         table: Table,
         summary: &str,
     ) -> Result<(), PrintError> {
-        if self.format != OutputFormat::Csv || !rows.is_empty() {
-            return self.list(name, rows, table, summary);
+        if self.format == OutputFormat::Csv {
+            return self.records(rows, columns);
         }
-        if self.header { stream::out(&columns.join(",")) } else { Ok(()) }
+        self.list(name, rows, table, summary)
     }
 
-    /// Prints records for a spreadsheet. Without a record nothing is printed, not even a header:
-    /// the fields are not known.
-    fn records<T: Serialize>(self, rows: &[T]) -> Result<(), PrintError> {
+    /// Prints records for a spreadsheet. Where there is none, nothing is printed beside the columns
+    /// that are known.
+    fn records<T: Serialize>(self, rows: &[T], columns: &[&str]) -> Result<(), PrintError> {
         let rows = rows.iter().map(serde_json::to_value).collect::<Result<Vec<_>, _>>().map_err(PrintError::in_form)?;
-        let text = csv::records(&rows, self.header).map_err(PrintError)?;
+        let text = csv::records(&rows, columns, self.header).map_err(PrintError)?;
         if text.is_empty() { Ok(()) } else { stream::out(&text) }
     }
 
@@ -133,7 +136,7 @@ impl Output {
     /// As [`Self::list`].
     pub fn document(self, document: &Value) -> Result<(), PrintError> {
         if self.format == OutputFormat::Csv {
-            return self.records(csv::list_in(document));
+            return self.records(csv::list_in(document), &[]);
         }
         let mut document = document.clone();
         if let Value::Object(fields) = &mut document {
@@ -149,12 +152,13 @@ impl Output {
         print_json(&text.map_err(PrintError::in_form)?)
     }
 
-    /// Prints a line: a line break in `text` is none in what is printed.
+    /// Prints a line: a line break in `text` is none in what is printed, but for those that a
+    /// narrow terminal needs.
     ///
     /// # Errors
     /// As [`Self::list`].
     pub fn line(self, text: &str) -> Result<(), PrintError> {
-        print_line(text)
+        self.lines([text])
     }
 
     /// Prints lines, all at once.
@@ -162,7 +166,16 @@ impl Output {
     /// # Errors
     /// As [`Self::list`].
     pub fn lines<T: AsRef<str>>(self, lines: impl IntoIterator<Item = T>) -> Result<(), PrintError> {
-        print_lines(lines)
+        let lines = plain(lines);
+        if lines.is_empty() { Ok(()) } else { stream::out(&narrow(&lines.join("\n"), stream::stdout_width())) }
+    }
+
+    /// Prints a line to be pasted: it is not broken, however narrow the terminal is.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn pasted(self, line: &str) -> Result<(), PrintError> {
+        print_line(line)
     }
 }
 
@@ -180,8 +193,12 @@ pub fn print_line(text: &str) -> Result<(), PrintError> {
 /// # Errors
 /// As [`print_line`].
 pub fn print_lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Result<(), PrintError> {
-    let lines: Vec<String> = lines.into_iter().map(|line| PlainText::new(line.as_ref()).into()).collect();
+    let lines = plain(lines);
     if lines.is_empty() { Ok(()) } else { stream::out(&lines.join("\n")) }
+}
+
+fn plain<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Vec<String> {
+    lines.into_iter().map(|line| PlainText::new(line.as_ref()).into()).collect()
 }
 
 /// Prints JSON for programs, in whole: what could act on a terminal is spelled as an escape.

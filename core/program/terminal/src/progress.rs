@@ -2,6 +2,8 @@
 //! where it is no terminal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
 use std::time::Duration;
 
 use pmp_protocol::PlainText;
@@ -62,9 +64,47 @@ pub async fn waiting_for_the_first<T>(
         return done;
     }
     if output.is_table() && !told.load(Ordering::Relaxed) {
-        step(Step::Waiting, &format!("waiting for {what}"));
+        tell_of(what);
     }
     work.await
+}
+
+/// The same for work that computes and blocks.
+pub fn computing<T>(output: Output, what: &str, work: impl FnOnce() -> T) -> T {
+    let _waits = Waits::begin(output, what);
+    work()
+}
+
+/// Somebody waits while this lives, for work that may block: a thread beside it tells for what,
+/// after a second.
+#[derive(Debug)]
+pub struct Waits {
+    /// The thread ends when this is dropped.
+    _ended: Option<Sender<()>>,
+}
+
+impl Waits {
+    /// The wait begins. With output for programs nothing is said.
+    #[must_use]
+    pub fn begin(output: Output, what: &str) -> Self {
+        if !output.is_table() {
+            return Self { _ended: None };
+        }
+        let (sender, ended) = channel();
+        let what = what.to_owned();
+        let beside = move || {
+            if ended.recv_timeout(SILENCE) == Err(RecvTimeoutError::Timeout) {
+                tell_of(&what);
+            }
+        };
+        // Where the system has no thread to spare, the work is done in silence.
+        let _silent = thread::Builder::new().spawn(beside);
+        Self { _ended: Some(sender) }
+    }
+}
+
+fn tell_of(what: &str) {
+    step(Step::Waiting, &format!("waiting for {what}"));
 }
 
 /// How much of `total` is done, as a bar of twenty cells with a space behind it, on a terminal;
@@ -102,6 +142,15 @@ pub fn failure(failure: &Failure, program: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::OutputFormat;
+
+    #[test]
+    fn work_that_blocks_is_done_whether_or_not_it_is_told_of() {
+        for format in [OutputFormat::Table, OutputFormat::Json] {
+            let output = Output { format, header: true, color: false };
+            assert_eq!(computing(output, "seven", || 7), 7);
+        }
+    }
 
     #[test]
     fn a_bar_is_full_only_at_the_end_and_empty_only_at_the_beginning() {

@@ -15,16 +15,18 @@ const TOGETHER: usize = 500;
 #[derive(Debug)]
 pub struct Records {
     output: Output,
+    columns: &'static [&'static str],
     waiting: Vec<Value>,
     begun: bool,
     open: bool,
 }
 
 impl Records {
-    /// Nothing is printed yet.
+    /// Nothing is printed yet. The records have these `columns`, so that a spreadsheet gets its
+    /// header where there is no record, too.
     #[must_use]
-    pub fn new(output: Output) -> Self {
-        Self { output, waiting: Vec::new(), begun: false, open: true }
+    pub fn new(output: Output, columns: &'static [&'static str]) -> Self {
+        Self { output, columns, waiting: Vec::new(), begun: false, open: true }
     }
 
     /// Adds a record. Returns whether anybody still reads them: a closed pipe is no error.
@@ -44,11 +46,11 @@ impl Records {
     /// # Errors
     /// As [`Self::add`].
     pub fn finish(mut self) -> Result<(), PrintError> {
-        self.print()
+        if self.waiting.is_empty() && self.begun { Ok(()) } else { self.print() }
     }
 
     fn print(&mut self) -> Result<(), PrintError> {
-        let text = text(self.output, &self.waiting, self.begun)?;
+        let text = text(self.output, &self.waiting, self.columns, self.begun)?;
         self.begun |= !self.waiting.is_empty();
         self.waiting.clear();
         if !text.is_empty() && self.open {
@@ -59,9 +61,9 @@ impl Records {
 }
 
 /// The next records as a text without a line break at its end. The header is above the first ones.
-fn text(output: Output, records: &[Value], begun: bool) -> Result<String, PrintError> {
+fn text(output: Output, records: &[Value], columns: &[&str], begun: bool) -> Result<String, PrintError> {
     if output.format == OutputFormat::Csv {
-        return csv::records(records, output.header && !begun).map_err(PrintError);
+        return csv::records(records, columns, output.header && !begun).map_err(PrintError);
     }
     let line = |record: &Value| serde_json::to_string(record).map(|line| json_without_acting(&line));
     let lines = records.iter().map(line).collect::<Result<Vec<_>, _>>().map_err(PrintError::in_form)?;
@@ -78,11 +80,12 @@ mod tests {
     fn the_header_is_above_the_first_records_alone_and_no_cell_is_a_formula() {
         let output = |format| Output { format, header: true, color: false };
         let records = [json!({"product": "prod-a", "why": "=1+1"}), json!({"product": "prod-b", "why": null})];
-        let first = text(output(OutputFormat::Csv), &records, false).unwrap();
+        let first = text(output(OutputFormat::Csv), &records, &["product", "why"], false).unwrap();
         assert_eq!(first, "product,why\nprod-a,'=1+1\nprod-b,");
-        assert_eq!(text(output(OutputFormat::Csv), &records[1..], true).unwrap(), "prod-b,");
-        let lines = text(output(OutputFormat::Ndjson), &records, false).unwrap();
+        assert_eq!(text(output(OutputFormat::Csv), &records[1..], &["product", "why"], true).unwrap(), "prod-b,");
+        let lines = text(output(OutputFormat::Ndjson), &records, &["product", "why"], false).unwrap();
         assert_eq!(lines, "{\"product\":\"prod-a\",\"why\":\"=1+1\"}\n{\"product\":\"prod-b\",\"why\":null}");
-        assert_eq!(text(output(OutputFormat::Csv), &[], false).unwrap(), "");
+        assert_eq!(text(output(OutputFormat::Csv), &[], &["product", "why"], false).unwrap(), "product,why");
+        assert_eq!(text(output(OutputFormat::Csv), &[], &["product", "why"], true).unwrap(), "");
     }
 }

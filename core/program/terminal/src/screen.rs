@@ -5,7 +5,7 @@ use console::measure_text_width;
 use pmp_protocol::PlainText;
 
 use crate::stream::PrintError;
-use crate::text::cut;
+use crate::text::{cut, narrow};
 use crate::{Output, OutputFormat, stream};
 
 /// Lines for people, none longer than [`Self::WIDTH`] columns.
@@ -55,7 +55,16 @@ impl Frame {
     /// # Errors
     /// Where standard output cannot be written to. A closed pipe is none.
     pub fn print(&self, output: Output) -> Result<(), PrintError> {
-        if self.0.is_empty() { Ok(()) } else { stream::out(&self.rendered(output, Self::WIDTH).join("\n")) }
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        stream::out(&narrow(&self.rendered(output, Self::WIDTH).join("\n"), stream::stdout_width()))
+    }
+
+    /// The columns that there are: [`Self::WIDTH`], or fewer on a narrow terminal.
+    #[must_use]
+    pub fn columns() -> usize {
+        stream::stdout_width().map_or(Self::WIDTH, |columns| columns.min(Self::WIDTH))
     }
 
     /// The lines without colours, to be told as progress.

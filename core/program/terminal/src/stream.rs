@@ -7,6 +7,8 @@ use std::io::{self, IsTerminal, Write};
 
 use pmp_protocol::PlainText;
 
+use crate::text::narrow;
+
 /// Why standard output does not have what was to be printed: it cannot be written to, or what was
 /// to be printed has no such form. It reads as the system says it.
 #[derive(Debug)]
@@ -78,7 +80,7 @@ pub(crate) fn out_raw(harmless: &str) -> Result<(), PrintError> {
 /// Writes a line to standard error. One that cannot be written is lost without harm.
 #[expect(clippy::disallowed_methods, reason = "the boundary itself")]
 pub(crate) fn err(line: &PlainText) {
-    let _lost = writeln!(io::stderr().lock(), "{line}");
+    let _lost = writeln!(io::stderr().lock(), "{}", narrow(line.as_str(), stderr_width()));
 }
 
 /// Standard error for log lines, whose writer makes them harmless.
@@ -101,11 +103,26 @@ pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// The columns of the terminal that shows standard output; none where it is no terminal, or does
-/// not say.
+/// The columns in which standard output is shown: those of COLUMNS, as of other programs, or of the
+/// terminal; none where it is no terminal, or does not say.
 #[must_use]
-pub(crate) fn stdout_width() -> Option<usize> {
-    stdout_size().map(|(_, columns)| columns)
+pub fn stdout_width() -> Option<usize> {
+    asked_for().or_else(|| stdout_size().map(|(_, columns)| columns))
+}
+
+/// The same of standard error.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "nothing is written")]
+pub(crate) fn stderr_width() -> Option<usize> {
+    let size = || console::Term::stderr().size_checked().filter(|_| stderr_is_terminal());
+    asked_for().or_else(|| size().map(|(_, columns)| usize::from(columns)).filter(|columns| *columns >= LEAST))
+}
+
+/// In fewer columns nothing can be read, whatever is done.
+const LEAST: usize = 20;
+
+fn asked_for() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.trim().parse().ok().filter(|columns| *columns >= LEAST)
 }
 
 /// Its lines and columns.
@@ -113,5 +130,5 @@ pub(crate) fn stdout_width() -> Option<usize> {
 #[expect(clippy::disallowed_methods, reason = "nothing is written")]
 pub(crate) fn stdout_size() -> Option<(usize, usize)> {
     let (rows, columns) = console::Term::stdout().size_checked().filter(|_| stdout_is_terminal())?;
-    Some((usize::from(rows), usize::from(columns))).filter(|(_, columns)| *columns >= 20)
+    Some((usize::from(rows), usize::from(columns))).filter(|(_, columns)| *columns >= LEAST)
 }

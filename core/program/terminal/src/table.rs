@@ -65,12 +65,7 @@ impl Table {
     #[must_use]
     pub fn no_wider_than(mut self, width: usize) -> Self {
         let others = self.header.len().saturating_sub(1);
-        let widest = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column));
-            let cells = cells.map(|(cell, _)| measure_text_width(cell.as_str()));
-            cells.chain(self.header.get(column).map(|title| measure_text_width(title))).max().unwrap_or_default()
-        };
-        let used: usize = (0..others).map(|column| widest(column) + GAP).sum();
+        let used: usize = (0..others).map(|column| self.widest(column, true) + GAP).sum();
         let room = width.saturating_sub(used).max(1);
         for (last, _) in self.rows.iter_mut().filter_map(|row| row.get_mut(others)) {
             *last = PlainText::new(&cut(last.as_str(), room));
@@ -93,6 +88,9 @@ impl Table {
         else {
             return whole;
         };
+        if let Some(records) = self.records(output, width) {
+            return records;
+        }
         let sentences: Vec<_> =
             self.rows.iter_mut().map(|row| row.pop().filter(|_| row.len() == columns - 1)).collect();
         let title = self.header.pop().unwrap_or_default();
@@ -131,6 +129,39 @@ impl Table {
             lines.extend(folded.map(|line| format!("{:margin$}{line}", "")));
         }
         lines.join("\n")
+    }
+
+    /// The rows one below the other, where the columns do not fit side by side even without the
+    /// last: a line for each cell that says something, and a blank one between two rows.
+    fn records(&self, output: Output, width: usize) -> Option<String> {
+        let others = self.header.len() - 1;
+        let left: usize = (0..others).map(|column| self.widest(column, output.header) + GAP).sum();
+        if left.saturating_sub(GAP) <= width {
+            return None;
+        }
+        let names = self.header.iter().map(|name| measure_text_width(name)).max().unwrap_or_default() + GAP;
+        let room = width.saturating_sub(names).max(1);
+        let line = |(name, (text, color)): (&&str, &(PlainText, Option<Color>))| {
+            let color = color.filter(|_| output.color);
+            let folded = fold(text.as_str(), room).into_iter().map(|line| match color {
+                Some(color) => cell_alone(&line, color),
+                None => line,
+            });
+            let beside = |(at, line): (usize, String)| format!("{:names$}{line}", if at == 0 { name } else { "" });
+            folded.enumerate().map(beside).collect::<Vec<_>>()
+        };
+        let record = |row: &Vec<(PlainText, Option<Color>)>| {
+            self.header.iter().zip(row).flat_map(line).collect::<Vec<_>>().join("\n")
+        };
+        Some(self.rows.iter().map(record).collect::<Vec<_>>().join("\n\n"))
+    }
+
+    /// The columns that a column takes.
+    fn widest(&self, column: usize, with_title: bool) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.get(column));
+        let cells = cells.map(|(cell, _)| measure_text_width(cell.as_str()));
+        let title = self.header.get(column).filter(|_| with_title).map(|title| measure_text_width(title));
+        cells.chain(title).max().unwrap_or_default()
     }
 
     /// The table with every cell whole, however wide it gets.
@@ -225,6 +256,26 @@ mod tests {
         let colored = table().render_in(Output { color: true, ..output }, Some(40));
         assert!(colored.contains("\u{1b}["), "{colored:?}");
         assert!(colored.lines().all(|line| measure_text_width(line) <= 40), "{colored:?}");
+    }
+
+    #[test]
+    fn where_the_columns_do_not_fit_each_row_is_a_few_lines() {
+        let mut table = Table::new(&["ORGANIZATION", "EXPERIENCE", "MESSAGE"]);
+        table.row(["o-alpha00000", "exp-alpha-prod", "it would remove 212 of 300"].map(str::to_owned));
+        table.row(["o-beta000000", "exp-beta-prod", ""].map(str::to_owned));
+        let output = Output { format: OutputFormat::Table, header: true, color: false };
+        assert_eq!(
+            table.render_in(output, Some(28)),
+            "ORGANIZATION   o-alpha00000\n\
+             EXPERIENCE     exp-alpha-pro\n\
+             \u{20}              d\n\
+             MESSAGE        it would\n\
+             \u{20}              remove 212 of\n\
+             \u{20}              300\n\
+             \n\
+             ORGANIZATION   o-beta000000\n\
+             EXPERIENCE     exp-beta-prod"
+        );
     }
 
     #[test]

@@ -25,9 +25,13 @@ fn compile(component: &[u8], seconds: u64, mib: u64) -> Output {
 /// A component that a compiler has much to do with: thousands of functions with many blocks and
 /// locals each.
 fn laborious() -> Vec<u8> {
+    with_functions(3_000)
+}
+
+fn with_functions(number: usize) -> Vec<u8> {
     let body = "(local.set 0 (i64.add (local.get 1) (local.get 2))) (if (i64.eqz (local.get 0)) (then (local.set 1 (local.get 3))))";
     let function = format!("(func {} {})", "(local i64)".repeat(200), body.repeat(60));
-    Guest { extra: &function.repeat(3000), ..Guest::default() }.component()
+    Guest { extra: &function.repeat(number), ..Guest::default() }.component()
 }
 
 #[test]
@@ -35,6 +39,30 @@ fn a_component_becomes_machine_code_on_standard_output() {
     let output = compile(&Guest::default().component(), 60, 2048);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stdout.starts_with(b"\x7fELF"));
+}
+
+/// Whoever waits for the compiler is told so, in a pipe as well; a program that reads the answer is
+/// not.
+#[test]
+fn a_filter_that_takes_long_to_compile_is_waited_for_aloud() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, cases) = (folder.path().join("slow.wasm"), folder.path().join("cases.toml"));
+    std::fs::write(&file, with_functions(1_500)).unwrap();
+    std::fs::write(&cases, "[[cases]]\nname = \"it keeps\"\nproducts = [{ id = \"p\", expect = \"keep\" }]\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(cargo_bin("pmp-filter"));
+        command.env_clear().env("XDG_CACHE_HOME", folder.path()).current_dir(folder.path()).args(arguments);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let waits = ". waiting for the filter `./slow.wasm` to be compiled\n";
+    assert_eq!(run(&["inspect", "./slow.wasm"]), waits);
+    assert_eq!(run(&["compile", "./slow.wasm", "--to", "slow.cwasm"]), waits);
+    assert_eq!(run(&["test", "./slow.wasm", "cases.toml"]), waits);
+    assert_eq!(run(&["inspect", "./slow.wasm", "-o", "json"]), "");
+    let started = Instant::now();
+    assert_eq!(run(&["test", "./slow.wasm", "cases.toml"]), "", "it is in the cache, after {:?}", started.elapsed());
 }
 
 #[test]

@@ -44,10 +44,10 @@ pub(crate) fn verify_file(args: &VerifyFileArgs, output: Output) -> Result<Exit,
     let path = args.file.display();
     let cannot = |error| Failure::tried("E1750", format!("cannot read `{path}`"), error);
     let verified = if args.file.as_os_str() == "-" {
-        read(std::io::stdin().lock(), args.anchor)
+        progress::computing(output, "the end of standard input", || read(std::io::stdin().lock(), args.anchor))
     } else {
         let file = File::open(&args.file).map_err(cannot)?;
-        read(BufReader::new(file), args.anchor)
+        progress::computing(output, &format!("the end of `{path}`"), || read(BufReader::new(file), args.anchor))
     };
     let verified = verified.map_err(cannot)?.map_err(|fault| {
         Failure::from(fault).within(format!("`{path}` is not the audit that was exported")).exit(Exit::Unhealthy)

@@ -46,8 +46,8 @@ impl Clock {
             _ => None,
         };
         let method = if set.is_some() { Method::POST } else { Method::GET };
-        let clock = self.server.ask(method, "/clock", set.as_ref()).await?;
         let output = self.output.output();
+        let clock = self.server.ask(method, "/clock", set.as_ref(), output).await?;
         if output.is_table() {
             let text = |field: &str| clock[field].as_str().unwrap_or_default();
             output.line(&format!("{} ({})", text("now"), distance(text("offset"))))?;

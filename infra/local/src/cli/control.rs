@@ -9,7 +9,8 @@ use clap::Args;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use pmp_local_aws::CONTROL_PREFIX as PREFIX;
-use pmp_terminal::Failure;
+use pmp_terminal::progress::waiting_for;
+use pmp_terminal::{Failure, Output};
 use serde_json::Value;
 
 use super::serve::PORT;
@@ -41,7 +42,13 @@ fn on_this_machine() -> Result<String, Failure> {
 
 impl ServerArgs {
     /// Calls the control endpoint, and returns its answer. An error of the server is a failure.
-    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        output: Output,
+    ) -> Result<Value, Failure> {
         let hint = || {
             "start one with `pmp-local serve`, or say where it is with --endpoint, AWS_ENDPOINT_URL or PMP_LOCAL_PORT"
                 .to_owned()
@@ -50,7 +57,8 @@ impl ServerArgs {
             Some(endpoint) => endpoint.clone(),
             None => on_this_machine()?,
         };
-        let asked = ask(&endpoint, method, path, body).await;
+        let asked = ask(&endpoint, method, path, body);
+        let asked = waiting_for(output, &format!("pmp-local at `{endpoint}`"), asked).await;
         let (success, answer) = asked.map_err(|AskError(cause)| {
             Failure::new("E3039", format!("cannot reach pmp-local at `{endpoint}`: {cause}")).hint(hint())
         })?;

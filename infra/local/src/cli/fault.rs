@@ -155,7 +155,7 @@ impl Faults {
                     let hint = format!("say how long: `pmp-local fault add {} {lacks}`", add.kind);
                     return Err(Failure::new("E3042", format!("`{}` needs a time", add.kind)).hint(hint));
                 }
-                let added = self.server.ask(Method::POST, "/faults", Some(&add.rule())).await?;
+                let added = self.server.ask(Method::POST, "/faults", Some(&add.rule()), output).await?;
                 if output.is_table() {
                     output.line(&format!("Added fault {}: {}, seed {}.", added["id"], add.kind, added["seed"]))?;
                 } else {
@@ -163,7 +163,7 @@ impl Faults {
                 }
             }
             Command::List => {
-                let answer = self.server.ask(Method::GET, "/faults", None).await?;
+                let answer = self.server.ask(Method::GET, "/faults", None, output).await?;
                 let faults = answer["faults"].as_array().cloned().unwrap_or_default();
                 if faults.is_empty() && output.is_table() {
                     output.line("No faults are in force.")?;
@@ -173,7 +173,7 @@ impl Faults {
             }
             Command::Clear { id, .. } => {
                 let path = id.map_or_else(|| "/faults".to_owned(), |id| format!("/faults/{id}"));
-                let answer = self.server.ask(Method::DELETE, &path, None).await?;
+                let answer = self.server.ask(Method::DELETE, &path, None, output).await?;
                 let removed = answer["removed"].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
                 if output.is_table() {
                     output.line(&format!("Removed {}.", count(removed, "fault")))?;

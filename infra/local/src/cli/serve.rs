@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use pmp_local_aws::{Options, Resumed, Server, StartError};
-use pmp_terminal::progress::{Step, note, step};
-use pmp_terminal::{Exit, Failure, log_for_people, print_json, print_lines, stop_on_signal};
+use pmp_terminal::progress::{Step, Waits, computing, note, step};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, log_for_people, print_json, print_lines, stop_on_signal};
 use serde_json::json;
 
 use super::variables::{Variables, identities, identity};
@@ -58,12 +58,25 @@ enum ReadyForm {
     Json,
 }
 
+impl ReadyForm {
+    /// Whether progress is told goes by the form of the answer, as everywhere.
+    fn format(self) -> OutputFormat {
+        match self {
+            Self::Text => OutputFormat::Table,
+            Self::Json => OutputFormat::Json,
+        }
+    }
+}
+
 impl Serve {
     /// Serves until a signal comes. `begun` is when the process began.
     pub(super) async fn run(self, begun: Instant) -> Result<Exit, Failure> {
         log_for_people();
+        let people = Output { format: self.output.format(), header: true, color: false };
         let world = match &self.world {
-            Some(file) => world::load(file)?,
+            Some(file) => {
+                computing(people, &format!("the world `{}` to be read", file.display()), || world::load(file))?
+            }
             None => demo::built_in()?,
         };
         // An unknown name in `--as` is an error before anything starts. A state may have another
@@ -80,7 +93,14 @@ impl Serve {
             state::clear(folder)?;
         }
         let options = Options { address: self.bind, port: self.port, state: self.state.clone(), ..Options::default() };
+        let what = match &self.state {
+            Some(folder) => format!("the state in `{}` to be read", folder.display()),
+            None => "the server to start".to_owned(),
+        };
+        // A state is read without a pause, so that only a thread of its own can tell of it.
+        let waits = Waits::begin(people, &what);
         let server = Server::start(world, options).await.map_err(|error| self.explain(error))?;
+        drop(waits);
         if let Some(resumed) = server.resumed() {
             self.tell_of(resumed);
         }

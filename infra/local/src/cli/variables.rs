@@ -1,5 +1,6 @@
 //! The environment variables by which a client acts as an account of a world.
 
+use pmp_protocol::alike;
 use pmp_terminal::Failure;
 use pmp_world::{Organization, World, is_account};
 use serde::Serialize;
@@ -107,7 +108,12 @@ pub(super) fn identity(world: &World, who: Option<&str>) -> Result<Identity, Fai
     }
     let known = everyone.iter().map(|identity| format!("{} ({})", identity.access_key, identity.name));
     let failure = format!("`{who}` is no account, organization or access key of this world");
-    Err(Failure::new("E3044", failure).hint(format!("there are {}", known.collect::<Vec<_>>().join(", "))))
+    let named =
+        world.organizations.iter().flat_map(|organization| [organization.name.as_str(), organization.id.as_str()]);
+    let named = named.chain(everyone.iter().map(|identity| identity.access_key.as_str()));
+    let meant = alike(who, named).first().map(|meant| format!("did you mean `{meant}`?"));
+    let hint = format!("there are {}", known.collect::<Vec<_>>().join(", "));
+    Err(Failure::new("E3044", failure).hint(meant).hint(hint))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use console::Style;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pmp_protocol::PlainText;
 use pmp_terminal::progress::Step;
-use pmp_terminal::stdout_is_terminal;
+use pmp_terminal::{narrow, stdout_is_terminal, stdout_width};
 
 use super::seconds;
 
@@ -18,7 +18,10 @@ const NAME: usize = 18;
 /// How often a terminal is drawn again, per second.
 const FRAMES: u8 = 15;
 const TICK: Duration = Duration::from_millis(120);
-const BAR: &str = "{spinner:.cyan} {prefix:18} {bar:34.green/dim} {pos:>3}/{len} approved";
+/// How wide a bar is, where there is room, and what stands beside it: as much as the numbers of a
+/// hundred thousand products need.
+const BAR: usize = 34;
+const BESIDE: usize = 42;
 
 /// Where everything is shown.
 #[derive(Debug)]
@@ -56,6 +59,11 @@ impl Screen {
 
     /// Shows lines. What cannot be shown is lost without harm.
     pub(super) fn text(&self, text: &str) {
+        self.lines(&narrow(text, stdout_width()), |line| line);
+    }
+
+    /// Shows lines to be pasted: they are not broken, however narrow the terminal is.
+    pub(super) fn pasted(&self, text: &str) {
         self.lines(text, |line| line);
     }
 
@@ -81,12 +89,12 @@ impl Screen {
     /// A heading, set apart from what came before.
     pub(super) fn heading(&self, text: &str) {
         self.show("");
-        self.lines(text, |line| Style::new().bold().apply_to(line));
+        self.lines(&narrow(text, stdout_width()), |line| Style::new().bold().apply_to(line));
     }
 
     /// A line with the sign of what it says.
     pub(super) fn step(&self, step: Step, text: &str) {
-        self.show(&format!("{} {}", self.glyph(step), PlainText::new(text)));
+        self.show(&narrow(&format!("{} {}", self.glyph(step), PlainText::new(text)), stdout_width()));
     }
 
     /// A line about one experience.
@@ -101,7 +109,7 @@ impl Screen {
 
     /// What is not important, in a quieter colour.
     pub(super) fn quiet(&self, text: &str) {
-        self.lines(text, |line| Style::new().dim().apply_to(line));
+        self.lines(&narrow(text, stdout_width()), |line| Style::new().dim().apply_to(line));
     }
 
     /// A race of experiences, each with the number of products it shall have approved.
@@ -132,8 +140,10 @@ fn bars() -> MultiProgress {
 }
 
 fn bar(name: &str, total: usize) -> ProgressBar {
-    // The template is a constant that parses; were it not, the default one would do.
-    let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
+    // The template parses; did it not, the default one would do.
+    let wide = stdout_width().map_or(BAR, |columns| columns.saturating_sub(BESIDE).clamp(1, BAR));
+    let template = format!("{{spinner:.cyan}} {{prefix:{NAME}}} {{bar:{wide}.green/dim}} {{pos:>3}}/{{len}} approved");
+    let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style.progress_chars("━━─").tick_chars("◐◓◑◒ ");
     ProgressBar::new(total as u64).with_style(style).with_prefix(PlainText::new(name).to_string())
 }

@@ -37,8 +37,8 @@ pub(super) struct Story {
     pub(super) first_sync: Duration,
     /// Change sets of the first sync.
     pub(super) change_sets: usize,
-    /// What the filter dropped of the first snapshot.
-    pub(super) dropped: usize,
+    /// What the filter took away of the first snapshot.
+    pub(super) filtered: usize,
     /// Until the person's change was everywhere.
     pub(super) change: Duration,
     pub(super) live: usize,
@@ -51,13 +51,13 @@ pub(super) async fn play(args: &Demo, stage: &mut Stage, screen: &Screen) -> Res
     let began = set_up(args, stage, screen).await?;
     let (approved, rejected) = (stage.scene.management.approved.len(), stage.scene.management.rejected.len());
     let first_sync = first_sync(args, stage, screen, began).await?;
-    let (change_sets, dropped) =
+    let (change_sets, filtered) =
         (change_sets(stage).await?, stage.scene.members.iter().map(|m| stage.scene.filtered(m)).sum());
     let change = change(args, stage, screen).await?;
     show_status(stage, screen).await?;
     let untouched = untouched(stage).await?;
     let live = stage.scene.members.iter().flat_map(Member::live).count();
-    Ok(Story { approved, rejected, first_sync, change_sets, dropped, change, live, untouched })
+    Ok(Story { approved, rejected, first_sync, change_sets, filtered, change, live, untouched })
 }
 
 /// Everything that has to be there; returns when the hub began.
@@ -198,7 +198,7 @@ async fn show_status(stage: &Stage, screen: &Screen) -> Result<(), Failure> {
     .map_err(|failure| stage.explain(failure, &[]))?;
     screen.heading("$ pmp-hub status");
     let table = stage.launcher.run(Part::Hub, &["status"], &stage.hub).await?;
-    screen.text(&table);
+    screen.text(table.trim_end());
     Ok(())
 }
 

@@ -10,13 +10,13 @@ use super::{Demo, seconds};
 
 /// What a newcomer has just seen, in a few lines with numbers.
 pub(super) fn show(story: &Story, screen: &Screen) {
-    let Story { approved, rejected, first_sync, change_sets, dropped, change, live, untouched } = story;
+    let Story { approved, rejected, first_sync, change_sets, filtered, change, live, untouched } = story;
     screen.heading("What you just saw");
     screen.text(&format!(
         "- A hub and three spokes, each a process with an AWS account of its own, and the real SDK.
 - {approved} approved and {rejected} rejected products went to {live} experiences in {}, by {change_sets} change sets:
   AWS lets one carry 50 products to approve and 50 to reject.
-- The WebAssembly filter of borealis dropped {dropped} of them: the label {EXCLUDED_LABEL}, and 2 ids.
+- The WebAssembly filter of borealis took {filtered} of them away: the label {EXCLUDED_LABEL}, and 2 ids.
 - 2 approvals and 1 rejection were everywhere {} after the click; one stopped at that filter.
 - Not touched: {}.
 - Every spoke sent the hub receipts; `status` above is made of nothing else.",
@@ -46,22 +46,22 @@ pub(super) fn show_next(args: &Demo, stage: &Stage, screen: &Screen) {
 /// The environment of every program, to paste, and something to do with it.
 pub(super) fn show_how_to_play(stage: &Stage, screen: &Screen) {
     screen.heading("It runs until Ctrl-C. Approve and reject with a click, and watch it travel");
-    screen.text(&format!("{}/", stage.endpoint()));
+    screen.pasted(&format!("{}/", stage.endpoint()));
     screen.heading("Or paste a block into a terminal of its own");
     let spokes = stage.scene.members.iter().zip(&stage.spokes);
     let spokes = spokes
         .map(|(member, environment)| (format!("the spoke of {} ({})", member.name, member.organization), environment));
     for (who, environment) in std::iter::once(("the hub".to_owned(), &stage.hub)).chain(spokes) {
         screen.quiet(&format!("\n# {who}"));
-        screen.text(&environment.exports().collect::<Vec<_>>().join("\n"));
+        screen.pasted(&environment.exports().collect::<Vec<_>>().join("\n"));
     }
     let executable = stage.launcher.executable();
     let stranger = stage.scene.products.strangers.last().map(|product| product.id.to_string()).unwrap_or_default();
     screen.heading("Then, as the hub");
-    screen.text(&format!("{executable} hub status --output wide"));
-    screen.text(&approve_command(&stranger, stage.region()));
+    screen.pasted(&format!("{executable} hub status --output wide"));
+    screen.pasted(&approve_command(&stranger, stage.region()));
     screen.heading("Or as a spoke");
-    screen.text(&format!("{executable} spoke plan\n{executable} spoke sync"));
+    screen.pasted(&format!("{executable} spoke plan\n{executable} spoke sync"));
     screen.quiet(&format!("\nLogs: {}", stage.launcher.folder().display()));
 }
 

@@ -5,7 +5,7 @@
 //! keeps them in [`Task::open`], and answers each waiter over a `oneshot` channel.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -17,6 +17,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::schedule::{Durations, Expectation};
+use crate::progress::{ProgressEvent, ShowProgress};
 
 /// The final status of a change set, or the error that kept the poller from finding it out.
 pub(crate) type Ended = Result<ChangeSetStatus, CatalogError>;
@@ -28,6 +29,7 @@ pub(crate) struct Poller {
     durations: Arc<Mutex<Durations>>,
     seen_times: Arc<Mutex<Vec<Duration>>>,
     any_ended: Arc<Notify>,
+    shown: Arc<OnceLock<Arc<dyn ShowProgress>>>,
 }
 
 #[derive(Debug)]
@@ -69,16 +71,23 @@ impl Poller {
         let durations = Arc::new(Mutex::new(durations));
         let seen_times = Arc::<Mutex<Vec<Duration>>>::default();
         let any_ended = Arc::new(Notify::new());
+        let shown = Arc::<OnceLock<_>>::default();
         let task = Task {
             catalog,
             durations: durations.clone(),
             seen_times: seen_times.clone(),
             any_ended: any_ended.clone(),
+            shown: shown.clone(),
             chance,
             open: BTreeMap::new(),
         };
         tokio::spawn(task.run(receiver));
-        Self { watched, durations, seen_times, any_ended }
+        Self { watched, durations, seen_times, any_ended, shown }
+    }
+
+    /// Shows from now on what runs. The first call counts.
+    pub(crate) fn show(&self, progress: Arc<dyn ShowProgress>) {
+        let _shown_already = self.shown.set(progress);
     }
 
     /// Polls a change set that was just started. `slot` is given back when it ends.
@@ -128,6 +137,7 @@ struct Open {
     running_at: Instant,
     due: Instant,
     polling: bool,
+    looks: u32,
     failures: u32,
     waiting: Vec<oneshot::Sender<Ended>>,
     _slots: Vec<OwnedSemaphorePermit>,
@@ -138,6 +148,7 @@ struct Task {
     durations: Arc<Mutex<Durations>>,
     seen_times: Arc<Mutex<Vec<Duration>>>,
     any_ended: Arc<Notify>,
+    shown: Arc<OnceLock<Arc<dyn ShowProgress>>>,
     chance: Arc<dyn Chance>,
     /// Ordered by id, so that a simulation can be replayed: of two change sets that are due at
     /// once, the same one always comes first.
@@ -190,6 +201,7 @@ impl Task {
             running_at: began.unwrap_or(now),
             due: now + pause,
             polling: false,
+            looks: 0,
             failures: 0,
             waiting: Vec::new(),
             _slots: Vec::new(),
@@ -211,6 +223,7 @@ impl Task {
         let jitter = self.chance.fraction();
         let Some(open) = self.open.get_mut(id) else { return };
         open.polling = false;
+        open.looks = open.looks.saturating_add(1);
         let elapsed = now - open.began;
         match &outcome {
             Ok(ChangeSetStatus { state: ChangeSetState::Running, .. }) => {
@@ -227,6 +240,15 @@ impl Task {
             }
             _ => self.notify(id, &outcome, now),
         }
+        self.show(now);
+    }
+
+    /// Shows the change set that is watched for the longest time.
+    fn show(&self, now: Instant) {
+        let first = self.open.iter().min_by_key(|(id, open)| (open.began, *id));
+        let (Some(shown), Some((first, open))) = (self.shown.get(), first) else { return };
+        let (watched, others) = (now - open.began, self.open.len() - 1);
+        shown.show(ProgressEvent::Running { first, watched, looks: open.looks, others });
     }
 
     fn notify(&mut self, id: &ChangeSetId, outcome: &Ended, now: Instant) {

@@ -7,6 +7,7 @@ use pmp_protocol::{ExperienceId, Hold, MAX_REASON, PlainText, longest_hold};
 use pmp_terminal::{Exit, Failure, Output, Until, parse_reason, progress, to_the_second};
 use serde_json::json;
 
+use crate::commands::progress::LEDGER;
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
 use crate::error::SpokeError;
@@ -31,10 +32,10 @@ fn reason(text: &str) -> Result<String, String> {
     parse_reason(text, MAX_REASON, "the hub's operators see it")
 }
 
-async fn spoke(config: &ConfigArgs) -> Result<(Spoke, Standing), Failure> {
+async fn spoke(config: &ConfigArgs, output: Output) -> Result<(Spoke, Standing), Failure> {
     let config = config.for_hold()?;
-    let (_, spoke) = sdk_and_spoke(&config, "hold", Purpose::Look).await?;
-    let standing = spoke.standing_to_hold().await?;
+    let (_, spoke) = sdk_and_spoke(&config, "hold", Purpose::Look, Some(output)).await?;
+    let standing = progress::waiting_for(output, LEDGER, spoke.standing_to_hold()).await?;
     Ok((spoke, standing))
 }
 
@@ -55,7 +56,7 @@ fn next(before: Option<&Hold>, wanted: Hold, bound: SignedDuration, now: Timesta
 }
 
 pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -> Result<Exit, Failure> {
-    let (spoke, Standing { steering, .. }) = spoke(config).await?;
+    let (spoke, Standing { steering, .. }) = spoke(config, output).await?;
     let now = spoke.clock.now();
     let bound = longest_hold(steering.fleet.as_ref());
     let wanted = Hold {
@@ -82,7 +83,7 @@ pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -
 }
 
 pub(crate) async fn unhold(config: &ConfigArgs, output: Output) -> Result<Exit, Failure> {
-    let (spoke, Standing { steering, before, .. }) = spoke(config).await?;
+    let (spoke, Standing { steering, before, .. }) = spoke(config, output).await?;
     let (organization, now) = (&spoke.identity.organization, spoke.clock.now());
     let bound = longest_hold(steering.fleet.as_ref());
     let held = steering.hold.filter(|hold| hold.holds(bound, now));

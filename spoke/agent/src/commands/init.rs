@@ -23,9 +23,9 @@ pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Out
     let sdk = sdk().await?;
     let made = resources::init(&sdk, &config, &queue_name, args.shared_topic).await?;
     if output.is_table() {
-        output.line(&format!("# subscribed {} as {}", made.queue_arn, made.subscription_arn))?;
-        output.line(&format!("# dead letters go to {}", made.dead_letter_queue_url))?;
-        output.line(&format!("export PMP_QUEUE_URL={}", made.queue_url))?;
+        output.pasted(&format!("# subscribed {} as {}", made.queue_arn, made.subscription_arn))?;
+        output.pasted(&format!("# dead letters go to {}", made.dead_letter_queue_url))?;
+        output.pasted(&format!("export PMP_QUEUE_URL={}", made.queue_url))?;
     } else {
         let made =
             serde_json::to_value(&made).map_err(|error| Failure::tried("E1752", "cannot write the answer", error))?;

@@ -10,7 +10,7 @@ use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table};
 use serde_json::json;
 
 use crate::commands::plan_file::PlanFile;
-use crate::commands::progress::{EXPERIENCES, IDENTITY, LEDGER, SNAPSHOT, shown};
+use crate::commands::progress::{EXPERIENCES, LEDGER, SNAPSHOT, shown};
 use crate::commands::{plan_rows, render};
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
@@ -37,8 +37,7 @@ pub(crate) struct PlanArgs {
 
 pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
     let config = config.for_pass()?;
-    let beginning = sdk_and_spoke(&config, "plan", Purpose::Look);
-    let (_, mut spoke) = waiting_for(output, IDENTITY, beginning).await?;
+    let (_, mut spoke) = sdk_and_spoke(&config, "plan", Purpose::Look, Some(output)).await?;
     spoke.progress = shown(output);
     let standing = waiting_for(output, LEDGER, spoke.standing()).await?;
     let fetched = snapshot(&spoke, &standing, args.version);

@@ -16,8 +16,8 @@ use crate::pass::tally::Done;
 
 /// The most products to change that are listed per experience. `--all` lists all.
 const MAX_ENTRIES: usize = 40;
-/// The most products that are listed although they stay as they are. They are no change, and with a
-/// filter they are the same ones every time.
+/// The most reasons that are listed for which products stay as they are. They are no change, and
+/// with a filter they are the same ones every time.
 const MAX_LEFT: usize = 5;
 /// The columns that product ids get. Where names are known, a product gets up to [`LABEL`].
 const ID: usize = 36;
@@ -152,26 +152,33 @@ fn filter(ShownFilter { identity, because }: &ShownFilter) -> Option<String> {
 }
 
 fn entries(report: &Report, names: &Answers, wide: bool) -> Vec<String> {
-    let (mut left, mut changes): (Vec<&Entry>, Vec<&Entry>) =
+    let (left, mut changes): (Vec<&Entry>, Vec<&Entry>) =
         report.entries.iter().partition(|entry| entry.step == Step::Leave);
     // Denials come first, because people will ask about them.
     changes.sort_by_key(|entry| (entry.step != Step::Deny, entry.step, &entry.product));
-    left.sort_by_key(|entry| &entry.product);
+    let left = groups(left, wide);
     let (most_changes, most_left) = if wide { (usize::MAX, usize::MAX) } else { (MAX_ENTRIES, MAX_LEFT) };
-    let shown: Vec<&Entry> = changes.iter().take(most_changes).chain(left.iter().take(most_left)).copied().collect();
-    let labels = labels(shown.iter().map(|entry| &entry.product), names, wide);
-    let line = |(entry, label): (&&Entry, &String)| {
-        let symbol = match entry.step {
+    let label = |products: &[&ProductId]| match products {
+        [only] => one_label(only, names, wide),
+        several => count(several.len(), "product"),
+    };
+    let changed =
+        changes.iter().take(most_changes).map(|entry| (entry.step, label(&[&entry.product]), why(&entry.why)));
+    let stay = left.iter().take(most_left).map(|(why, products)| (Step::Leave, label(products), why.clone()));
+    let shown: Vec<(Step, String, String)> = changed.chain(stay).collect();
+    let labels = aligned(shown.iter().map(|(_, label, _)| label.clone()).collect());
+    let line = |((step, _, why), label): (&(Step, String, String), &String)| {
+        let symbol = match step {
             Step::Allow => "+",
             Step::Deny => "-",
             Step::Leave => "o",
         };
-        format!("  {symbol} {:<5}  {label}  {}", change(entry.step), why(&entry.why))
+        format!("  {symbol} {:<5}  {label}  {why}", change(*step))
     };
     let mut lines: Vec<_> = shown.iter().zip(&labels).map(line).collect();
     let more = [
         (changes.len().saturating_sub(most_changes), "to change"),
-        (left.len().saturating_sub(most_left), "to leave as they are"),
+        (left.iter().skip(most_left).map(|(_, products)| products.len()).sum(), "to leave as they are"),
     ];
     let more: Vec<_> =
         more.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} more {what}")).collect();
@@ -181,13 +188,32 @@ fn entries(report: &Report, names: &Answers, wide: bool) -> Vec<String> {
     lines
 }
 
+/// The products that stay as they are, by the reason: those with one reason are one line, since
+/// nothing changes. With `wide`, each is by itself.
+fn groups(mut left: Vec<&Entry>, wide: bool) -> Vec<(String, Vec<&ProductId>)> {
+    left.sort_by_key(|entry| &entry.product);
+    let mut groups: Vec<(String, Vec<&ProductId>)> = Vec::new();
+    for entry in left {
+        let why = why(&entry.why);
+        match groups.iter_mut().find(|(known, _)| !wide && *known == why) {
+            Some((_, products)) => products.push(&entry.product),
+            None => groups.push((why, vec![&entry.product])),
+        }
+    }
+    groups
+}
+
+fn one_label(id: &ProductId, names: &Answers, wide: bool) -> String {
+    let named = names.named(id);
+    if wide { named.label() } else { named.label_within(LABEL) }
+}
+
 /// The products by name, in a column that is as wide as the widest of them.
 fn labels<'a>(products: impl Iterator<Item = &'a ProductId>, names: &Answers, wide: bool) -> Vec<String> {
-    let label = |id: &ProductId| {
-        let named = names.named(id);
-        if wide { named.label() } else { named.label_within(LABEL) }
-    };
-    let labels: Vec<_> = products.map(label).collect();
+    aligned(products.map(|id| one_label(id, names, wide)).collect())
+}
+
+fn aligned(labels: Vec<String>) -> Vec<String> {
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or_default().max(ID);
     labels.iter().map(|label| format!("{label:<width$}")).collect()
 }

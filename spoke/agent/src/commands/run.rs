@@ -14,7 +14,7 @@ use crate::intake::sqs::SqsInbox;
 pub(crate) async fn run_agent(config: &ConfigArgs, metrics: bool) -> Result<Exit, Failure> {
     let (config, queue_url) = config.for_run()?;
     let stop = stop(&config)?;
-    let Some(started) = stop.unless_stopped(sdk_and_spoke(&config, "run", Purpose::Pass)).await else {
+    let Some(started) = stop.unless_stopped(sdk_and_spoke(&config, "run", Purpose::Pass, None)).await else {
         return Ok(Exit::Ok);
     };
     let (sdk, mut spoke) = started?;

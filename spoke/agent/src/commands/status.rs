@@ -6,11 +6,12 @@ use comfy_table::Color;
 use jiff::Timestamp;
 use pmp_ledger::Head;
 use pmp_protocol::{Confirmed, ExperienceId, Paused, Receipt, ReceiptStatus, SnapshotVersion, longest_hold};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, progress};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Table, age, count, progress};
 use serde::Serialize;
 use serde_json::json;
 
 use super::sync::summary;
+use crate::commands::progress::LEDGER;
 use crate::commands::render;
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::{ConfigArgs, SpokeConfig};
@@ -33,6 +34,9 @@ pub(crate) struct StatusArgs {
     #[arg(long)]
     check: bool,
 }
+
+/// The columns of a spreadsheet.
+const COLUMNS: &[&str] = &["experience", "status", "applied", "tried", "since", "pending", "narrowed", "message"];
 
 /// The state of one experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,16 +61,19 @@ pub(crate) struct Standpoint {
 pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Output) -> Result<Exit, Failure> {
     // Nothing is decided here, so nothing of a filter is needed.
     let config = SpokeConfig { filters: FilterRules::without_rules(None), ..config.for_pass()? };
-    let (_, spoke) = sdk_and_spoke(&config, "status", Purpose::Look).await?;
-    let standing = spoke.standing().await?;
+    let (_, spoke) = sdk_and_spoke(&config, "status", Purpose::Look, Some(output)).await?;
     let now = spoke.clock.now();
-    let holder = spoke.lease.held_now(now).await.map_err(SpokeError::from)?;
+    let look = async {
+        let standing = spoke.standing().await?;
+        Ok::<_, SpokeError>((standing, spoke.lease.held_now(now).await?))
+    };
+    let (standing, holder) = progress::waiting_for(output, LEDGER, look).await?;
     let (head, receipts) = (&standing.head, &standing.before.receipts);
     let mut standpoints: Vec<_> = receipts.iter().map(|receipt| standpoint(&standing, receipt, now)).collect();
     standpoints.sort_by_key(|it| (rank(it, standing.target().0), it.experience.clone()));
     if output.is_table() {
         let headline = if output.header { headline(&spoke, &standing, holder.as_deref(), now) } else { Vec::new() };
-        let headline: Vec<_> = headline.iter().flat_map(|line| pmp_terminal::fold(line, WIDTH)).collect();
+        let headline: Vec<_> = headline.iter().flat_map(|line| pmp_terminal::fold(line, Frame::columns())).collect();
         output.lines(&headline)?;
         if receipts.is_empty() {
             output.line("No pass has been made yet.")?;
@@ -77,6 +84,8 @@ pub(crate) async fn status(config: &ConfigArgs, args: &StatusArgs, output: Outpu
             output.list("experiences", &standpoints, table, "")?;
             output.lines(below.lines())?;
         }
+    } else if output.format == OutputFormat::Csv {
+        output.list_of("experiences", COLUMNS, &standpoints, Table::new(&[]), "")?;
     } else {
         let seen = standing.before.seen.as_ref().map(|seen| seen.last_seen);
         let snapshot = json!({"version": head.latest, "digest": head.digest, "taken_at": head.taken_at});

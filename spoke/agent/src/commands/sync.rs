@@ -11,6 +11,7 @@ use pmp_terminal::progress::{self as terminal, waiting_for, waiting_for_the_firs
 use pmp_terminal::{Exit, Failure, Output, parse_reason};
 
 use crate::commands::plan_file::PlanFile;
+use crate::commands::progress::Terminal;
 use crate::commands::{progress, render};
 use crate::compose::{Purpose, sdk_and_spoke, stop};
 use crate::config::{ConfigArgs, SpokeConfig};
@@ -18,6 +19,7 @@ use crate::error::SpokeError;
 use crate::lease::IfHeld;
 use crate::pass::standing::Standing;
 use crate::pass::{PassOutcome, Spoke};
+use crate::progress::Silent;
 
 #[derive(Debug, Args)]
 pub(crate) struct SyncArgs {
@@ -51,11 +53,10 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
         let reason = stop.reason().map_or_else(String::new, ToString::to_string);
         Failure::new("E5025", format!("{reason}, {how}"))
     };
-    let beginning = waiting_for(output, progress::IDENTITY, sdk_and_spoke(&config, "sync", Purpose::Pass));
-    let started = stop.unless_stopped(beginning).await;
+    let started = stop.unless_stopped(sdk_and_spoke(&config, "sync", Purpose::Pass, Some(output))).await;
     let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
-    let (shown, told) = progress::shown_and_told(output);
-    spoke.progress = shown;
+    let terminal = Terminal::of(output);
+    spoke.progress = terminal.clone().map_or_else(|| Arc::new(Silent) as _, |terminal| terminal as _);
     spoke.outside = args.reason.as_ref().filter(|_| args.outside_windows).map(|reason| Outside {
         by: spoke.identity.caller.clone(),
         at: spoke.clock.now(),
@@ -66,13 +67,18 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
     }
     let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
     let work = async |stop: &Stop| Ok(sync_newest(&spoke, &config, args, plan.as_ref(), stop).await);
+    let pass = spoke.lease.hold(if_held, &stop, work);
+    let told = async {
+        match &terminal {
+            Some(terminal) => {
+                let pass = waiting_for_the_first(output, progress::PASS, terminal.told(), pass);
+                terminal.alive(pass).await
+            }
+            None => pass.await,
+        }
+    };
     let done = stop
-        .to_the_end(Box::pin(waiting_for_the_first(
-            output,
-            progress::PASS,
-            &told,
-            spoke.lease.hold(if_held, &stop, work),
-        )))
+        .to_the_end(Box::pin(told))
         .await
         .ok_or_else(|| ended("and something does not answer; the next run goes on"))?;
     let Some(done) = done? else {
@@ -82,9 +88,26 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
     print(&pass, version, output)
 }
 
+/// What every receipt has, as the columns of a spreadsheet.
+const COLUMNS: &[&str] = &[
+    "organization",
+    "experience",
+    "member_experience",
+    "version",
+    "digest",
+    "status",
+    "received_at",
+    "allowed",
+    "denied",
+    "pending",
+    "narrowed",
+    "spoke_version",
+    "error",
+];
+
 fn print(pass: &PassOutcome, version: SnapshotVersion, output: Output) -> Result<Exit, Failure> {
     let receipts = &pass.receipts;
-    output.list("receipts", receipts, render::receipts(pass), &summary(receipts, version))?;
+    output.list_of("receipts", COLUMNS, receipts, render::receipts(pass), &summary(receipts, version))?;
     if let Some(hint) = way_out(receipts) {
         terminal::note(hint);
     }
