@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use pmp_local_aws::world::{ChangeSetTiming, Fault, FaultRule};
-use pmp_tests::{ALPHA, ALPHA_DEV, Finished, MANAGEMENT, Program, Scene, world};
+use pmp_tests::{ALPHA, ALPHA_DEV, Finished, MANAGEMENT, Program, PublishedSchema, Scene, world};
 
 /// Standard output and exit code, without what differs from run to run.
 fn check(name: &str, finished: &Finished) {
@@ -178,6 +178,45 @@ async fn a_plan_as_csv_has_a_row_for_each_product() {
     assert!(rows.contains(&"exp-alpha-prod,Production,plan,prod-a,,allow,approved by the hub"), "{csv}");
     assert!(rows.contains(&"exp-alpha-prod,Production,plan,prod-x,,deny,rejected by the hub"), "{csv}");
     assert!(rows.contains(&"exp-alpha-off,Off,skipped,,,,the experience is disabled"), "{csv}");
+}
+
+/// What programs read of a spoke is as the published schemas say, in every state.
+#[tokio::test]
+async fn what_a_spoke_prints_as_json_is_as_its_schema_says() {
+    let mut world = world(&["prod-a", "prod-b"], &["prod-x"]);
+    let development = world.organizations[1].experiences.iter_mut().find(|experience| experience.id == ALPHA_DEV);
+    let policy = development.unwrap().policy.as_mut().unwrap();
+    policy.approved.extend(["prod-1", "prod-2", "prod-a"].map(Into::into));
+    policy.rejected.push("prod-mine".into());
+    let scene = Scene::start(world).await;
+    let hold = async |program: &Program, command: &'static str| {
+        let printed = program.run(&[command, "-o", "json"]).await;
+        let document: serde_json::Value = serde_json::from_str(&printed.stdout).unwrap();
+        let schema = PublishedSchema::of_spoke(command);
+        assert_eq!(schema.faults(&document), Vec::<String>::new(), "{command}: {document:#}");
+        let mut forged = document.clone();
+        forged["schema_version"] = 2.into();
+        forged["surprise"] = true.into();
+        assert_eq!(schema.faults(&forged).len(), 2, "it would find one");
+        document
+    };
+    scene.hub.json(&["publish"]).await;
+    // Before the first pass, with a filter, and where one experience is held.
+    hold(&scene.spoke, "status").await;
+    let settings = [("PMP_FILTER", "exclude-ids"), ("PMP_FILTER_CONFIG", r#"{"ids":["prod-b"]}"#)];
+    let filtering = scene.spoke.with(&settings);
+    let planned = hold(&filtering, "plan").await;
+    let outcomes: Vec<_> = planned["experiences"].as_array().unwrap().iter().map(|it| &it["outcome"]).collect();
+    assert!(outcomes.contains(&&"plan".into()) && outcomes.contains(&&"held".into()), "{planned:#}");
+    hold(&filtering, "sync").await;
+    hold(&scene.spoke, "status").await;
+    // What operators direct, and what the organization holds itself.
+    let reason = ["--until", "2h", "--reason", "so that it stands there"];
+    assert_eq!(scene.hub.run(&[&["pin", "1", "--org", ALPHA][..], &reason[2..]].concat()).await.code, 0);
+    assert_eq!(scene.spoke.run(&[&["hold"][..], &reason].concat()).await.code, 0);
+    for command in ["status", "plan", "sync"] {
+        hold(&scene.spoke, command).await;
+    }
 }
 
 #[tokio::test]

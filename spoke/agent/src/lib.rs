@@ -58,6 +58,8 @@ mod not_obeyed;
 mod pass;
 mod progress;
 mod retry;
+#[cfg(test)]
+mod schema;
 
 pub use error::SpokeError;
 pub use identity::Identity;

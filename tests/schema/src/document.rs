@@ -13,7 +13,16 @@ pub struct PublishedSchema(Value);
 impl PublishedSchema {
     /// The schema of what `command` of pmp-hub prints, of `docs/schema`.
     pub fn of_hub(command: &str) -> Self {
-        let file = format!("../../docs/schema/hub-{command}.schema.json");
+        Self::of("hub", command)
+    }
+
+    /// The schema of what `command` of pmp-spoke prints, of `docs/schema`.
+    pub fn of_spoke(command: &str) -> Self {
+        Self::of("spoke", command)
+    }
+
+    fn of(program: &str, command: &str) -> Self {
+        let file = format!("../../docs/schema/{program}-{command}.schema.json");
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
         Self(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
     }
