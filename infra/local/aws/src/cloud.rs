@@ -1,7 +1,7 @@
 //! The services of the embedded AWS, and what lets several accounts use them together.
 //!
-//! SNS, SQS, DynamoDB, STS and Organizations are awsim's. A module for each adds what awsim lacks:
-//! accounts, delivery, policies, receive counts. The Marketplace Catalog and KMS are our own. A
+//! SNS, SQS, STS and Organizations are awsim's. A module for each adds what awsim lacks: accounts,
+//! delivery, policies, receive counts. The Marketplace Catalog, DynamoDB and KMS are our own. A
 //! module takes a parsed request and a [`Call`], and returns the answer or AWS's error. It must
 //! only trust the caller's account, never an account that the request names.
 
@@ -9,13 +9,13 @@ mod access;
 mod caller;
 mod change_events;
 mod changes;
+mod databases;
 mod decisions;
 mod delivery;
 mod dynamodb;
 mod guard_rails;
 mod journal;
 mod kms;
-mod large_binaries;
 mod marketplace;
 mod messages;
 mod organizations;
@@ -28,11 +28,9 @@ mod sts;
 mod time;
 mod view;
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use awsim_core::{AwsError, RequestContext};
-use awsim_dynamodb::DynamoDbService;
 use awsim_organizations::OrganizationsService;
 use awsim_sns::SnsService;
 use awsim_sqs::SqsService;
@@ -52,12 +50,11 @@ use access::Access;
 pub(crate) use caller::{Call, Caller};
 pub(crate) use changes::Changes;
 use changes::only_reads;
+use databases::Databases;
 use decisions::Listed;
 pub(crate) use journal::Happening;
 use journal::Journal;
 use kms::Keys;
-use large_binaries::LargeBinaries;
-pub(crate) use large_binaries::{STAND_IN, stand_ins};
 pub(crate) use marketplace::Reply;
 use past::Past;
 use time::SessionEnds;
@@ -76,9 +73,8 @@ pub(crate) struct Cloud {
     sqs: SqsService,
     sts: StsService,
     organizations: OrganizationsService,
-    dynamodb: DynamoDbService,
     keys: Keys,
-    pub(crate) binaries: LargeBinaries,
+    pub(crate) databases: Databases,
     catalog: Mutex<Catalog>,
     past: Mutex<Past>,
     discovery: Discovery,
@@ -95,12 +91,10 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     /// Creates the services that `world` describes. `authority` is the address in queue URLs.
-    /// `live` is the folder for the tables' items; without one, a temporary folder is used.
     /// `witness` receives the decisions of IAM.
     pub(crate) async fn new(
         world: World,
         authority: &str,
-        live: Option<&Path>,
         witness: Option<Arc<dyn Witness>>,
         stopping: CancellationToken,
     ) -> Result<Self, AwsError> {
@@ -117,11 +111,10 @@ impl Cloud {
             organizations: organizations::organizations_of(&world, begun),
             begun,
             clock,
-            dynamodb: live.map_or_else(DynamoDbService::new, DynamoDbService::with_data_dir),
             faults: Mutex::new(Faults::new(world.seed, &world.faults, begun)),
             requests: Mutex::default(),
             keys: Keys::default(),
-            binaries: LargeBinaries::default(),
+            databases: Databases::default(),
             changes: Changes::default(),
             discovery: Discovery::new(&world.products, &world.catalog),
             catalog: Mutex::new(Catalog::new(&world, begun)),
@@ -141,7 +134,8 @@ impl Cloud {
         &self.world
     }
 
-    /// Answers a request to one of the services that use the JSON or the query protocol.
+    /// Answers a request to one of the services that use the JSON or the query protocol, except
+    /// DynamoDB, which reads and writes its JSON itself.
     pub(crate) async fn answer(
         &self,
         service: &str,
@@ -155,7 +149,6 @@ impl Cloud {
         match service {
             "sns" => self.answer_sns(operation, input, call).await,
             "sqs" => self.answer_sqs(operation, input, call).await,
-            "dynamodb" => self.answer_dynamodb(operation, input, call).await,
             "kms" => self.answer_kms(operation, &input, call),
             "sts" => self.answer_sts(operation, input, call).await,
             "organizations" => self.answer_organizations(operation, input, call).await,

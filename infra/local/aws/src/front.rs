@@ -30,6 +30,7 @@ use credentials::{Signed, error_name, signed};
 
 /// The signing name of the Marketplace Catalog.
 const MARKETPLACE: &str = "aws-marketplace";
+const DYNAMODB: &str = "dynamodb";
 
 /// Why a request gets no regular answer.
 enum Stop {
@@ -129,6 +130,16 @@ async fn serve(
         return if loses_answer { Err(Stop::Dropped) } else { Ok(write(reply, request_id)) };
     }
     let (protocol, body) = check_form(parts, signed, body)?;
+    if signed.service == DYNAMODB && protocol.is_json() {
+        operation_of(parts).clone_into(&mut served.operation);
+        let loses_answer = befall(cloud, &mut call, served).await?;
+        let answer = cloud.answer_dynamodb(&served.operation, &body, &call).await;
+        if loses_answer {
+            return Err(Stop::Dropped);
+        }
+        let body = serde_json::to_vec(&answer?).map_err(|error| AwsError::internal(error.to_string()))?;
+        return Ok(write(Reply { status: 200, error: None, body: body.into() }, request_id));
+    }
     let parsed = protocol::parse_request(protocol, &parts.method, &parts.uri, &parts.headers, &body, &[])?;
     parsed.operation.clone_into(&mut served.operation);
     let loses_answer = befall(cloud, &mut call, served).await?;
@@ -195,6 +206,10 @@ fn check_form(parts: &Parts, signed: &Signed, body: Bytes) -> Result<(Protocol, 
         ));
     }
     let protocol = protocol::effective_protocol(signed.protocol, &parts.headers, &body);
+    if signed.service == DYNAMODB && !protocol.is_json() {
+        let message = "pmp-local's DynamoDB takes JSON alone";
+        return Err(AwsError::bad_request("SerializationException", message));
+    }
     if protocol == Protocol::AwsQuery {
         let asked = if parts.method == Method::GET {
             parts.uri.query().unwrap_or_default().as_bytes().to_vec().into()
@@ -210,10 +225,17 @@ fn check_form(parts: &Parts, signed: &Signed, body: Bytes) -> Result<(Protocol, 
         );
         return Err(AwsError { status: StatusCode::NOT_FOUND, ..unknown });
     }
-    if protocol.is_json() {
+    // DynamoDB reads its JSON itself.
+    if protocol.is_json() && signed.service != DYNAMODB {
         answer::check_json(&body)?;
     }
     Ok((protocol, body))
+}
+
+/// The operation that a JSON service is asked for.
+fn operation_of(parts: &Parts) -> &str {
+    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    target.rsplit('.').next().unwrap_or_default()
 }
 
 fn check_action(form: &[u8]) -> Result<(), AwsError> {

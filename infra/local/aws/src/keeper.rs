@@ -14,10 +14,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::World;
-use crate::cloud::{Cloud, STAND_IN, stand_ins};
-use crate::state::{
-    Contents, Copy, Folder, Parts, Pinned, Resumed, SCHEMA, Saved, StateError, Tables, digest, items_with,
-};
+use crate::cloud::Cloud;
+use crate::state::{Copy, Folder, Parts, Restored, Resumed, SCHEMA, Saved, StateError, digest};
 
 /// How long changes are collected before they are saved: [`GATHER`] times as long as the last save
 /// took, within these two bounds. So at most a fifth of the time goes to saves, even if the state
@@ -31,6 +29,7 @@ pub(crate) struct Found {
     saved_at: Timestamp,
     pub(crate) world: World,
     parts: Parts,
+    tables: Restored,
     generation: u64,
     digest: String,
 }
@@ -42,6 +41,7 @@ impl Found {
             saved_at: loaded.saved.saved_at,
             world: loaded.world,
             parts: loaded.saved.parts,
+            tables: loaded.tables,
             generation: loaded.saved.generation,
             digest: loaded.saved.world,
         }))
@@ -60,10 +60,9 @@ impl Found {
 pub(crate) struct Keeper {
     cloud: Arc<Cloud>,
     folder: Arc<Folder>,
-    tables: Arc<Tables>,
     world: String,
     generation: u64,
-    /// The newest copy of the tables' items that this server has made.
+    /// The newest copy of the tables that this server has made.
     copy: Option<Copy>,
     /// The names of the large values that are already in the folder.
     binaries: BTreeSet<String>,
@@ -79,10 +78,8 @@ impl Keeper {
         found: Option<Found>,
         authority: &str,
     ) -> Result<Self, StateError> {
-        let tables = Arc::new(Tables::open(&folder.live())?);
         let mut keeper = Self {
             cloud,
-            tables,
             world: String::new(),
             generation: 0,
             copy: None,
@@ -91,22 +88,19 @@ impl Keeper {
             folder: Arc::new(folder),
         };
         match found {
-            Some(found) => keeper.resume(found, authority).await?,
+            Some(found) => keeper.resume(found, authority)?,
             None => keeper.world = keeper.folder.begin(keeper.cloud.world())?,
         }
         keeper.save().await?;
         Ok(keeper)
     }
 
-    async fn resume(&mut self, found: Found, authority: &str) -> Result<(), StateError> {
-        let mut wanted = BTreeSet::new();
-        items_with(&self.folder.live(), STAND_IN, |text| wanted.extend(stand_ins(text).map(str::to_owned)))?;
-        for name in &wanted {
-            self.cloud.binaries.insert(name.clone(), self.folder.binary(name)?);
-        }
-        self.folder.keep_binaries(|name| wanted.contains(name))?;
-        self.binaries = wanted;
-        let restored = self.cloud.restore(found.parts, authority).await;
+    fn resume(&mut self, found: Found, authority: &str) -> Result<(), StateError> {
+        let Restored { databases, binaries } = found.tables;
+        self.folder.keep_binaries(|name| binaries.contains(name))?;
+        self.binaries = binaries;
+        self.cloud.databases.restore(databases);
+        let restored = self.cloud.restore(found.parts, authority);
         restored.map_err(|error| self.folder.unusable(&error))?;
         (self.world, self.generation) = (found.digest, found.generation);
         Ok(())
@@ -145,16 +139,15 @@ impl Keeper {
 
     async fn save(&mut self) -> Result<(), StateError> {
         let begun = Instant::now();
-        let (parts, pinned, binaries) = {
+        let (parts, version, changed) = {
             let _pause = self.cloud.changes.pause().await;
-            let binaries = self.cloud.binaries.unknown_to(|name| self.binaries.contains(name));
-            (self.cloud.parts().await?, self.tables.pin(self.copy.as_ref())?, binaries)
+            let version = self.cloud.databases.version();
+            let is_copied = self.copy.as_ref().is_some_and(|copy| copy.of == version);
+            (self.cloud.parts()?, version, (!is_copied).then(|| self.cloud.databases.copies()))
         };
         let generation = self.generation + 1;
-        let copy = match &pinned {
-            Pinned::Unchanged(copy) => copy.clone(),
-            Pinned::Held(version) => Copy { file: format!("tables-{generation}.db"), of: *version },
-        };
+        let copied = self.copy.clone().filter(|_| changed.is_none());
+        let copy = copied.unwrap_or_else(|| Copy { file: format!("tables-{generation}.zst"), of: version });
         let saved = Saved {
             schema: SCHEMA.to_owned(),
             saved_at: Timestamp::now(),
@@ -163,19 +156,16 @@ impl Keeper {
             tables: copy.file.clone(),
             parts,
         };
-        // Requests that change something go on from here: the snapshot is copied while they run.
-        let held = matches!(pinned, Pinned::Held(_));
-        let (folder, tables) = (Arc::clone(&self.folder), Arc::clone(&self.tables));
-        let names: Vec<_> = binaries.iter().map(|(name, _)| name.clone()).collect();
+        // Requests that change something go on from here: the copies stay as they are.
+        let (folder, mut binaries) = (Arc::clone(&self.folder), std::mem::take(&mut self.binaries));
         let written = tokio::task::spawn_blocking(move || {
-            if held {
-                folder.place(&saved.tables, |path| tables.copy(path).map_err(StateError::from))?;
-            }
-            folder.save(&Contents { saved: &saved, binaries: &binaries })
+            let placed = changed.map(|databases| folder.place_tables(&saved.tables, &databases, &mut binaries));
+            (placed.unwrap_or(Ok(())).and_then(|()| folder.save(&saved)), binaries)
         });
-        written.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let (written, binaries) = written.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        self.binaries = binaries;
+        written?;
         (self.generation, self.copy) = (generation, Some(copy));
-        self.binaries.extend(names);
         self.took = begun.elapsed();
         Ok(())
     }

@@ -134,9 +134,8 @@ impl Server {
             None => (world, None),
         };
         let (stopping, authority) = (CancellationToken::new(), address.to_string());
-        let live = folder.as_ref().map(Folder::live);
         let prepare = |error: awsim_core::AwsError| StartError::Prepare(error.to_string());
-        let cloud = Cloud::new(world, &authority, live.as_deref(), options.witness, stopping.clone());
+        let cloud = Cloud::new(world, &authority, options.witness, stopping.clone());
         let cloud = cloud.await.map_err(prepare)?;
         let cloud = Arc::new(cloud);
         let keeper = match folder {
@@ -220,14 +219,14 @@ impl Server {
             keeper.finish().await;
         }
         // The task of a connection holds the cloud a moment longer than it serves. What is left of
-        // it, such as the folder of its tables, goes away here, and not when the process is ending.
+        // it goes away here, and not when the process is ending.
         let alone = async {
             while Arc::get_mut(&mut self.cloud).is_none() {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
         if tokio::time::timeout(GRACE, alone).await.is_err() {
-            tracing::warn!("a request is still running: its files stay until it ends");
+            tracing::warn!("a request is still running: what it holds stays until it ends");
         }
     }
 }

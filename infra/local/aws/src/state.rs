@@ -1,13 +1,14 @@
 //! The state that survives a restart: a folder that one server at a time owns.
 //!
-//! - `state.zst` holds everything except the tables' items: JSON, compressed, with a checksum. A
+//! - `state.zst` holds everything except DynamoDB's tables: JSON, compressed, with a checksum. A
 //!   new state becomes the current one when this file is replaced.
-//! - `tables-N.db` holds the items, a copy of awsim's SQLite file of the same moment. The state
-//!   names its copy.
+//! - `tables-N.zst` holds the tables of the same moment: JSON, a line for each item, compressed,
+//!   with a checksum. The state names its file; if no table has changed, the next one does, too.
 //! - `binaries/` holds DynamoDB's large binary values, each under its hash.
 //! - `world.json` is the world that the state began with. It is written once.
-//! - `live/` is the working folder of the running server. It is of no use after the server has
-//!   ended.
+//!
+//! Until form 1 of the state, the tables were in a SQLite file, `tables-N.db`, and `live/` was a
+//! working folder. Such a state is refused, and not touched.
 //!
 //! A file gets its name only when it is complete and on the disk. So a server that is killed leaves
 //! either the state before or the state after. A state that cannot be read is an error, and is
@@ -18,17 +19,16 @@ mod folder;
 mod tables;
 
 pub use error::StateError;
-pub(crate) use folder::{Contents, Folder, digest};
+pub(crate) use folder::{Folder, digest};
 pub use folder::{clear, is_one};
-use tables::check as check_tables;
-pub(crate) use tables::{Copy, Pinned, Tables, items_with};
+pub(crate) use tables::{Copy, Restored};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The version of the state's format. Another version is refused, because what it has in addition
 /// or means otherwise would be lost.
-pub(crate) const SCHEMA: &str = "pmp-local.state/1";
+pub(crate) const SCHEMA: &str = "pmp-local.state/2";
 
 /// A saved state that the server continued with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(crate) struct Saved {
     pub(crate) generation: u64,
     /// The digest of `world.json`.
     pub(crate) world: String,
-    /// The name of the file with the tables' items.
+    /// The name of the file with the tables.
     pub(crate) tables: String,
     pub(crate) parts: Parts,
 }
@@ -62,24 +62,9 @@ pub(crate) struct Parts {
     pub(crate) clock_offset_micros: i64,
     pub(crate) sns: String,
     pub(crate) sqs: String,
-    /// The tables without their items.
-    pub(crate) dynamodb: String,
-    /// The settings of tables that awsim's own format leaves out.
-    pub(crate) tables: Vec<TableSettings>,
     pub(crate) sessions: Vec<Session>,
-    /// Absent in states that were saved before KMS was added.
-    #[serde(default)]
     pub(crate) keys: String,
     pub(crate) catalog: String,
-}
-
-/// The settings of a table that awsim's own format leaves out.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TableSettings {
-    pub(crate) arn: String,
-    pub(crate) policy: Option<String>,
-    pub(crate) point_in_time_recovery: bool,
 }
 
 /// A session of a role.

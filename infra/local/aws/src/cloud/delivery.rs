@@ -190,7 +190,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_delivered_has_a_code_for_each_reason() {
-        let cloud = Cloud::new(World::default(), "127.0.0.1:1", None, None, CancellationToken::new()).await.unwrap();
+        let cloud = Cloud::new(World::default(), "127.0.0.1:1", None, CancellationToken::new()).await.unwrap();
         let context = cloud.internal("sqs", "111111111111");
         let statement = json!({ "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" },
             "Action": "sqs:SendMessage", "Resource": "*" });

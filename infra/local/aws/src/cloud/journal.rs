@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use awsim_core::RequestContext;
 use jiff::Timestamp;
+use pmp_local_dynamodb::{Attributes, Request, Value as Attribute};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -151,23 +152,24 @@ pub(super) fn queue_arn(context: &RequestContext, queue: &str) -> String {
 
 /// The events of a write to the hub's ledger. The ledger is recognized by the attributes of the
 /// items, because its tables may have any name.
-pub(super) fn ledger_writes(operation: &str, input: &Value) -> Vec<Happening> {
-    let transacted = input["TransactItems"].as_array().into_iter().flatten().map(|request| &request["Put"]);
-    let put = (operation == "PutItem").then_some(input);
-    let items = put.into_iter().chain(transacted).map(|put| &put["Item"]);
+pub(super) fn ledger_writes(request: &Request) -> Vec<Happening> {
     let stored = |(experience, version)| Happening::SnapshotStored { experience, version };
-    items
-        .filter_map(|item| receipt_in(item).map(Happening::ReceiptWritten).or_else(|| snapshot_in(item).map(stored)))
-        .collect()
+    let happening =
+        |item: &Attributes| receipt_in(item).map(Happening::ReceiptWritten).or_else(|| snapshot_in(item).map(stored));
+    request.written().filter_map(|item| happening(item.attributes())).collect()
 }
 
 /// The value of an attribute that is a text or a number.
-fn text(item: &Value, name: &str) -> Option<String> {
-    let value = item.get(name)?;
-    value["S"].as_str().or_else(|| value["N"].as_str()).map(str::to_owned)
+fn text(item: &Attributes, name: &str) -> Option<String> {
+    match item.get(name)? {
+        Attribute::S(text) => Some(text.to_string()),
+        Attribute::N(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
-fn receipt_in(item: &Value) -> Option<Receipt> {
+fn receipt_in(item: &Attributes) -> Option<Receipt> {
+    let reasons = if let Some(Attribute::L(list)) = item.get("narrowed_for") { list.as_slice() } else { &[] };
     Some(Receipt {
         organization: text(item, "organization")?,
         member_experience: text(item, "member_experience")?,
@@ -175,12 +177,12 @@ fn receipt_in(item: &Value) -> Option<Receipt> {
         status: text(item, "status")?,
         pending: text(item, "pending").unwrap_or_default(),
         error: text(item, "error"),
-        filtered_for: item["narrowed_for"]["L"].as_array().into_iter().flatten().filter_map(filtered_for).collect(),
+        filtered_for: reasons.iter().filter_map(filtered_for).collect(),
     })
 }
 
-fn filtered_for(reason: &Value) -> Option<FilteredFor> {
-    let fields = reason.get("M")?;
+fn filtered_for(reason: &Attribute) -> Option<FilteredFor> {
+    let Attribute::M(fields) = reason else { return None };
     Some(FilteredFor {
         reason: text(fields, "reason").unwrap_or_else(|| "no reason given".to_owned()),
         products: text(fields, "products")?,
@@ -189,7 +191,7 @@ fn filtered_for(reason: &Value) -> Option<FilteredFor> {
 }
 
 /// The experience and the version, if the item is the first chunk of a snapshot.
-fn snapshot_in(item: &Value) -> Option<(String, String)> {
+fn snapshot_in(item: &Attributes) -> Option<(String, String)> {
     let (version, chunk) =
         text(item, "item")?.strip_prefix('v')?.split_once('#').map(|(v, c)| (v.to_owned(), c.to_owned()))?;
     let first = chunk.parse() == Ok(1_u32);
@@ -217,7 +219,8 @@ mod tests {
         let stored = json!({ "TransactItems": [chunk("0001"), chunk("0002"), { "Update": { "Key": {} } }] });
         let other = json!({ "Item": { "anything": { "S": "else" } } });
         for (operation, input) in [("PutItem", &receipt), ("TransactWriteItems", &stored), ("PutItem", &other)] {
-            let written = ledger_writes(operation, input);
+            let request = Request::parse(operation, input.to_string().as_bytes()).unwrap();
+            let written = ledger_writes(&request);
             written.into_iter().for_each(|what| journal.note(Timestamp::UNIX_EPOCH, what));
         }
         let entries: Vec<_> = journal.entries().into_iter().map(|entry| entry.what).collect();

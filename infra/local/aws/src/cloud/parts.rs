@@ -1,13 +1,13 @@
 //! Turns the state of the services into parts that can be saved, and restores it.
 
-use awsim_core::{AwsError, RequestContext, ServiceHandler};
+use awsim_core::ServiceHandler;
 use awsim_sts::AssumedRoleSession;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Cloud, account_in};
+use super::Cloud;
 use crate::catalog::Catalog;
-use crate::state::{Parts, Session, TableSettings};
+use crate::state::{Parts, Session};
 
 /// Why a state that was read cannot be restored.
 #[derive(Debug, thiserror::Error)]
@@ -22,23 +22,12 @@ pmp_protocol::codes!(Unusable => "E3007");
 pmp_protocol::without_hint!(Unusable);
 
 impl Cloud {
-    /// Everything except the tables' items and their large values. Changes must be paused
-    /// meanwhile.
-    pub(crate) async fn parts(&self) -> Result<Parts, serde_json::Error> {
-        let dynamodb = text(&self.dynamodb);
-        let mut tables = Vec::new();
-        let described: Value = serde_json::from_str(&dynamodb).unwrap_or_default();
-        for table in described["tables"].as_array().into_iter().flatten() {
-            if let Some(arn) = table["arn"].as_str() {
-                tables.push(self.table_settings(arn).await);
-            }
-        }
+    /// Everything except the tables. Changes must be paused meanwhile.
+    pub(crate) fn parts(&self) -> Result<Parts, serde_json::Error> {
         Ok(Parts {
             clock_offset_micros: i64::try_from(self.clock.offset().as_micros()).unwrap_or_default(),
             sns: text(&self.sns),
             sqs: text(&self.sqs),
-            dynamodb,
-            tables,
             sessions: self.running_sessions(),
             keys: self.keys.saved()?,
             catalog: serde_json::to_string(&*self.catalog())?,
@@ -46,7 +35,7 @@ impl Cloud {
     }
 
     /// Restores saved parts. `authority` is the address in queue URLs from now on.
-    pub(crate) async fn restore(&self, parts: Parts, authority: &str) -> Result<(), Unusable> {
+    pub(crate) fn restore(&self, parts: Parts, authority: &str) -> Result<(), Unusable> {
         let unusable = |service: &'static str| move |problem: String| Unusable { service, problem };
         let offset = SignedDuration::from_micros(parts.clock_offset_micros);
         self.clock.jump(offset).map_err(|e| unusable("the clock")(e.to_string()))?;
@@ -64,39 +53,10 @@ impl Cloud {
             }
         }
         self.sqs.restore(queues.to_string().as_bytes()).map_err(unusable("SQS"))?;
-        self.dynamodb.restore(parts.dynamodb.as_bytes()).map_err(unusable("DynamoDB"))?;
-        for table in parts.tables {
-            self.restore_table_settings(table).await.map_err(|e| unusable("DynamoDB")(e.to_string()))?;
-        }
         self.keys.restore(&parts.keys).map_err(|e| unusable("KMS")(e.to_string()))?;
         let catalog = serde_json::from_str(&parts.catalog).and_then(|state| Catalog::restore(state, &self.world));
         *self.catalog() = catalog.map_err(|e| unusable("the catalog")(e.to_string()))?;
         parts.sessions.into_iter().for_each(|session| self.restore_session(session));
-        Ok(())
-    }
-
-    async fn table_settings(&self, arn: &str) -> TableSettings {
-        let context = table_context(arn);
-        let policy = self.dynamodb.handle("GetResourcePolicy", json!({ "ResourceArn": arn }), &context).await;
-        let policy = policy.ok().and_then(|answer| answer["Policy"].as_str().map(str::to_owned));
-        let input = json!({ "TableName": table_name(arn) });
-        let backups = self.dynamodb.handle("DescribeContinuousBackups", input, &context).await.unwrap_or_default();
-        let recovery = &backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"];
-        let point_in_time_recovery = recovery["PointInTimeRecoveryStatus"] == "ENABLED";
-        TableSettings { arn: arn.to_owned(), policy, point_in_time_recovery }
-    }
-
-    async fn restore_table_settings(&self, table: TableSettings) -> Result<(), AwsError> {
-        let context = table_context(&table.arn);
-        if let Some(policy) = table.policy {
-            let input = json!({ "ResourceArn": table.arn, "Policy": policy });
-            self.dynamodb.handle("PutResourcePolicy", input, &context).await?;
-        }
-        if table.point_in_time_recovery {
-            let enabled = json!({ "PointInTimeRecoveryEnabled": true });
-            let input = json!({ "TableName": table_name(&table.arn), "PointInTimeRecoverySpecification": enabled });
-            self.dynamodb.handle("UpdateContinuousBackups", input, &context).await?;
-        }
         Ok(())
     }
 
@@ -159,15 +119,6 @@ fn return_expired(queue: &mut Value, now: u64) {
     }
 }
 
-fn table_context(arn: &str) -> RequestContext {
-    let region = arn.split(':').nth(3).unwrap_or_default();
-    RequestContext::internal("dynamodb", region, account_in(arn).unwrap_or_default())
-}
-
-fn table_name(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use pmp_protocol::Coded;
@@ -178,8 +129,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_part_that_its_service_does_not_take_is_an_error() {
-        let cloud = Cloud::new(World::default(), "127.0.0.1:1", None, None, CancellationToken::new()).await.unwrap();
-        let error = cloud.restore(Parts { sns: "x".to_owned(), ..Parts::default() }, "127.0.0.1:1").await.unwrap_err();
+        let cloud = Cloud::new(World::default(), "127.0.0.1:1", None, CancellationToken::new()).await.unwrap();
+        let error = cloud.restore(Parts { sns: "x".to_owned(), ..Parts::default() }, "127.0.0.1:1").unwrap_err();
         assert!(error.to_string().starts_with("the state of SNS cannot be used: "), "{error}");
         assert_eq!(error.code().to_string(), "E3007");
     }

@@ -58,9 +58,9 @@ pub enum StateError {
     /// The state of a service cannot be written as JSON.
     #[error("cannot write down the state of the catalog")]
     Catalog(#[from] serde_json::Error),
-    /// SQLite could not copy the tables.
+    /// DynamoDB's tables could not be written into a file.
     #[error("cannot copy the tables")]
-    Tables(#[from] rusqlite::Error),
+    Tables(#[from] io::Error),
 }
 
 pmp_protocol::codes!(StateError {
@@ -92,17 +92,20 @@ impl Hint for StateError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use pmp_protocol::Coded;
     use pmp_world::WorldError;
 
-    use super::super::Tables;
+    use super::super::Folder;
     use super::*;
     use crate::StartError;
 
     #[test]
-    fn tables_that_are_not_there_are_an_error_of_the_state() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = StateError::from(Tables::open(folder.path()).map(drop).unwrap_err());
+    fn tables_that_cannot_be_written_are_an_error_of_the_state() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::take(dir.path()).unwrap();
+        let error = folder.place_tables("no such folder/tables-1.zst", &[], &mut BTreeSet::new()).unwrap_err();
         assert_eq!(error.code().to_string(), "E3022");
     }
 

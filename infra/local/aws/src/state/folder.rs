@@ -1,20 +1,23 @@
 //! The folder: locks it, reads it, and replaces its content.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use pmp_local_dynamodb::Database;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::tables::LIVE;
-use super::{SCHEMA, Saved, StateError, check_tables};
+use super::tables::{self, Restored};
+use super::{SCHEMA, Saved, StateError};
 use crate::World;
 
 const STATE: &str = "state.zst";
 const WORLD: &str = "world.json";
 const LOCK: &str = "lock";
 const BINARIES: &str = "binaries";
+/// The working folder of a server that wrote form 1 of the state.
 const WORKING: &str = "live";
 /// The suffix of a file that is not complete yet.
 const UNFINISHED: &str = ".tmp";
@@ -40,13 +43,7 @@ impl Drop for Folder {
 pub(crate) struct Loaded {
     pub(crate) saved: Saved,
     pub(crate) world: World,
-}
-
-/// What one save writes.
-pub(crate) struct Contents<'a> {
-    pub(crate) saved: &'a Saved,
-    /// The large binary values that are not in the folder yet, with their names.
-    pub(crate) binaries: &'a [(String, String)],
+    pub(crate) tables: Restored,
 }
 
 impl Folder {
@@ -70,12 +67,9 @@ impl Folder {
         Ok(Self { path: path.to_owned(), lock: file })
     }
 
-    /// Reads the state, and copies its tables into the working folder. `None` if there is no state.
+    /// Reads the state. `None` if there is none.
     pub(crate) fn load(&self) -> Result<Option<Loaded>, StateError> {
-        let Some(text) = self.read_state()? else {
-            self.prepare_live(None)?;
-            return Ok(None);
-        };
+        let Some(text) = self.read_state()? else { return Ok(None) };
         #[derive(Deserialize)]
         struct Form {
             schema: String,
@@ -87,9 +81,11 @@ impl Folder {
         }
         let saved: Saved = serde_json::from_slice(&text).map_err(|error| self.damaged(STATE, error))?;
         let world = self.read_world(&saved.world)?;
-        self.prepare_live(Some(&saved.tables))?;
+        let find = |name: &str| fs::read(self.path.join(BINARIES).join(name));
+        let tables = tables::read(&self.path.join(&saved.tables), find);
+        let tables = tables.map_err(|error| self.damaged(&saved.tables, error))?;
         self.tidy(&saved.tables)?;
-        Ok(Some(Loaded { saved, world }))
+        Ok(Some(Loaded { saved, world, tables }))
     }
 
     /// Writes the world that the state begins with, and returns its digest.
@@ -99,44 +95,48 @@ impl Folder {
         Ok(digest(&text))
     }
 
-    /// Makes `contents` the current state. The tables that it names must already be in the folder.
-    pub(crate) fn save(&self, contents: &Contents<'_>) -> Result<(), StateError> {
-        let binaries = self.path.join(BINARIES);
-        if !contents.binaries.is_empty() {
-            fs::create_dir_all(&binaries).map_err(|source| failed("create", &binaries, source))?;
-        }
-        for (name, value) in contents.binaries {
-            self.replace(&format!("{BINARIES}/{name}"), value.as_bytes())?;
-        }
-        let compressed =
-            compress(contents.saved).map_err(|source| failed("compress", &self.path.join(STATE), source))?;
+    /// Makes `saved` the current state. The tables that it names must already be in the folder.
+    pub(crate) fn save(&self, saved: &Saved) -> Result<(), StateError> {
+        let compressed = compress(saved).map_err(|source| failed("compress", &self.path.join(STATE), source))?;
         self.replace(STATE, &compressed)?;
-        self.tidy(&contents.saved.tables)
+        self.tidy(&saved.tables)
     }
 
-    /// The working folder of the server.
-    pub(crate) fn live(&self) -> PathBuf {
-        self.path.join(WORKING)
+    /// Writes tables into a new file of this name. The large values among them that are not in the
+    /// folder yet are written before, and their names are added to `binaries`.
+    pub(crate) fn place_tables(
+        &self,
+        name: &str,
+        databases: &[Database],
+        binaries: &mut BTreeSet<String>,
+    ) -> Result<(), StateError> {
+        self.place(name, |path| {
+            let keep = |value: &pmp_local_dynamodb::Binary| {
+                if binaries.insert(value.digest().to_owned())
+                    && let Err(error) = self.keep_binary(value.digest(), value.bytes())
+                {
+                    binaries.remove(value.digest());
+                    return Err(error);
+                }
+                Ok(())
+            };
+            tables::write(databases, path, keep).map_err(StateError::from)
+        })
+    }
+
+    fn keep_binary(&self, name: &str, value: &[u8]) -> io::Result<()> {
+        fs::create_dir_all(self.path.join(BINARIES))?;
+        self.replace(&format!("{BINARIES}/{name}"), value).map_err(io::Error::other)
     }
 
     /// Writes a file of this name with `write`. The file gets its name only when it is complete.
-    pub(crate) fn place(
-        &self,
-        name: &str,
-        write: impl FnOnce(&Path) -> Result<(), StateError>,
-    ) -> Result<(), StateError> {
+    fn place(&self, name: &str, write: impl FnOnce(&Path) -> Result<(), StateError>) -> Result<(), StateError> {
         let (path, unfinished) = (self.path.join(name), self.path.join(format!("{name}{UNFINISHED}")));
         let _there_was_none = fs::remove_file(&unfinished);
         write(&unfinished)?;
         let synced = File::open(&unfinished).and_then(|file| file.sync_all());
         let placed = synced.and_then(|()| fs::rename(&unfinished, &path)).and_then(|()| sync_folder(&path));
         placed.map_err(|source| failed("write", &path, source))
-    }
-
-    /// Reads a large binary value of this name.
-    pub(crate) fn binary(&self, name: &str) -> Result<String, StateError> {
-        let file = format!("{BINARIES}/{name}");
-        fs::read_to_string(self.path.join(&file)).map_err(|error| self.damaged(&file, error))
     }
 
     /// Deletes the large binary values that are not among `kept`.
@@ -174,21 +174,6 @@ impl Folder {
             return Err(self.damaged(WORLD, "is not the one that the state grew from"));
         }
         serde_json::from_slice(&text).map_err(|error| self.damaged(WORLD, error))
-    }
-
-    /// Empties the working folder, and puts a copy of the tables into it.
-    fn prepare_live(&self, tables: Option<&str>) -> Result<(), StateError> {
-        let live = self.live();
-        let _there_was_none = fs::remove_dir_all(&live);
-        fs::create_dir_all(&live).map_err(|source| failed("create", &live, source))?;
-        let Some(tables) = tables else { return Ok(()) };
-        let copy = live.join(LIVE);
-        fs::copy(self.path.join(tables), &copy).map_err(|error| self.damaged(tables, error))?;
-        match check_tables(&copy) {
-            Ok(None) => Ok(()),
-            Ok(Some(problem)) => Err(self.damaged(tables, problem)),
-            Err(error) => Err(self.damaged(tables, error)),
-        }
     }
 
     /// Deletes what an earlier state left behind.
@@ -243,7 +228,7 @@ fn foreign(path: &Path) -> Result<Option<String>, StateError> {
     let ours = |name: &str| {
         let name = name.strip_suffix(UNFINISHED).unwrap_or(name);
         [STATE, WORLD, LOCK, BINARIES, WORKING].contains(&name)
-            || (name.starts_with("tables-") && name.ends_with(".db"))
+            || (name.starts_with("tables-") && (name.ends_with(".zst") || name.ends_with(".db")))
     };
     Ok(names(path)?.into_iter().find(|name| !ours(name)))
 }
@@ -287,16 +272,11 @@ mod tests {
     use super::*;
 
     fn saved(folder: &Folder, generation: u64) -> Saved {
-        let tables = format!("tables-{generation}.db");
-        let make = |path: &Path| Ok(rusqlite::Connection::open(path)?.execute_batch("CREATE TABLE t (x)")?);
-        folder.place(&tables, make).unwrap();
+        let tables = format!("tables-{generation}.zst");
+        folder.place_tables(&tables, &[], &mut BTreeSet::new()).unwrap();
         let (schema, saved_at) = (SCHEMA.to_owned(), Timestamp::UNIX_EPOCH);
         let world = folder.begin(&World::default()).unwrap();
         Saved { schema, saved_at, generation, world, tables, parts: Parts { sns: "x".into(), ..Parts::default() } }
-    }
-
-    fn save(folder: &Folder, saved: &Saved) {
-        folder.save(&Contents { saved, binaries: &[] }).unwrap();
     }
 
     #[test]
@@ -304,12 +284,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::take(dir.path()).unwrap();
         assert!(folder.load().unwrap().is_none());
-        save(&folder, &saved(&folder, 1));
-        save(&folder, &saved(&folder, 2));
+        folder.save(&saved(&folder, 1)).unwrap();
+        folder.save(&saved(&folder, 2)).unwrap();
         drop(folder);
         let loaded = Folder::take(dir.path()).unwrap().load().unwrap().unwrap();
         assert_eq!((loaded.saved.generation, loaded.saved.parts.sns.as_str()), (2, "x"));
-        assert!(!dir.path().join("tables-1.db").exists());
+        assert!(!dir.path().join("tables-1.zst").exists());
     }
 
     #[test]
@@ -333,9 +313,9 @@ mod tests {
         let state = dir.path().join(STATE);
         let mut other = saved(&folder, 1);
         other.schema = "pmp-local.state/99".into();
-        save(&folder, &other);
+        folder.save(&other).unwrap();
         assert!(matches!(folder.load(), Err(StateError::OtherVersion { found, .. }) if found == "pmp-local.state/99"));
-        save(&folder, &saved(&folder, 2));
+        folder.save(&saved(&folder, 2)).unwrap();
         let whole = fs::read(&state).unwrap();
         for damage in [whole[..whole.len() / 2].to_vec(), [&whole[..whole.len() - 5], b"xxxxx"].concat(), Vec::new()] {
             fs::write(&state, &damage).unwrap();
@@ -343,12 +323,12 @@ mod tests {
             assert_eq!(fs::read(&state).unwrap(), damage);
         }
         fs::write(&state, &whole).unwrap();
-        fs::write(
-            dir.path().join("tables-2.db"),
-            "not a database, but long enough for a header of one, one would think",
-        )
-        .unwrap();
-        assert!(matches!(folder.load(), Err(StateError::Damaged { file, .. }) if file == "tables-2.db"));
+        let tables = dir.path().join("tables-2.zst");
+        let whole = fs::read(&tables).unwrap();
+        for damage in ["no tables".as_bytes(), &whole[..whole.len() - 5], &[]] {
+            fs::write(&tables, damage).unwrap();
+            assert!(matches!(folder.load(), Err(StateError::Damaged { file, .. }) if file == "tables-2.zst"));
+        }
         fs::write(dir.path().join(WORLD), "{}").unwrap();
         assert!(matches!(folder.load(), Err(StateError::Damaged { file, .. }) if file == WORLD));
     }
@@ -357,7 +337,7 @@ mod tests {
     fn only_a_state_is_cleared() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::take(dir.path()).unwrap();
-        save(&folder, &saved(&folder, 1));
+        folder.save(&saved(&folder, 1)).unwrap();
         drop(folder);
         fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
         assert!(matches!(clear(dir.path()), Err(StateError::Foreign { .. })));
