@@ -75,11 +75,11 @@ pub use paused::{Paused, PausedBy, paused};
 pub use plain::{PlainText, json_without_acting, plain_document};
 pub use receipt::{
     Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,
-    LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_HALTS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS, LEDGER_LAYOUT,
-    Needs, OrganizationSeen, Receipt, ReceiptStatus, Removal,
+    LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_HALTS, LAYOUT_OF_PARTS, LAYOUT_OF_WAVES,
+    LAYOUT_OF_WINDOWS, LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus, Removal,
 };
 pub use recorded::Recorded;
-pub use seal::{MAX_CONTENT_BYTES, SealError, Sealed};
+pub use seal::{EARLIER_CONTENT_BYTES, MAX_CONTENT_BYTES, MAX_PRODUCTS, SealError, Sealed};
 pub use snapshot::Snapshot;
 pub use spoke::SpokeScope;
 pub use verdict::{Decision, Verdict, Verdicts};

@@ -348,7 +348,7 @@ fn is_zero(number: &u64) -> bool {
 
 /// The layout of the ledger that a spoke reads, as its sign of life tells it.
 // Protocol D13.
-pub const LEDGER_LAYOUT: u32 = LAYOUT_OF_HALTS;
+pub const LEDGER_LAYOUT: u32 = LAYOUT_OF_PARTS;
 /// From this layout on, what the hub's operators say about an organization lies in a partition that
 /// nobody there can write.
 pub const LAYOUT_OF_CONFIRMATIONS: u32 = 2;
@@ -360,6 +360,8 @@ pub const LAYOUT_OF_WAVES: u32 = 4;
 pub const LAYOUT_OF_WINDOWS: u32 = 5;
 /// From this layout on, a spoke starts no change set for a version that was halted.
 pub const LAYOUT_OF_HALTS: u32 = 6;
+/// From this layout on, a spoke reads snapshots that are too large for one transaction.
+pub const LAYOUT_OF_PARTS: u32 = 7;
 
 /// A sign of life of one member organization for one management experience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,16 +1,25 @@
 //! Content as bytes: canonical JSON, its digest, and the compressed form that is stored and sent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io::Read;
 
-use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::content::ContentError;
 use crate::{Content, Counts, Digest, ExperienceId, Hint, Note, ProductId, ResourceRequests};
 
-/// The most that a content may unpack to: 16 MiB, some 350,000 products. More is refused before it
-/// fills the memory.
-pub const MAX_CONTENT_BYTES: usize = 16 * 1024 * 1024;
+/// The most that a content may unpack to: 64 MiB. More is refused before it fills the memory.
+pub const MAX_CONTENT_BYTES: usize = 64 * 1024 * 1024;
+/// The most products that a content may name, on both lists together. More is refused before it
+/// fills the memory: an id takes several times its bytes there.
+pub const MAX_PRODUCTS: usize = 1_000_000;
+/// The most that releases unpack which read no layout with parts
+/// ([`LAYOUT_OF_PARTS`](crate::LAYOUT_OF_PARTS)): 16 MiB, some 350,000 products.
+pub const EARLIER_CONTENT_BYTES: usize = 16 * 1024 * 1024;
+/// The largest window of zstd that is unpacked, as a power of two: no content is larger.
+const MAX_WINDOW_LOG: u32 = MAX_CONTENT_BYTES.ilog2();
 
 /// zstd's default level: 20,000 random product ids pack to about half their size in a few
 /// milliseconds.
@@ -22,13 +31,16 @@ pub struct Sealed {
     digest: Digest,
     counts: Counts,
     compressed: Vec<u8>,
+    /// The length of the canonical form; none where it came from outside.
+    canonical_bytes: Option<usize>,
 }
 
 /// Bytes that are not the content they were announced as. Such a snapshot is refused whole.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    /// The canonical form is larger than [`MAX_CONTENT_BYTES`].
-    #[error("the content is larger than {MAX_CONTENT_BYTES} bytes unpacked")]
+    /// The canonical form is larger than [`MAX_CONTENT_BYTES`], or there are more products than
+    /// [`MAX_PRODUCTS`].
+    #[error("the content is larger than {MAX_PRODUCTS} products or {MAX_CONTENT_BYTES} bytes unpacked")]
     TooLarge,
     /// zstd could not pack or unpack.
     #[error("the content cannot be packed or unpacked")]
@@ -83,8 +95,12 @@ impl Hint for SealError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Content(source) => source.hint(),
-            Self::TooLarge
-            | Self::Compression(_)
+            Self::TooLarge => Some(
+                "spokes stay on the last snapshot; shorten or remove the notes of products, or spread the products over two \
+                 management experiences"
+                    .to_owned(),
+            ),
+            Self::Compression(_)
             | Self::Digest { .. }
             | Self::Counts { .. }
             | Self::Experience { .. }
@@ -101,19 +117,21 @@ impl Sealed {
     /// Where it is too large, or zstd fails.
     pub fn new(content: &Content) -> Result<Self, SealError> {
         let canonical = serde_json::to_vec(content).map_err(SealError::Json)?;
-        if canonical.len() > MAX_CONTENT_BYTES {
+        let counts = content.counts();
+        if canonical.len() > MAX_CONTENT_BYTES || counts.approved + counts.rejected > MAX_PRODUCTS {
             return Err(SealError::TooLarge);
         }
         let compressed = pack(&canonical).map_err(SealError::Compression)?;
+        let canonical_bytes = Some(canonical.len());
         // Protocol S3.
-        Ok(Self { digest: Digest::of(&canonical), counts: content.counts(), compressed })
+        Ok(Self { digest: Digest::of(&canonical), counts, compressed, canonical_bytes })
     }
 
     /// Takes bytes that came from outside, with what was announced about them. Nothing is checked
     /// until [`Self::open`].
     #[must_use]
     pub fn from_parts(digest: Digest, counts: Counts, compressed: Vec<u8>) -> Self {
-        Self { digest, counts, compressed }
+        Self { digest, counts, compressed, canonical_bytes: None }
     }
 
     /// The digest of the canonical form.
@@ -132,6 +150,12 @@ impl Sealed {
     #[must_use]
     pub fn compressed(&self) -> &[u8] {
         &self.compressed
+    }
+
+    /// The length of the canonical form. `None` if it came from outside, and was not unpacked.
+    #[must_use]
+    pub fn canonical_bytes(&self) -> Option<usize> {
+        self.canonical_bytes
     }
 
     /// Unpacks and verifies: digest, experience, order, counts, no contradiction. All of it, or
@@ -164,7 +188,8 @@ pub(crate) fn pack(canonical: &[u8]) -> std::io::Result<Vec<u8>> {
 /// The bytes; none where they would be more than `most`.
 pub(crate) fn unpack(compressed: &[u8], most: usize) -> std::io::Result<Option<Vec<u8>>> {
     // Protocol S4.
-    let decoder = zstd::Decoder::new(compressed)?;
+    let mut decoder = zstd::Decoder::new(compressed)?;
+    decoder.window_log_max(MAX_WINDOW_LOG)?;
     let mut canonical = Vec::new();
     // One byte more than allowed, so that "too large" is told apart from "just fits".
     decoder.take(most as u64 + 1).read_to_end(&mut canonical)?;
@@ -176,26 +201,89 @@ pub(crate) fn unpack(compressed: &[u8], most: usize) -> std::io::Result<Option<V
 #[derive(Deserialize)]
 // Protocol S8.
 struct Wire {
-    approved: Vec<ProductId>,
+    approved: Products,
     experience: ExperienceId,
     #[serde(default)]
-    notes: BTreeMap<ProductId, Note>,
+    notes: Notes,
     #[serde(default)]
     policy_resource_requests: ResourceRequests,
-    rejected: Vec<ProductId>,
+    rejected: Products,
 }
 
 fn parse(canonical: &[u8]) -> Result<Content, SealError> {
     // Protocol S6.
     let wire: Wire = serde_json::from_slice(canonical).map_err(SealError::Json)?;
-    let approved = strictly_ascending(wire.approved).ok_or(SealError::Unsorted("approved"))?;
-    let rejected = strictly_ascending(wire.rejected).ok_or(SealError::Unsorted("rejected"))?;
-    Content::new(wire.experience, approved, rejected, wire.notes, wire.policy_resource_requests)
+    let Wire { approved, rejected, notes, .. } = wire;
+    // Protocol S4: a list that is too long was not read to its end.
+    let products = approved.0.len() + rejected.0.len();
+    if products > MAX_PRODUCTS || notes.0.len() > MAX_PRODUCTS {
+        return Err(SealError::TooLarge);
+    }
+    let approved = strictly_ascending(approved.0).ok_or(SealError::Unsorted("approved"))?;
+    let rejected = strictly_ascending(rejected.0).ok_or(SealError::Unsorted("rejected"))?;
+    Content::new(wire.experience, approved, rejected, notes.0, wire.policy_resource_requests)
         .map_err(SealError::Content)
 }
 
 fn strictly_ascending(list: Vec<ProductId>) -> Option<BTreeSet<ProductId>> {
     list.is_sorted_by(|a, b| a < b).then(|| list.into_iter().collect())
+}
+
+/// A list of products, of which no more are kept than one too many.
+struct Products(Vec<ProductId>);
+
+impl<'de> Deserialize<'de> for Products {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Listed;
+        impl<'de> Visitor<'de> for Listed {
+            type Value = Products;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Products, A::Error> {
+                let mut products = Vec::new();
+                while products.len() <= MAX_PRODUCTS
+                    && let Some(product) = list.next_element()?
+                {
+                    products.push(product);
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Products(products))
+            }
+        }
+        deserializer.deserialize_seq(Listed)
+    }
+}
+
+/// Notes by product, of which no more are kept than one too many.
+#[derive(Default)]
+struct Notes(BTreeMap<ProductId, Note>);
+
+impl<'de> Deserialize<'de> for Notes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl<'de> Visitor<'de> for Written {
+            type Value = Notes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Notes, A::Error> {
+                let mut notes = BTreeMap::new();
+                while notes.len() <= MAX_PRODUCTS
+                    && let Some((product, note)) = map.next_entry()?
+                {
+                    notes.insert(product, note);
+                }
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Notes(notes))
+            }
+        }
+        deserializer.deserialize_map(Written)
+    }
 }
 
 #[cfg(test)]
@@ -281,6 +369,55 @@ mod tests {
         assert!(bomb.len() < 10_000);
         let bomb = Sealed::from_parts(whole.digest, whole.counts, bomb);
         assert!(matches!(bomb.open(&experience()), Err(SealError::TooLarge)));
+    }
+
+    #[test]
+    fn more_products_than_may_be_are_not_kept_in_memory() {
+        // Protocol S4.
+        let list = |from: usize, to: usize| {
+            let ids: Vec<_> = (from..to).map(|n| format!(r#""{n:07}""#)).collect();
+            ids.join(",")
+        };
+        let half = MAX_PRODUCTS / 2;
+        let lists = |to: usize| {
+            let (approved, rejected) = (list(0, half), list(half, to));
+            format!(r#"{{"approved":[{approved}],"experience":"exp-1","rejected":[{rejected}]}}"#)
+        };
+        let most = sealed_from(&lists(MAX_PRODUCTS), half, half);
+        assert_eq!(most.open(&experience()).unwrap().counts(), most.counts());
+        let many = sealed_from(&lists(MAX_PRODUCTS + 1), half, half + 1);
+        assert!(matches!(many.open(&experience()), Err(SealError::TooLarge)));
+        let one_list = format!(r#"{{"approved":[],"experience":"exp-1","rejected":[{}]}}"#, list(0, MAX_PRODUCTS + 9));
+        assert!(matches!(sealed_from(&one_list, 0, 1).open(&experience()), Err(SealError::TooLarge)));
+        // Neither are notes, though they are about no product.
+        let notes: Vec<_> = (0..MAX_PRODUCTS + 9).map(|n| format!(r#""{n}":"a""#)).collect();
+        let notes = notes.join(",");
+        let notes = format!(r#"{{"approved":["a"],"experience":"exp-1","notes":{{{notes}}},"rejected":[]}}"#);
+        assert!(matches!(sealed_from(&notes, 1, 0).open(&experience()), Err(SealError::TooLarge)));
+    }
+
+    #[test]
+    fn a_window_that_is_larger_than_any_content_is_refused() {
+        // Protocol S4.
+        let canonical = br#"{"approved":["a"],"experience":"exp-1","rejected":[]}"#;
+        let packed = |window| {
+            let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(window).unwrap();
+            std::io::Write::write_all(&mut encoder, canonical).unwrap();
+            std::io::Write::flush(&mut encoder).unwrap();
+            let compressed = encoder.finish().unwrap();
+            Sealed::from_parts(Digest::of(canonical), Counts { approved: 1, rejected: 0 }, compressed)
+        };
+        assert!(packed(MAX_WINDOW_LOG).open(&experience()).is_ok());
+        assert!(matches!(packed(MAX_WINDOW_LOG + 1).open(&experience()), Err(SealError::Compression(_))));
+    }
+
+    #[test]
+    fn the_error_of_a_content_that_is_too_large_tells_both_bounds_and_what_to_do() {
+        let error = SealError::TooLarge;
+        let bounds = "the content is larger than 1000000 products or 67108864 bytes unpacked";
+        assert_eq!(error.to_string(), bounds);
+        assert!(error.hint().unwrap().contains("two management experiences"));
     }
 
     proptest! {

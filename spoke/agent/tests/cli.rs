@@ -134,7 +134,7 @@ fn the_version_names_the_contracts() {
     let said = text(&spoke().arg("version").output().unwrap().stdout);
     assert!(said.starts_with(concat!("pmp-spoke ", env!("CARGO_PKG_VERSION"), "\n")), "{said}");
     assert!(said.contains("snapshot messages: pmp-sync.snapshot/1\n"), "{said}");
-    assert!(said.contains("\ncommit: ") && said.contains("\nledger layout: 6\n"), "{said}");
+    assert!(said.contains("\ncommit: ") && said.contains("\nledger layout: 7\n"), "{said}");
     assert!(said.contains("filter contract: 1.0.0\n"), "{said}");
     let json = text(&spoke().args(["version", "-o", "json"]).output().unwrap().stdout);
     assert!(json.contains(r#""snapshot_messages": "pmp-sync.snapshot/1""#), "{json}");
