@@ -21,6 +21,7 @@
 mod bounds;
 pub(crate) mod content;
 mod decision;
+mod large;
 pub(crate) mod products;
 pub(crate) mod read;
 mod recover;
@@ -276,6 +277,7 @@ impl Hub {
             return Ok(None);
         };
         tracing::info!(%version, digest = %sealed.digest(), chunks, "snapshot stored");
+        large::tell(version, chunks);
         // The mark is raised before the message goes out. From the announcement on, a table that is
         // restored lacks something that spokes know of, and the mark is how the hub notices it.
         // Protocol L7.

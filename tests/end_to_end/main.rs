@@ -38,6 +38,7 @@ mod history;
 mod hostile_members;
 mod hostile_text;
 mod kills;
+mod large_snapshots;
 mod leases;
 mod ledger_contract;
 mod looked_up;

@@ -18,7 +18,7 @@ use pmp_protocol::{Answers, Digest, ExperienceId, SealedAnswers};
 use crate::chunks::{self, CHUNK_BYTES};
 use crate::client::TableClient;
 use crate::item::{Item, ItemError, number, parse, text};
-use crate::snapshots::MAX_STORED_BYTES;
+use crate::large::ONE_TRANSACTION_BYTES;
 use crate::{AnswerStore, AnswersHead, LedgerError, TableName};
 
 const HEAD: &str = "answers";
@@ -118,8 +118,8 @@ impl AnswerStore for DynamoAnswers {
         let experience = &answers.experience;
         let sealed = answers.seal().map_err(|error| self.damaged(error))?;
         let bytes = sealed.compressed().len();
-        if bytes > MAX_STORED_BYTES {
-            return Err(LedgerError::AnswersTooLarge { bytes, limit: MAX_STORED_BYTES });
+        if bytes > ONE_TRANSACTION_BYTES {
+            return Err(LedgerError::AnswersTooLarge { bytes, limit: ONE_TRANSACTION_BYTES });
         }
         let before = self.latest(experience).await.ok().flatten();
         // Protocol L11.
@@ -183,7 +183,7 @@ mod tests {
             let Some(AttributeValue::B(content)) = item.get("content") else { panic!("{item:?}") };
             assert!(content.as_ref().len() <= CHUNK_BYTES);
         }
-        assert!(items.len() > 1 && items.len() * CHUNK_BYTES <= MAX_STORED_BYTES, "{} items", items.len());
+        assert!(items.len() > 1 && items.len() * CHUNK_BYTES <= ONE_TRANSACTION_BYTES, "{} items", items.len());
         assert_eq!(read_chunks(&answers.experience, &head, items).unwrap(), answers);
     }
 

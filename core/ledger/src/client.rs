@@ -1,8 +1,12 @@
 //! A table and the client that reaches it. All adapters use it.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{DeleteRequest, Put, TransactWriteItem, WriteRequest};
@@ -14,6 +18,12 @@ use crate::{LedgerError, TableName};
 
 /// The most requests that one `BatchWriteItem` takes (service model).
 const BATCH: usize = 25;
+/// How often and how long a patient client asks for one item. A thousand members that fetch 24 MB
+/// from one partition take a quarter of an hour (docs/performance.md has the arithmetic), but none
+/// waits for one item for so long.
+const PATIENT_ATTEMPTS: u32 = 60;
+const PATIENT_BACKOFF: Duration = Duration::from_secs(20);
+const PATIENT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A client bound to one table, so that every error names it.
 #[derive(Debug)]
@@ -25,14 +35,31 @@ pub(crate) struct TableClient {
 impl TableClient {
     /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
     pub(crate) fn new(config: &SdkConfig, table: TableName) -> Self {
-        let config = match table.region() {
-            Some(region) => pmp_aws::in_region(config, region),
-            None => config.clone(),
-        };
-        // The hub's operators may revoke the sessions of the member's role at any time. Then a call
-        // is repeated with a new session.
-        let config = Builder::from(&config).retry_classifier(AskWithNewSession).build();
+        let config = client_of(config, &table).build();
         Self { dynamodb: Client::from_conf(config), table }
+    }
+
+    /// The same for items that all members read at the same time. DynamoDB refuses what a partition
+    /// cannot serve in a second, so this one asks again for minutes, with pauses of chance between.
+    pub(crate) fn patient(config: &SdkConfig, table: TableName) -> Self {
+        let timeouts = config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        let set = config.timeout_config().and_then(TimeoutConfig::operation_timeout).unwrap_or_default();
+        let timeouts = timeouts.operation_timeout(set.max(PATIENT_TIMEOUT)).build();
+        let client = client_of(config, &table);
+        // A client of a test that does not try again stays so.
+        let config = if config.retry_config().is_some_and(|retries| retries.max_attempts() == 1) {
+            client
+        } else {
+            // What it may try is bounded by attempts and time, and not by what other calls tried.
+            let apart = RetryPartition::custom("parts").token_bucket(TokenBucket::unlimited()).build();
+            client
+                .timeout_config(timeouts)
+                .retry_config(
+                    RetryConfig::standard().with_max_attempts(PATIENT_ATTEMPTS).with_max_backoff(PATIENT_BACKOFF),
+                )
+                .retry_partition(apart)
+        };
+        Self { dynamodb: Client::from_conf(config.build()), table }
     }
 
     /// Queries the items of a partition of `SyncTimestamps` whose sort keys begin with `prefix`.
@@ -114,6 +141,18 @@ impl TableClient {
         items.collect::<Result<_, _>>().await.map_err(|e| self.failed(ApiError::new("dynamodb:Query", &e)))
     }
 
+    /// The first items that a query finds, and no more than these, however many there are.
+    pub(crate) async fn at_most(&self, most: usize, query: QueryFluentBuilder) -> Result<Vec<Item>, LedgerError> {
+        let mut found = query.into_paginator().items().send();
+        let mut items = Vec::new();
+        while items.len() < most
+            && let Some(item) = found.next().await
+        {
+            items.push(item.map_err(|e| self.failed(ApiError::new("dynamodb:Query", &e)))?);
+        }
+        Ok(items)
+    }
+
     /// Sends a conditional write. Returns whether its condition held.
     pub(crate) async fn written(&self, call: PutItemFluentBuilder) -> Result<bool, LedgerError> {
         match call.send().await {
@@ -133,4 +172,15 @@ impl TableClient {
     pub(crate) fn unreadable(&self, problem: impl ToString) -> LedgerError {
         LedgerError::Unreadable { table: self.table.clone(), problem: problem.to_string() }
     }
+}
+
+/// How a client reaches a table.
+fn client_of(config: &SdkConfig, table: &TableName) -> Builder {
+    let config = match table.region() {
+        Some(region) => pmp_aws::in_region(config, region),
+        None => config.clone(),
+    };
+    // The hub's operators may revoke the sessions of the member's role at any time. Then a call is
+    // repeated with a new session.
+    Builder::from(&config).retry_classifier(AskWithNewSession)
 }

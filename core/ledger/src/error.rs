@@ -55,14 +55,14 @@ pub enum LedgerError {
         /// The fault, described for a person.
         problem: String,
     },
-    /// The content is too large for one transaction.
+    /// The content is larger than a snapshot may be.
     #[error("the snapshot of {counts} products is {bytes} bytes packed; the ledger holds at most {limit}")]
     TooLarge {
         /// The numbers of its products.
         counts: Counts,
         /// Size of the packed content, in bytes.
         bytes: usize,
-        /// The most bytes that fit into one transaction beside the other attributes.
+        /// The most bytes that are stored.
         limit: usize,
     },
     /// What is known of the products is too large for one transaction.

@@ -40,6 +40,28 @@ pub(crate) enum ItemError {
     /// An item holds no bytes.
     #[error("chunk {0} has no content")]
     EmptyChunk(usize),
+    /// The content is said to be in more parts, or larger, than a hub stores.
+    #[error("it is said to be {bytes} bytes in {parts} parts, which is more than the ledger holds")]
+    TooManyParts {
+        /// How many parts it is said to have.
+        parts: usize,
+        /// How large it is said to be.
+        bytes: usize,
+    },
+    /// The item of a part is not there. The value is its number, from 1.
+    #[error("part {0} is missing")]
+    MissingPart(usize),
+    /// The bytes of a part are not those that its key names. The value is its number, from 1.
+    #[error("part {0} has another content than its key names")]
+    WrongPart(usize),
+    /// The parts together are more or fewer bytes than is said of them.
+    #[error("the parts are {found} bytes together, and not {expected}")]
+    PartsLength {
+        /// How many bytes there are, or were when there were too many.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
     /// There is no item at all.
     #[error("it has no items")]
     NoItems,
@@ -59,6 +81,10 @@ pmp_protocol::codes!(ItemError {
     MissingChunk => "E1211",
     EmptyChunk => "E1212",
     NoItems => "E1213",
+    TooManyParts => "E1217",
+    MissingPart => "E1218",
+    WrongPart => "E1219",
+    PartsLength => "E1220",
     Content(source) => source,
     Answers(source) => source,
 });
@@ -74,6 +100,10 @@ impl Hint for ItemError {
             | Self::Chunks { .. }
             | Self::MissingChunk(_)
             | Self::EmptyChunk(_)
+            | Self::TooManyParts { .. }
+            | Self::MissingPart(_)
+            | Self::WrongPart(_)
+            | Self::PartsLength { .. }
             | Self::NoItems => None,
         }
     }

@@ -11,6 +11,7 @@ use pmp_protocol::{
 };
 
 use crate::LedgerError;
+use crate::large::is_stored_in_parts;
 use crate::lease::{Lease, Watched};
 
 /// The state of a management experience's history.
@@ -30,6 +31,15 @@ pub struct Head {
     /// The signed statement about this version, in its envelope. `None` if the hub does not sign.
     /// The ledger does not verify it; the spoke does (rule 9).
     pub statement: Option<String>,
+}
+
+impl Head {
+    /// Whether the newest version is too large for one transaction, so that spokes of releases
+    /// before [`pmp_protocol::LAYOUT_OF_PARTS`] refuse it.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        is_stored_in_parts(self.chunks)
+    }
 }
 
 /// A version that the ledger keeps.
@@ -84,8 +94,8 @@ pub trait SnapshotStore: Debug + Send + Sync {
     /// The state of the history. `None` before the first snapshot.
     async fn head(&self, experience: &ExperienceId) -> Result<Option<Head>, LedgerError>;
 
-    /// Stores a snapshot as the next version: all of it and the head in one transaction, or
-    /// nothing.
+    /// Stores a snapshot as the next version. The head names it once all of it is there, and it is
+    /// the next version still, or never.
     async fn store(&self, snapshot: &NewSnapshot<'_>) -> Result<Stored, LedgerError>;
 
     /// Replaces the head's statement if the head still has this version and digest. Returns whether

@@ -2,6 +2,7 @@
 //!
 //! Each management experience has a partition. The item `head` holds the state of its history. The
 //! items `v<version>#<chunk>` hold one version each, cut so that none reaches DynamoDB's 400 KB.
+//! What is too large for one transaction lies in parts: see `large.rs`.
 //! The items `digest#<version>` repeat the digests, so that many versions can be compared with few
 //! reads.
 
@@ -19,12 +20,8 @@ use pmp_protocol::{Counts, Digest, ExperienceId, Pin, Sealed, Snapshot, Snapshot
 use crate::chunks::{self, CHUNK_BYTES};
 use crate::client::TableClient;
 use crate::item::{Item, ItemError, number, parse, parse_optional, text};
+use crate::large::{self, FEWEST_PARTS, MAX_STORED_BYTES, PartItems, Parts};
 use crate::{Head, KeptVersion, LedgerError, NewSnapshot, SnapshotStore, Stored, TableName};
-
-/// The most packed bytes of one snapshot. A transaction takes 4 MB, attributes included. The number
-/// of products in it depends on the list: some 325,000 with ids like AWS's own, 175,000 with UUIDs,
-/// 68,000 with a different note of 48 random characters each.
-pub const MAX_STORED_BYTES: usize = 3_500_000;
 
 const HEAD: &str = "head";
 const SET_HEAD: &str = "SET latest = :version, digest = :digest, taken_at = :taken_at, chunks = :chunks";
@@ -34,13 +31,40 @@ const STATEMENT: &str = "statement";
 #[derive(Debug)]
 pub struct DynamoSnapshots {
     table: TableClient,
+    /// For what all members fetch at the same time: the content of a version.
+    patient: TableClient,
 }
 
 impl DynamoSnapshots {
     /// The table as `config`'s credentials see it. An ARN's region overrides the configured one.
     #[must_use]
     pub fn new(config: &SdkConfig, table: TableName) -> Self {
-        Self { table: TableClient::new(config, table) }
+        Self { table: TableClient::new(config, table.clone()), patient: TableClient::patient(config, table) }
+    }
+
+    fn parts<'a>(&'a self, experience: &'a ExperienceId, version: SnapshotVersion) -> PartItems<'a> {
+        PartItems { table: &self.patient, experience, version }
+    }
+
+    /// The items with the content of a version, for the transaction that decides about it, and in
+    /// how many items the content is. What is too large for a transaction is written by then, where
+    /// no reader finds it.
+    async fn content_items(
+        &self,
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+        taken_at: Timestamp,
+        sealed: &Sealed,
+    ) -> Result<(Vec<Item>, usize), LedgerError> {
+        if !large::is_large(sealed) {
+            let items = Self::chunk_items(experience, version, taken_at, sealed);
+            let chunks = items.len();
+            return Ok((items, chunks));
+        }
+        let parts = self.parts(experience, version).put(sealed.compressed()).await?;
+        let key = Item::from(Self::key(experience, &chunk_key(version, 1)));
+        let index = parts.index(key, version, taken_at, sealed.digest(), sealed.counts());
+        Ok((vec![index], parts.count()))
     }
 
     fn key(experience: &ExperienceId, item: &str) -> [(String, AttributeValue); 2] {
@@ -154,22 +178,34 @@ impl DynamoSnapshots {
         update.build().map_err(|e| self.table.unreadable(e.to_string()))
     }
 
-    async fn fetch_with(
+    async fn find(
         &self,
         consistent: bool,
         experience: &ExperienceId,
         version: SnapshotVersion,
-    ) -> Result<Snapshot, LedgerError> {
-        let (from, to) = (chunk_key(version, 0), chunk_key(version, 9999));
-        let items = self.query_with(consistent, experience, from, to, None).await?;
+    ) -> Result<FoundVersion, LedgerError> {
+        let query = self.patient.between(experience, &chunk_key(version, 0), &chunk_key(version, 9999));
+        let items = self.patient.at_most(FEWEST_PARTS, query.consistent_read(consistent)).await?;
         if items.is_empty() {
             return Err(LedgerError::NoSnapshot { experience: experience.clone(), version });
         }
-        read_chunks(experience, version, items).map_err(|error| LedgerError::Damaged {
-            experience: experience.clone(),
-            version,
-            problem: error.to_string(),
-        })
+        FoundVersion::read(experience, version, items).map_err(|error| damaged(experience, version, &error))
+    }
+
+    /// Reads the parts of a version, and verifies the whole.
+    async fn put_together(
+        &self,
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+        named: &Named,
+        parts: &Parts,
+    ) -> Result<Snapshot, LedgerError> {
+        let packed = self.parts(experience, version).read(parts).await?;
+        let opened = packed.and_then(|packed| {
+            let sealed = Sealed::from_parts(named.digest, named.counts, packed);
+            Ok(Snapshot::open(experience, version, named.taken_at, &sealed)?)
+        });
+        opened.map_err(|error| damaged(experience, version, &error))
     }
 
     /// All items whose sort key is between `from` and `to`, from every page. The read is
@@ -254,18 +290,46 @@ fn known<T>(read: Result<T, ItemError>) -> Option<T> {
     read.inspect_err(|problem| tracing::warn!(%problem, "what is said of a version cannot be read")).ok()
 }
 
-/// Joins the items of one version.
-///
-/// # Errors
-/// If an item is missing, repeated or out of place.
-fn read_chunks(experience: &ExperienceId, version: SnapshotVersion, items: Vec<Item>) -> Result<Snapshot, ItemError> {
-    let first = items.first().ok_or(ItemError::NoItems)?;
-    let chunks: usize = parse(first, "chunks")?;
-    let digest = parse(first, "digest")?;
-    let taken_at = parse(first, "taken_at")?;
-    let counts = Counts { approved: parse(first, "approved")?, rejected: parse(first, "rejected")? };
-    let sealed = Sealed::from_parts(digest, counts, chunks::join(chunks, items)?);
-    Ok(Snapshot::open(experience, version, taken_at, &sealed)?)
+/// What the first item of a version says of its content.
+#[derive(Debug)]
+struct Named {
+    digest: Digest,
+    taken_at: Timestamp,
+    counts: Counts,
+}
+
+/// A version, as its items have it.
+#[derive(Debug)]
+enum FoundVersion {
+    Whole(Box<Snapshot>),
+    InParts(Named, Parts),
+}
+
+impl FoundVersion {
+    /// Joins the items of one version, or reads where its parts are.
+    ///
+    /// # Errors
+    /// If an item is missing, repeated or out of place.
+    fn read(experience: &ExperienceId, version: SnapshotVersion, items: Vec<Item>) -> Result<Self, ItemError> {
+        let first = items.first().ok_or(ItemError::NoItems)?;
+        let parts = Parts::read(first)?;
+        let chunks = if parts.is_some() { 1 } else { parse(first, "chunks")? };
+        let digest = parse(first, "digest")?;
+        let taken_at = parse(first, "taken_at")?;
+        let counts = Counts { approved: parse(first, "approved")?, rejected: parse(first, "rejected")? };
+        if let Some(parts) = parts {
+            if items.len() != chunks {
+                return Err(ItemError::Chunks { found: items.len(), expected: chunks });
+            }
+            return Ok(Self::InParts(Named { digest, taken_at, counts }, parts));
+        }
+        let sealed = Sealed::from_parts(digest, counts, chunks::join(chunks, items)?);
+        Ok(Self::Whole(Box::new(Snapshot::open(experience, version, taken_at, &sealed)?)))
+    }
+}
+
+fn damaged(experience: &ExperienceId, version: SnapshotVersion, error: &ItemError) -> LedgerError {
+    LedgerError::Damaged { experience: experience.clone(), version, problem: error.to_string() }
 }
 
 #[async_trait]
@@ -293,8 +357,7 @@ impl SnapshotStore for DynamoSnapshots {
         }
         let NewSnapshot { experience, taken_at, sealed, .. } = *snapshot;
         let version = snapshot.version;
-        let mut items = Self::chunk_items(experience, version, taken_at, sealed);
-        let chunks = items.len();
+        let (mut items, chunks) = self.content_items(experience, version, taken_at, sealed).await?;
         let pinned = snapshot.pinned;
         items.push(Self::digest_item(experience, version, taken_at, sealed.digest(), sealed.counts(), pinned));
         let won = self.write(items, self.head_update(snapshot, chunks)?).await?;
@@ -303,8 +366,7 @@ impl SnapshotStore for DynamoSnapshots {
 
     async fn mend(&self, experience: &ExperienceId, head: &Head, sealed: &Sealed) -> Result<bool, LedgerError> {
         let Head { latest, digest, taken_at, .. } = *head;
-        let mut items = Self::chunk_items(experience, latest, taken_at, sealed);
-        let chunks = items.len();
+        let (mut items, chunks) = self.content_items(experience, latest, taken_at, sealed).await?;
         // What it was pinned for stands there still, unless that item is lost, too.
         let found = self.table.all(self.table.between(experience, &digest_key(latest), &digest_key(latest))).await?;
         let pinned = found.first().and_then(|item| known(read_version(item))).and_then(|kept| kept.pinned);
@@ -384,11 +446,15 @@ impl SnapshotStore for DynamoSnapshots {
         // changes, and its digest shows whether all of it was read. So the eventually consistent
         // read, at half the price, is enough. The consistent one follows only if that one came too
         // early.
-        match self.fetch_with(false, experience, version).await {
+        let found = match self.find(false, experience, version).await {
             Err(LedgerError::NoSnapshot { .. } | LedgerError::Damaged { .. }) => {
-                self.fetch_with(true, experience, version).await
+                self.find(true, experience, version).await?
             }
-            fetched => fetched,
+            found => found?,
+        };
+        match found {
+            FoundVersion::Whole(snapshot) => Ok(*snapshot),
+            FoundVersion::InParts(named, parts) => self.put_together(experience, version, &named, &parts).await,
         }
     }
 
@@ -408,6 +474,10 @@ impl SnapshotStore for DynamoSnapshots {
         let mut old = self.query(experience, from, to, Some("experience, #item")).await?;
         let (from, to) = (digest_key(SnapshotVersion::FIRST), digest_key(last_to_go));
         old.extend(self.query(experience, from, to, Some("experience, #item")).await?);
+        // Parts after what names them. Those that no version names are among them: a hub stopped
+        // before it wrote the head, or lost the race. No hub can write a head for so old a version.
+        let (from, to) = (large::prefix(SnapshotVersion::FIRST), format!("{}~", large::prefix(last_to_go)));
+        old.extend(self.query_with(false, experience, from, to, Some("experience, #item")).await?);
         // Protocol L10.
         old.retain(|item| !is_of_one_of(item, pinned));
         let items = old.len();
@@ -420,7 +490,10 @@ impl SnapshotStore for DynamoSnapshots {
 /// Whether an item belongs to one of these versions, by its sort key.
 fn is_of_one_of(item: &Item, versions: &BTreeSet<SnapshotVersion>) -> bool {
     let Some(Ok(key)) = item.get("item").map(AttributeValue::as_s) else { return false };
-    versions.iter().any(|version| key.starts_with(&format!("v{version:020}#")) || *key == digest_key(*version))
+    versions.iter().any(|version| {
+        let is_content = key.starts_with(&format!("v{version:020}#")) || key.starts_with(&large::prefix(*version));
+        is_content || *key == digest_key(*version)
+    })
 }
 
 /// Whether the transaction was cancelled because another hub changed the head first, and for no
@@ -444,6 +517,17 @@ mod tests {
         let approved: BTreeSet<_> = (0..products).map(id).collect();
         let experience = ExperienceId::new("exp-1").unwrap();
         Content::new(experience, approved, BTreeSet::new(), BTreeMap::new(), ResourceRequests::Allow).unwrap()
+    }
+
+    fn read_chunks(
+        experience: &ExperienceId,
+        version: SnapshotVersion,
+        items: Vec<Item>,
+    ) -> Result<Snapshot, ItemError> {
+        match FoundVersion::read(experience, version, items)? {
+            FoundVersion::Whole(snapshot) => Ok(*snapshot),
+            FoundVersion::InParts(..) => panic!("it is in parts"),
+        }
     }
 
     fn items(content: &Content) -> Vec<Item> {

@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use pmp_ledger::{Organization, Report, Unreadable};
 use pmp_protocol::{
-    Confirmed, Direction, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_HALTS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS,
+    Confirmed, Direction, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_HALTS, LAYOUT_OF_PARTS, LAYOUT_OF_WAVES, LAYOUT_OF_WINDOWS,
     OperatorConfirmation, OrganizationId, OrganizationSeen, Paused, PausedBy, Pin, Receipt, ReceiptStatus,
     SnapshotVersion, age, count, halted, is_ahead, longest_hold, turn,
 };
@@ -237,6 +237,9 @@ fn judge(
     if let Some(disobeyed) = disobeyed(view, organization, receipt, now) {
         return (SpokeState::Error, and_silent(disobeyed));
     }
+    if let Some(unread) = cannot_read(view, organization, receipt) {
+        return (SpokeState::Error, and_silent(unread));
+    }
     if let Some(paused) = receipt.paused.as_ref().filter(|_| receipt.status == ReceiptStatus::Held) {
         let (state, message) = judge_pause(view, organization, paused, now, stale_after);
         return (state, and_silent(message));
@@ -362,6 +365,23 @@ fn disobeyed(view: &View, organization: &Organization, receipt: &Receipt, now: T
     let what = pin.or_else(pause);
     let what = what.map(|what| format!("does not obey {what}: {}", older("pins and pauses", LAYOUT_OF_DIRECTIONS)));
     what.or_else(waves).or_else(windows).or_else(halt)
+}
+
+/// Why the newest snapshot is not applied there: it is too large for what its spoke reads. None
+/// where it was applied, and where the organization follows an older one.
+fn cannot_read(view: &View, organization: &Organization, receipt: &Receipt) -> Option<String> {
+    let head = view.head.as_ref().filter(|head| head.is_large())?;
+    let expected = view.expected(&organization.id).filter(|expected| expected.version == head.latest)?;
+    let layout = organization.sign_for(receipt).and_then(|seen| seen.ledger).unwrap_or(1);
+    // Protocol L26.
+    let is_told = layout < LAYOUT_OF_PARTS && receipt.version < expected.version && receipt.is_kept();
+    is_told.then(|| {
+        format!(
+            "cannot read snapshot {}: its spoke, or its role's template, is older than snapshots in parts (it reads the \
+             ledger's layout {layout}, and they take {LAYOUT_OF_PARTS}): update it",
+            head.latest
+        )
+    })
 }
 
 /// How an experience stands whose spoke says that it is paused. The hub compares: what it did not

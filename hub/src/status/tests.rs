@@ -402,6 +402,26 @@ fn a_pinned_organization_is_expected_on_its_pin() {
 }
 
 #[test]
+fn a_spoke_that_cannot_read_a_snapshot_in_parts_is_named_until_it_has_applied_it() {
+    // Protocol L26.
+    let judged = |version, ledger, chunks| {
+        let mut view = directed(&[], receipt(version, ReceiptStatus::InSync, None), ledger);
+        view.head.as_mut().unwrap().chunks = chunks;
+        judged_in(&view)
+    };
+    let (state, _, message) = judged(41, Some(6), 16);
+    assert_eq!(state, SpokeState::Error);
+    let expected = "cannot read snapshot 42: its spoke, or its role's template, is older than snapshots in parts (it reads \
+                    the ledger's layout 6, and they take 7): update it";
+    assert_eq!(message, expected);
+    assert!(judged(41, None, 10).2.contains("layout 1"), "a spoke that says nothing");
+    // One that can, one that has, and a snapshot that all can read.
+    for (version, ledger, chunks) in [(41, Some(7), 16), (42, Some(6), 16), (41, Some(6), 9)] {
+        assert_ne!(judged(version, ledger, chunks).0, SpokeState::Error, "{version} {ledger:?} {chunks}");
+    }
+}
+
+#[test]
 fn a_pause_is_believed_where_the_hub_made_it_or_the_member_may() {
     let until: Timestamp = "2026-11-24T14:00:00Z".parse().unwrap();
     let paused = |whose, since: &str, until| {

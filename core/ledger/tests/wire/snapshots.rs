@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use pmp_ledger::{
     AnswerStore, AnswersHead, DynamoAnswers, DynamoSnapshots, Head, KeptVersion, NewSnapshot, SnapshotStore, Stored,
 };
-use pmp_protocol::{Sealed, SnapshotVersion};
+use pmp_protocol::{Counts, Digest, Sealed, SnapshotVersion};
 use serde_json::{Value, json};
 
 use crate::server::Server;
 use crate::values::{answers, at, full_content, large_content, management, version};
-use crate::{found, hold, items, one, table};
+use crate::{found, golden, hold, items, one, table};
 
 fn snapshots(server: &Server) -> DynamoSnapshots {
     DynamoSnapshots::new(&server.config, table("Snapshots"))
@@ -76,6 +76,39 @@ async fn a_large_snapshot_lies_under_the_keys_that_it_had() {
     let server = Server::answering([found(written[..2].to_vec())]).await;
     let read = snapshots(&server).fetch(&experience, version(10)).await.unwrap();
     assert_eq!(read.content(), &large_content());
+}
+
+/// One that is too large for a transaction: the parts without their bytes, and what names them. The
+/// bytes are no content, so that they are the same whatever packs.
+#[tokio::test]
+async fn what_is_too_large_for_a_transaction_lies_in_parts_that_another_item_names() {
+    // Protocol L23, L24 and L26.
+    let packed: Vec<u8> = (0_u32..110_000).flat_map(|number| *Digest::of(&number.to_le_bytes()).bytes()).collect();
+    let counts = Counts { approved: 175_000, rejected: 1 };
+    let (experience, sealed) = (management(), Sealed::from_parts(Digest::of(b"it"), counts, packed));
+    let server = Server::answering([]).await;
+    let stored = snapshots(&server).store(&new(&experience, &sealed, Some(9), None)).await.unwrap();
+    assert_eq!(stored, Stored::Won { chunks: 11 });
+    let asked: Vec<Value> = serde_json::from_str(&server.asked()).unwrap();
+    let (decides, parts): (Vec<_>, Vec<_>) =
+        asked.into_iter().partition(|asked| asked["operation"] == "TransactWriteItems");
+    golden::hold("snapshot-parts.json", (serde_json::to_string_pretty(&decides).unwrap() + "\n").as_bytes());
+    let index = &decides[0]["request"]["TransactItems"][0]["Put"]["Item"];
+    let named = index["parts"]["L"].as_array().unwrap();
+    let key = |digest: &Value| {
+        format!("part#00000000000000000010#{}", digest["S"].as_str().unwrap().trim_start_matches("sha256:"))
+    };
+    let mut named: Vec<_> = named.iter().map(key).collect();
+    named.sort();
+    let mut written: Vec<_> =
+        parts.iter().map(|put| put["request"]["Item"]["item"]["S"].as_str().unwrap().to_owned()).collect();
+    written.sort();
+    assert_eq!(written, named);
+    for put in &parts {
+        assert_eq!(put["request"]["ConditionExpression"], "attribute_not_exists(#item)");
+        let names: Vec<_> = put["request"]["Item"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names, ["content", "experience", "item"]);
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use pmp_ledger::{
     AnswerStore, DynamoAnswers, DynamoReceipts, DynamoSnapshots, EXPIRES_AT, LedgerError, ReceiptStore, SnapshotStore,
     TableName,
 };
-use pmp_protocol::{ExperienceId, Hint};
+use pmp_protocol::{ExperienceId, Hint, LAYOUT_OF_PARTS};
 use pmp_terminal::checkup::{Finding, Stage};
 use pmp_terminal::{Source, age, count};
 
@@ -82,6 +82,11 @@ pub(super) async fn snapshots(
         finding
             .warn("stored, and not published yet", "publish it: `pmp-hub publish`".to_owned())
             .command(Stage::Run, PUBLISH.to_owned())
+    };
+    let finding = if head.is_large() {
+        finding.note(format!("in {} parts: spokes read it from layout {LAYOUT_OF_PARTS} of the ledger on", head.chunks))
+    } else {
+        finding
     };
     match store.fetch(experience, head.latest).await {
         Ok(_) => finding,

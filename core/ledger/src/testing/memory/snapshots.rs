@@ -8,7 +8,8 @@ use pmp_protocol::{Answers, Digest, ExperienceId, Sealed, SealedAnswers, Snapsho
 
 use super::{MemoryLedger, unreadable};
 use crate::chunks::CHUNK_BYTES;
-use crate::{AnswerStore, AnswersHead, Head, LedgerError, MAX_STORED_BYTES, NewSnapshot, SnapshotStore, Stored};
+use crate::large::{self, MAX_STORED_BYTES, ONE_TRANSACTION_BYTES};
+use crate::{AnswerStore, AnswersHead, Head, LedgerError, NewSnapshot, SnapshotStore, Stored};
 
 /// The history of one management experience.
 #[derive(Debug, Default)]
@@ -36,12 +37,17 @@ fn chunks(packed: &[u8]) -> usize {
     packed.chunks(CHUNK_BYTES).count()
 }
 
+/// In how many items the content of a version is.
+fn items(sealed: &Sealed) -> usize {
+    if large::is_large(sealed) { large::cut(sealed.compressed()).len() } else { chunks(sealed.compressed()) }
+}
+
 impl History {
     pub(super) fn keep(&mut self, snapshot: &Snapshot) {
         let sealed = Sealed::new(snapshot.content()).unwrap();
         let (latest, taken_at) = (snapshot.version(), snapshot.taken_at());
         if self.head.as_ref().is_none_or(|head| head.latest <= latest) {
-            let (digest, chunks) = (sealed.digest(), chunks(sealed.compressed()));
+            let (digest, chunks) = (sealed.digest(), items(&sealed));
             self.head = Some(Head { latest, digest, taken_at, chunks, published: Some(latest), statement: None });
         }
         self.versions.insert(latest, Version { sealed, taken_at });
@@ -72,7 +78,7 @@ impl SnapshotStore for MemoryLedger {
         if history.head.as_ref().map(|head| head.latest) != previous {
             return Ok(Stored::Lost);
         }
-        let chunks = chunks(sealed.compressed());
+        let chunks = items(sealed);
         history.head = Some(Head {
             latest: version,
             digest: sealed.digest(),
@@ -103,7 +109,7 @@ impl SnapshotStore for MemoryLedger {
         let mut tables = self.tables();
         let Some(history) = tables.histories.get_mut(experience) else { return Ok(false) };
         let Some(found) = history.head_if(head.latest, head.digest) else { return Ok(false) };
-        found.chunks = chunks(sealed.compressed());
+        found.chunks = items(sealed);
         history.versions.insert(head.latest, Version { sealed: sealed.clone(), taken_at: head.taken_at });
         Ok(true)
     }
@@ -159,8 +165,9 @@ impl SnapshotStore for MemoryLedger {
         let (old, kept): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut history.versions).into_iter().partition(|(version, _)| goes(version));
         history.versions = kept;
-        // Each version is its chunks and one item with its digest.
-        Ok(old.values().map(|version| chunks(version.sealed.compressed()) + 1).sum())
+        // Each version is its chunks and one item with its digest. Parts are named by one more.
+        let of = |version: &Version| items(&version.sealed) + 1 + usize::from(large::is_large(&version.sealed));
+        Ok(old.values().map(of).sum())
     }
 }
 
@@ -186,8 +193,8 @@ impl AnswerStore for MemoryLedger {
         self.call("store_answers").await?;
         let sealed = answers.seal().map_err(unreadable)?;
         let packed = sealed.compressed().to_vec();
-        if packed.len() > MAX_STORED_BYTES {
-            return Err(LedgerError::AnswersTooLarge { bytes: packed.len(), limit: MAX_STORED_BYTES });
+        if packed.len() > ONE_TRANSACTION_BYTES {
+            return Err(LedgerError::AnswersTooLarge { bytes: packed.len(), limit: ONE_TRANSACTION_BYTES });
         }
         let (chunks, products) = (chunks(&packed), answers.products.len());
         let head = AnswersHead { digest: sealed.digest(), chunks, products, at };
