@@ -104,7 +104,7 @@ pub struct TransactWritten {
 /// The capacity units that a request took of one table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Capacity {
+pub(crate) struct Capacity {
     pub(crate) table_name: TableName,
     pub(crate) capacity_units: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,6 +118,6 @@ pub struct Capacity {
 /// A number of capacity units.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Units {
+pub(crate) struct Units {
     pub(crate) capacity_units: f64,
 }

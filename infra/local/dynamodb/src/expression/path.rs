@@ -60,7 +60,7 @@ impl fmt::Display for Path {
 pub(super) fn check_apart<'a>(kind: Kind, paths: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
     let mut sorted: Vec<(usize, &Path)> = paths.enumerate().collect();
     // Of paths in this order, those that are in each other's way are neighbours.
-    sorted.sort_by(|(_, one), (_, two)| one.cmp(two));
+    sorted.sort_by_key(|(_, path)| *path);
     for pair in sorted.windows(2) {
         let [(place, one), (other_place, two)] = pair else { continue };
         if one.attribute != two.attribute {

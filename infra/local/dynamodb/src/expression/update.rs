@@ -75,7 +75,8 @@ impl Update {
             _ => {
                 let value = parser.value()?;
                 let is_set = matches!(value, Value::Ss(_) | Value::Ns(_) | Value::Bs(_));
-                if !is_set && !(section == "ADD" && matches!(value, Value::N(_))) {
+                let is_added = section == "ADD" && matches!(value, Value::N(_));
+                if !is_set && !is_added {
                     let kind = value.kind();
                     return Err(KIND.error(format!(
                         "Incorrect operand type for operator or function; operator: {section}, operand type: {kind}"
@@ -109,7 +110,7 @@ impl Update {
         }
         // In this order, what is set behind the end of a list is appended by rising indices, and
         // what is removed from a list does not move what is still to be removed.
-        set.sort_by(|(one, _), (two, _)| one.cmp(two));
+        set.sort_by_key(|(path, _)| *path);
         remove.sort_by(|one, two| two.cmp(one));
         set.into_iter().try_for_each(|(path, value)| put(item, path, value))?;
         remove.into_iter().try_for_each(|path| take(item, path))

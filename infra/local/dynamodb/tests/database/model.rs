@@ -9,6 +9,8 @@ use crate::{call, number, receipts, text};
 /// One change: a partition, a sort key, and a value or a deletion.
 type Change = (u8, i64, Option<u8>);
 type Row = (String, i64, u8);
+/// Whether a sort key is wanted, by two bounds.
+type Holds = fn(i64, i64, i64) -> bool;
 
 fn partition(number: u8) -> String {
     format!("o-{number}")
@@ -74,8 +76,8 @@ proptest! {
         let (mut database, rows) = changed(&changes);
         let organization = partition(organization);
         let (low, high) = (low.min(high), low.max(high));
-        let (condition, holds): (&str, fn(i64, i64, i64) -> bool) = [
-            ("", (|_, _, _| true) as fn(i64, i64, i64) -> bool),
+        let (condition, holds): (&str, Holds) = [
+            ("", (|_, _, _| true) as Holds),
             (" AND #i = :low", |sort, low, _| sort == low),
             (" AND #i < :low", |sort, low, _| sort < low),
             (" AND #i <= :low", |sort, low, _| sort <= low),
