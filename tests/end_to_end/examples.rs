@@ -244,8 +244,8 @@ async fn of_the_hub() {
         ("pmp-hub promote", 1, "there is nothing to promote it to"),
         ("pmp-hub promote 42", 1, "snapshot 3 is not on its way through the waves"),
         // The member's spoke has not run since.
-        ("pmp-hub wait 42", 4, "snapshot 3: applied in 0 of 1 experiences"),
-        ("pmp-hub publish && pmp-hub wait", 4, "applied in 0 of 1 experiences"),
+        ("pmp-hub wait 42", 4, "snapshot 3: waiting for 1 organization"),
+        ("pmp-hub publish && pmp-hub wait", 4, "waiting for 1 organization"),
         // The scene has neither a key, nor a topic for operations, nor names of products.
         ("pmp-hub directions --sign", 1, "there is no key to sign with"),
         ("pmp-hub public-key", 1, "--signing-key (PMP_SIGNING_KEY) is missing"),

@@ -222,6 +222,9 @@ async fn the_name_that_was_meant_is_asked_for_each_kind_of_name() {
     scene.hub = scene.hub.with(&[("PMP_WAVES", &waves), ("PMP_MEMBER_ORGANIZATIONS", ALPHA)]);
     scene.hub.json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    // The first snapshot is for everybody: waves begin with the next one.
+    scene.hub_account.approve(MANAGEMENT, &["prod-viewer"]).await;
+    scene.hub.json(&["publish"]).await;
     let mistyped_organization = "o-alpha00001";
     for (arguments, meant) in [
         (&["status", "--org", mistyped_organization][..], "`o-alpha00000`?"),

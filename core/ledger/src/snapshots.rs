@@ -184,8 +184,8 @@ impl DynamoSnapshots {
         experience: &ExperienceId,
         version: SnapshotVersion,
     ) -> Result<FoundVersion, LedgerError> {
-        let query = self.patient.between(experience, &chunk_key(version, 0), &chunk_key(version, 9999));
-        let items = self.patient.at_most(FEWEST_PARTS, query.consistent_read(consistent)).await?;
+        let query = self.table.between(experience, &chunk_key(version, 0), &chunk_key(version, 9999));
+        let items = self.table.at_most(FEWEST_PARTS, query.consistent_read(consistent)).await?;
         if items.is_empty() {
             return Err(LedgerError::NoSnapshot { experience: experience.clone(), version });
         }

@@ -226,13 +226,13 @@ fn line(rows: &[SpokeStatus], standing: &Standing<'_>, version: SnapshotVersion)
     if let Some(more @ 1..) = missing.len().checked_sub(NAMED) {
         named.push(format!("{more} more"));
     }
-    let others = if left_out.is_empty() { String::new() } else { format!(", {} pinned or paused", counted(left_out)) };
     let all = there + missing.iter().filter(|row| row.member_experience.is_some()).count();
-    format!(
-        "snapshot {version}: applied in {there} of {all} experiences{others}; waiting for {}: {}",
-        counted(missing),
-        named.join(", ")
-    )
+    // Of an organization that never came, no experience is known.
+    let applied = (all > 0).then(|| format!("applied in {there} of {all} experiences"));
+    let others = (!left_out.is_empty()).then(|| format!("{} pinned or paused", counted(left_out)));
+    let so_far: Vec<_> = applied.into_iter().chain(others).collect();
+    let so_far = if so_far.is_empty() { String::new() } else { format!("{}; ", so_far.join(", ")) };
+    format!("snapshot {version}: {so_far}waiting for {}: {}", counted(missing), named.join(", "))
 }
 
 /// How many experiences these rows are, and how many organizations of which no experience is known.
@@ -381,6 +381,11 @@ mod tests {
         assert_eq!(
             line(&rows, &standing, version),
             "snapshot 2: applied in 1 of 1 experiences; waiting for 2 organizations: o-never00000 (NEVER), o-never00001 (NEVER)"
+        );
+        let standing = Standing::of_rows(&rows[1..], version, |_| version);
+        assert_eq!(
+            line(&rows[1..], &standing, version),
+            "snapshot 2: waiting for 2 organizations: o-never00000 (NEVER), o-never00001 (NEVER)"
         );
         let rows = [row("exp-it", Some(2), SpokeState::Synced), row("exp-none", None, SpokeState::Applying)];
         let standing = Standing::of_rows(&rows, version, |_| version);
