@@ -325,8 +325,8 @@ impl Hint for HubError {
                     .to_owned(),
             ),
             Self::PutBack { former: true, .. } => Some(
-                "find out who writes into the table; `pmp-hub directions --sign` shows what the spoke trusted, and restores it; if \
-                 that key was stolen, `explain E4077` says how to have the hub forget it"
+                "find out who writes into the table; `pmp-hub directions --sign --former` shows what the spoke trusted, and restores \
+                 it, if that key was this hub's; if it was stolen, `explain E4077` says how to have the hub forget it"
                     .to_owned(),
             ),
             Self::PutBack { .. } => Some(

@@ -51,8 +51,8 @@ impl KnownKeys {
     }
 }
 
-/// Sees to it that the ledger keeps the key of `signing`, before it signs a direction: it is asked
-/// once in the life of a process. A role that may not write there, which a template of an earlier
+/// Sees to it that the ledger keeps the key of `signing`, before it signs a direction. It is asked
+/// once for each key. A role that may not write there, which a template of an earlier
 /// release made, signs all the same.
 ///
 /// # Errors
@@ -62,35 +62,38 @@ pub(crate) async fn keep(
     receipts: &dyn ReceiptStore,
     experience: &ExperienceId,
 ) -> Result<(), HubError> {
-    let keep = async {
-        let key = signing.signer.public_key().await?;
-        match kept(&key, receipts, experience).await {
-            Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
-                tracing::warn!(
-                    %error, "the key is not written down: after a change of keys, older directions are not noticed"
-                );
-                Ok(())
-            }
-            kept => kept.map_err(HubError::Ledger),
+    let key = signing.signer.public_key().await?;
+    let mut known = signing.kept.lock().await;
+    if known.as_ref() == Some(key.id()) {
+        return Ok(());
+    }
+    match kept(&key, receipts, experience).await {
+        Err(error) if error.api().is_some_and(ApiError::is_access_denied) => {
+            tracing::warn!(
+                %error, "the key is not written down: after a change of keys, older directions are not noticed"
+            );
         }
-    };
-    signing.kept.get_or_try_init(|| keep).await.map(|_| ())
+        Ok(true) => *known = Some(key.id().clone()),
+        Ok(false) => tracing::warn!("others write their keys down all the time: left to the next direction"),
+        Err(error) => return Err(HubError::Ledger(error)),
+    }
+    Ok(())
 }
 
-async fn kept(key: &PublicKey, receipts: &dyn ReceiptStore, experience: &ExperienceId) -> Result<(), LedgerError> {
+/// Whether the ledger has the key by now.
+async fn kept(key: &PublicKey, receipts: &dyn ReceiptStore, experience: &ExperienceId) -> Result<bool, LedgerError> {
     let pem = key.to_pem();
     for _ in 0..ATTEMPTS {
         let SignedWith { generation, mut keys } = receipts.signed_with(experience).await?;
         if keys.contains(&pem) {
-            return Ok(());
+            return Ok(true);
         }
         keys.push(pem.clone());
         keys.drain(..keys.len().saturating_sub(MOST));
         if receipts.put_signed_with(experience, &keys, generation).await? {
             tracing::info!(key = key.id().short(), "the key of now is written down");
-            return Ok(());
+            return Ok(true);
         }
     }
-    tracing::warn!("others write their keys down all the time: left to the next run");
-    Ok(())
+    Ok(false)
 }

@@ -16,10 +16,10 @@ use pmp_aws::ApiError;
 use pmp_ledger::{Directed, Head};
 use pmp_protocol::{Digest, Direction, ExperienceId, Hint, SnapshotVersion};
 use pmp_signature::{
-    KeyError, LocalKeyError, PublicKey, Refusal, SignedDirection, Statement, TrustedKeys, Unsigned, open,
+    KeyError, KeyId, LocalKeyError, PublicKey, Refusal, SignedDirection, Statement, TrustedKeys, Unsigned, open,
     open_direction,
 };
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use self::file::FileSigner;
 
@@ -185,8 +185,8 @@ pub struct Signing {
     pub signer: Arc<dyn Signer>,
     /// The time after which a statement expires.
     pub lifetime: SignedDuration,
-    /// Whether the ledger is known to keep the key.
-    pub(crate) kept: Arc<OnceCell<()>>,
+    /// The key of which the ledger is known to keep it: another may sign by now.
+    pub(crate) kept: Arc<Mutex<Option<KeyId>>>,
 }
 
 impl Signing {

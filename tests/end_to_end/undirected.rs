@@ -229,8 +229,12 @@ async fn after_a_change_of_keys_what_was_put_back_is_noticed() {
     Checkup::of(&new).await.expect("directions", "failed", told, "pmp-hub directions --sign");
     let shown = new.run(&["directions"]).await.stdout;
     assert!(shown.contains("2 directions; 2 of which an older one was put back"), "{shown}");
-    // A person has the new key sign what was trusted, and the spokes trust that one then.
-    new.json(&["directions", "--sign", "--yes"]).await;
+    // A person has the new key sign what was trusted, and the spokes trust that one then. Whoever
+    // writes the table could have added a key: so nothing is restored by the way.
+    let by_the_way = new.run(&["directions", "--sign", "--yes"]).await;
+    assert!(by_the_way.code == 3 && by_the_way.stderr.contains("--sign --former"), "{by_the_way:?}");
+    assert!(by_the_way.stdout.contains("by a former key"), "{by_the_way:?}");
+    new.json(&["directions", "--sign", "--former", "--yes"]).await;
     new.json(&["publish"]).await;
     let directions = new.json(&["directions"]).await;
     for row in directions["directions"].as_array().unwrap() {

@@ -3,6 +3,7 @@
 //! (`World::check_start`), receipts never go backwards in their order, and once it is over the end
 //! is reached: the pinned snapshot, or the newest.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -11,9 +12,10 @@ use pmp_runtime::Clock;
 use tokio::time::sleep;
 
 use crate::chance::{each_seed, store_random};
+use crate::faults::Fault;
 use crate::rare::STEERED;
-use crate::run::Shared;
-use crate::world::World;
+use crate::run::{Shared, live, queue_is_empty, verdict};
+use crate::world::{World, products};
 
 #[test]
 fn whatever_operators_direct_the_rules_hold_and_the_end_is_it() {
@@ -65,4 +67,48 @@ fn something(world: &mut World) {
         let newest = world.newest().unwrap().version();
         world.announce(newest, Duration::ZERO, true);
     }
+}
+
+/// One experience that snapshot 1 changes. Its announcement is a reference: it has to be fetched.
+fn to_be_fetched() -> Shared {
+    let mut world = World::new(3, [products(0..60)]);
+    let version = world.store(products(10..95), products(200..205));
+    world.announce(version, Duration::ZERO, false);
+    Arc::new(Mutex::new(world))
+}
+
+/// A large snapshot takes minutes to fetch: the brake that is pulled meanwhile holds.
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_comes_while_a_snapshot_is_fetched_is_obeyed() {
+    // Protocol D11.
+    let shared = to_be_fetched();
+    let outcome = live(&shared, queue_is_empty).await;
+    let fetch = {
+        let world = shared.lock().unwrap();
+        let line = world.log.iter().find(|line| line.ends_with("ReadSnapshot 1")).unwrap();
+        line.split_whitespace().skip_while(|word| *word != "call").nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    assert!(shared.lock().unwrap().started > 0);
+    verdict("no pause", &shared, outcome);
+
+    let shared = to_be_fetched();
+    shared.lock().unwrap().faults.planned.insert(fetch, Fault::Slow(60));
+    let outcome = live(&shared, async |shared: &Shared| {
+        sleep(Duration::from_secs(20)).await;
+        {
+            let mut world = shared.lock().unwrap();
+            let until = world.clock.now() + SignedDuration::from_secs(1_800);
+            world.direct(&DirectionChange::Pause(until));
+        }
+        sleep(Duration::from_secs(1_700)).await;
+        assert_eq!(shared.lock().unwrap().started, 0, "change sets after the pause had begun");
+        // It ends by itself, and the spoke goes on.
+        sleep(Duration::from_secs(3_600)).await;
+    })
+    .await;
+    let world = shared.lock().unwrap();
+    assert!(world.log.iter().any(|line| line.contains("ReadSnapshot 1  <- Slow(60)")), "{}", world.log.join("\n"));
+    assert!(world.started > 0 && world.unfinished().is_empty(), "{:?}", world.unfinished());
+    drop(world);
+    verdict("a pause while it is fetched", &shared, outcome);
 }

@@ -27,6 +27,10 @@ pub(crate) struct DirectionsArgs {
     /// or to restore what spokes trusted where somebody put an older one back
     #[arg(long)]
     sign: bool,
+    /// With --sign: restore also what a former key of this hub signed. Make sure first that the key
+    /// was this hub's, and that nobody else had it
+    #[arg(long, requires = "sign")]
+    former: bool,
     /// With --sign: do not ask
     #[arg(long, requires = "sign")]
     yes: bool,
@@ -51,6 +55,8 @@ pub(crate) struct Row {
     /// what a spoke trusted, and somebody put the older one back. None where that is not so, and
     /// where there is no key at hand.
     pub(crate) instead_of: Option<u64>,
+    /// Whether what a spoke trusted was signed by a former key of this hub, and not by that of now.
+    pub(crate) former: bool,
 }
 
 /// What is directed, and what cannot be read of it.
@@ -90,7 +96,7 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         let read = directed.direction.organization.as_ref().and_then(|id| read.get(id));
         let not_ours = keys.as_ref().and_then(|keys| not_ours(keys, Some(directed), read));
         let (direction, signed) = (directed.direction.clone(), directed.statement.is_some());
-        rows.push(Row { direction, signed, not_ours, instead_of: None });
+        rows.push(Row { direction, signed, not_ours, instead_of: None, former: false });
     }
     put_back(&mut rows, &found, &read, &helm).await?;
     print(&rows, &found, config.experience.as_ref(), args, output)?;
@@ -101,7 +107,19 @@ pub(crate) async fn directions(config: &ConfigArgs, args: &DirectionsArgs, outpu
         let error = "there is no key to sign with";
         return Err(Failure::new("E4051", error).hint("set PMP_SIGNING_KEY".to_owned()));
     }
-    let others: Vec<_> = rows.iter().filter(|row| row.not_ours.is_some() || row.instead_of.is_some()).collect();
+    let is_to_be_signed = |row: &&Row| row.not_ours.is_some() || row.instead_of.is_some();
+    let (others, left): (Vec<_>, Vec<_>) =
+        rows.iter().filter(is_to_be_signed).partition(|row| args.former || !row.former);
+    if !left.is_empty() {
+        // The record of former keys is not signed: who writes the table could have added one.
+        let error = format!("{} signed by a former key of this hub: nothing is signed", count(left.len(), "direction"));
+        return Err(Failure::new("E4052", error)
+            .hint(
+                "where that key was this hub's, and nobody else had it: `pmp-hub directions --sign --former`"
+                    .to_owned(),
+            )
+            .exit(Exit::Refused));
+    }
     if others.is_empty() {
         progress::note("All of them are signed with this key.");
         return Ok(Exit::Ok);
@@ -161,9 +179,9 @@ async fn put_back(
         .filter(|(id, said)| !found.unreadable.contains_key(*id) && matches!(said, Said::Nothing | Said::Directed(_)));
     let own = own.map(|(id, said)| (Some(id), said.direction().map_or(0, |direction| direction.generation)));
     for older in helm.put_back([fleet].into_iter().chain(own)).await? {
-        let PutBack { trusted: Trusted { direction, .. }, found } = older?;
+        let PutBack { trusted: Trusted { direction, former, .. }, found } = older?;
         let row = rows.iter_mut().find(|row| row.direction.organization == direction.organization);
-        let newest = Row { direction, signed: true, not_ours: None, instead_of: Some(found) };
+        let newest = Row { direction, signed: true, not_ours: None, instead_of: Some(found), former };
         match row {
             Some(row) => *row = newest,
             None => rows.push(newest),
@@ -174,8 +192,20 @@ async fn put_back(
 }
 
 /// What every direction has, as the columns of a spreadsheet; none in `member` is the whole fleet.
-const COLUMNS: &[&str] =
-    &["schema", "experience", "member", "generation", "line", "by", "at", "reason", "signed", "not_ours", "instead_of"];
+const COLUMNS: &[&str] = &[
+    "schema",
+    "experience",
+    "member",
+    "generation",
+    "line",
+    "by",
+    "at",
+    "reason",
+    "signed",
+    "not_ours",
+    "instead_of",
+    "former",
+];
 
 fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, output: Output) -> Result<(), Failure> {
     let now = compose::clock().now();
@@ -198,9 +228,10 @@ fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, o
         true => table.row([whom, what, since, by, signed, reason]),
         false => table.row([whom, what, since, in_short(&by, &reason)]),
     };
-    for Row { direction, signed, not_ours, instead_of } in rows {
+    for Row { direction, signed, not_ours, instead_of, former } in rows {
         let whom = whose(direction.organization.as_ref()).replace('`', "");
         let signed = match (not_ours, signed, instead_of) {
+            (.., Some(_)) if *former => "by a former key; an older one is in the table",
             (.., Some(_)) => "an older one is in the table",
             (Some(_), true, _) => "by another key",
             (_, true, _) => "yes",

@@ -64,7 +64,11 @@ pub(crate) async fn recover(config: &ConfigArgs, args: &RecoverArgs, output: Out
             if let Err(error) = &recovered {
                 audit_failed(&sdk, timestamps, &hub, error).await;
             }
-            let recovery = asked.done(recovered).await?;
+            let recovery = match recovered {
+                // It is published: the audit must not say that nothing of it was done.
+                Err(error) if error.published().is_some() => return Err(error.into()),
+                recovered => asked.done(recovered).await?,
+            };
             audit(&sdk, timestamps, &hub, Some(&recovery.published)).await?;
             recovery
         }

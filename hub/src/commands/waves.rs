@@ -62,6 +62,8 @@ pub(crate) async fn promote(config: &ConfigArgs, args: &PromoteArgs, output: Out
     let (directed, goes_back) = (went.directed, went.goes_back);
     let not_done: Vec<_> = went.undirected.keys().cloned().collect();
     let failure = match went.failure() {
+        // The promotion is in force: the audit must not say that nothing of it was done.
+        Some(error) if not_done.is_empty() => Some(Failure::from(error).hint(GOES_ON.to_owned())),
         Some(error) => Some(asked.failed(Failure::from(error).hint(GOES_ON.to_owned()), not_done).await),
         None => None,
     };

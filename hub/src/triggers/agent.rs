@@ -81,8 +81,9 @@ pub(crate) async fn run(
                 Ok(Wake::Schedule) => {
                     let outcome = publish(hub, Trigger::Schedule, follow_up).await.map(|_| ());
                     // A failed announcement comes again after the pause, not after the whole
-                    // interval.
-                    next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
+                    // interval. What failed after it is for the next look at the waves.
+                    let announced = outcome.as_ref().map_or_else(|error| error.published().is_some(), |()| true);
+                    next_schedule = Instant::now() + if announced { interval } else { Duration::ZERO };
                     outcome
                 }
                 Ok(Wake::Events(received)) => {

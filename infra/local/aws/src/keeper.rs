@@ -145,7 +145,9 @@ impl Keeper {
             let is_copied = self.copy.as_ref().is_some_and(|copy| copy.of == version);
             (self.cloud.parts()?, version, (!is_copied).then(|| self.cloud.databases.copies()))
         };
-        let generation = self.generation + 1;
+        // Taken even if it fails: what a save has placed is never written over by the next.
+        self.generation += 1;
+        let generation = self.generation;
         let copied = self.copy.clone().filter(|_| changed.is_none());
         let copy = copied.unwrap_or_else(|| Copy { file: format!("tables-{generation}.zst"), of: version });
         let saved = Saved {
@@ -165,7 +167,7 @@ impl Keeper {
         let (written, binaries) = written.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         self.binaries = binaries;
         written?;
-        (self.generation, self.copy) = (generation, Some(copy));
+        self.copy = Some(copy);
         self.took = begun.elapsed();
         Ok(())
     }

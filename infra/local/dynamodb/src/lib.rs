@@ -7,8 +7,10 @@
 //!
 //! Values are typed inside, and JSON at the edge alone. Items are shared and never changed in
 //! place, so a copy of a database costs little, and an answer can be written as JSON while others
-//! use the tables. Built is what this project's programs, and boto3 in its tests, ask for. There
-//! are no secondary indexes, streams, backups or PartiQL; whoever asks for them is told so.
+//! use the tables. The tokens of transactions are not saved: after a restart, a request that is
+//! repeated with its token is a new one. Built is what this project's programs, and boto3 in its
+//! tests, ask for. There are no secondary indexes, streams, backups or PartiQL; whoever asks for
+//! them is told so.
 //!
 //! ```
 //! use pmp_local_dynamodb::{Database, Request};

@@ -153,16 +153,12 @@ async fn sync_newest(
 ) -> Result<(PassOutcome, SnapshotVersion), Failure> {
     let stopped = || SpokeError::stopped(stop);
     let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
-    let version = standing.target().0;
-    if let Some(confirmed) = args.confirm.filter(|confirmed| *confirmed != version) {
-        let error = format!("snapshot {confirmed} was confirmed, but {version} is in force");
-        return Err(
-            Failure::new("E5026", error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`"))
-        );
-    }
+    is_in_force(args.confirm, standing.target().0)?;
     let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: spoke.clock.now() });
-    let newest = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)?;
-    let newest = Arc::new(newest?);
+    let (standing, newest) = stop.unless_stopped(spoke.taken_up(standing, &[])).await.ok_or_else(stopped)??;
+    let (version, newest) = (standing.target().0, Arc::new(newest));
+    // While it was fetched, operators may have pinned another one.
+    is_in_force(args.confirm, version)?;
     let bound = match plan {
         None => None,
         Some(plan) => {
@@ -175,6 +171,13 @@ async fn sync_newest(
     let spoke = Spoke { bound: bound.map(Arc::new), ..spoke.clone() };
     let pass = spoke.sync(standing, newest, confirmed, stop).await?;
     Ok((pass, version))
+}
+
+/// Refuses a confirmation of another version than the one in force.
+fn is_in_force(confirmed: Option<SnapshotVersion>, version: SnapshotVersion) -> Result<(), Failure> {
+    let Some(confirmed) = confirmed.filter(|confirmed| *confirmed != version) else { return Ok(()) };
+    let error = format!("snapshot {confirmed} was confirmed, but {version} is in force");
+    Err(Failure::new("E5026", error).hint(format!("look at it with `pmp-spoke plan`, then `--confirm {version}`")))
 }
 
 /// Plans once more, and refuses if anything differs from the plan in the file. It holds the lease,

@@ -157,7 +157,8 @@ async fn catch_up(spoke: &Spoke, stop: &Stop) -> Result<(), SpokeError> {
         // Read the ledger again under the lease: its last holder may have done everything
         // meanwhile.
         let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
-        let snapshot = stop.unless_stopped(spoke.in_force(&standing, &[])).await.ok_or_else(stopped)??;
+        let taken_up = stop.unless_stopped(spoke.taken_up(standing, &[])).await;
+        let (standing, snapshot) = taken_up.ok_or_else(stopped)??;
         spoke.sync(standing, Arc::new(snapshot), None, stop).await
     };
     // A message that arrives meanwhile is not delayed: its own pass waits for the lease.

@@ -192,9 +192,9 @@ async fn act(spoke: &Spoke, backlog: &Backlog, needs: Option<Needs>, stop: &Stop
     if *version < standing.head.latest {
         tracing::info!(%version, newest = %standing.head.latest, "superseded by the ledger's newest");
     }
-    let in_force = stop.unless_stopped(spoke.in_force(&standing, &backlog.messages)).await;
-    let snapshot = Arc::new(in_force.ok_or_else(|| SpokeError::stopped(stop))??);
-    let pass = spoke.sync(standing, snapshot, None, stop).await?;
+    let taken_up = stop.unless_stopped(spoke.taken_up(standing, &backlog.messages)).await;
+    let (standing, snapshot) = taken_up.ok_or_else(|| SpokeError::stopped(stop))??;
+    let pass = spoke.sync(standing, Arc::new(snapshot), None, stop).await?;
     // Change windows may have closed during the pass, so what its receipts wait for counts.
     let waits = pass.waits_until().and_then(|until| hide_until(until, spoke.clock.now()));
     Ok(Acted { worths, pass: Some((pass, announced_at(backlog, newest))), waits })

@@ -14,6 +14,7 @@ use pmp_protocol::{
     ChangeSetTimes, Digest, DisputedReceipt, ExperienceId, HeadMark, Hold, Needs, OrganizationSeen, Paused, Receipt,
     ReceiptStatus, Snapshot, SnapshotMessage, SnapshotVersion, SpokeScope, WindowsSaid, is_ahead, one_line,
 };
+use tokio::time::Instant;
 
 use crate::error::SpokeError;
 use crate::mode::Mode;
@@ -27,6 +28,8 @@ use crate::pass::{Spoke, snapshot};
 const TELL_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// The most disputed receipts that a sign of life names.
 const MAX_TOLD: usize = 20;
+/// After so long a fetch the ledger's word is read again: as long as a poll, by which spokes obey.
+const WORD_COUNTS_FOR: Duration = Duration::from_secs(5);
 
 /// The ledger as it was at the beginning of a pass. While the lease is held, only the hub changes
 /// it, and the hub's versions only grow.
@@ -231,13 +234,32 @@ impl Spoke {
         self.report_seen(SignOfLife { needs: Some(needs.clone()), ..life }, &beside).await
     }
 
+    /// Fetches the snapshot that a pass is for. A large one takes minutes, and operators may have
+    /// halted, pinned or paused meanwhile: then the ledger's word is read again, and counts.
+    pub(crate) async fn taken_up(
+        &self,
+        mut standing: Standing,
+        messages: &[SnapshotMessage],
+    ) -> Result<(Standing, Snapshot), SpokeError> {
+        loop {
+            let began = Instant::now();
+            let snapshot = self.in_force(&standing, messages).await?;
+            if began.elapsed() < WORD_COUNTS_FOR {
+                return Ok((standing, snapshot));
+            }
+            // Protocol D11 and D15.
+            let again = self.begin(standing.needs.clone()).await?;
+            let is_the_same = again.target() == standing.target();
+            standing = again;
+            if is_the_same {
+                return Ok((standing, snapshot));
+            }
+        }
+    }
+
     /// The snapshot that a pass is for: the one that is directed, by a pin or by waves, or the
     /// newest, whose content is taken from one of `messages` where one has it.
-    pub(crate) async fn in_force(
-        &self,
-        standing: &Standing,
-        messages: &[SnapshotMessage],
-    ) -> Result<Snapshot, SpokeError> {
+    async fn in_force(&self, standing: &Standing, messages: &[SnapshotMessage]) -> Result<Snapshot, SpokeError> {
         let store = self.snapshots.as_ref();
         match standing.steering.directed() {
             Some(directed) if directed != (standing.head.latest, standing.head.digest) => {

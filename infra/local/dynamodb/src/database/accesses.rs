@@ -98,9 +98,12 @@ impl Database {
                 }
             }
             Request::OnTable(operation, request) => {
+                // An operation takes one of the two, and leaves the other aside: whoever names both
+                // must be permitted both.
                 if let Some(arn) = &request.resource_arn {
                     ask(operation, arn.as_given().to_owned(), None);
-                } else if let Some(table) = &request.table_name {
+                }
+                if let Some(table) = &request.table_name {
                     ask(operation, self.arn(table.name()), None);
                 }
             }
