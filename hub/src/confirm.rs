@@ -158,7 +158,7 @@ fn stands(receipts: &[&Receipt]) -> String {
         let waits = waits.map(|paused| format!(" ({paused})")).unwrap_or_default();
         format!("`{}` is {} at {}{waits}", receipt.member_experience, receipt.status, receipt.version)
     };
-    let mut named: Vec<_> = named.map(|receipt| stands(receipt)).collect();
+    let mut named: Vec<_> = named.map(stands).collect();
     match receipts.len() {
         0 => return "it keeps no experience in step".to_owned(),
         count if count > MAX_NAMED => named.push(format!("{} more", count - MAX_NAMED)),

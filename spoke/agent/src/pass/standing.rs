@@ -259,7 +259,11 @@ impl Spoke {
 
     /// The snapshot that a pass is for: the one that is directed, by a pin or by waves, or the
     /// newest, whose content is taken from one of `messages` where one has it.
-    async fn in_force(&self, standing: &Standing, messages: &[SnapshotMessage]) -> Result<Snapshot, SpokeError> {
+    pub(crate) async fn in_force(
+        &self,
+        standing: &Standing,
+        messages: &[SnapshotMessage],
+    ) -> Result<Snapshot, SpokeError> {
         let store = self.snapshots.as_ref();
         match standing.steering.directed() {
             Some(directed) if directed != (standing.head.latest, standing.head.digest) => {
