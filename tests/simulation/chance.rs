@@ -22,13 +22,13 @@ const ANNOUNCEMENTS: u32 = 3;
 
 #[test]
 fn whatever_happens_the_rules_hold_and_the_end_is_reached() {
-    each_seed("whatever_happens", history, BY_CHANCE);
+    println!("{}", each_seed("whatever_happens", history, BY_CHANCE));
 }
 
 /// Lets each seed's world live through `history`, and then come to its end. `name` is what the
 /// test's name begins with: to run a seed that fails again. All seeds together must come upon each
-/// state of `rare`, or the test fails.
-pub(crate) fn each_seed(name: &str, history: impl AsyncFn(&Shared), rare: &[(Rare, &'static str)]) {
+/// state of `rare`, or the test fails: how often each was reached.
+pub(crate) fn each_seed(name: &str, history: impl AsyncFn(&Shared), rare: &[(Rare, &'static str)]) -> String {
     let (seeds, mut reached) = (seeds(SEEDS), Reached::default());
     let (count, mut calls) = (seeds.end - seeds.start, 0);
     for seed in seeds {
@@ -40,9 +40,10 @@ pub(crate) fn each_seed(name: &str, history: impl AsyncFn(&Shared), rare: &[(Rar
         reached.add(&world.reached);
     }
     let (report, never) = reached.report(rare);
-    println!("{name}: {count} seeds, {calls} calls\n{report}");
+    let report = format!("{name}: {count} seeds, {calls} calls\n{report}");
     // One seed alone cannot come upon all of them.
-    assert!(never.is_empty() || count < SEEDS, "no seed of {count} came upon this: {}", never.join("; "));
+    assert!(never.is_empty() || count < SEEDS, "{report}no seed came upon this: {}", never.join("; "));
+    report
 }
 
 /// The seeds to run: the one that `PMP_SEED` names, or so many, and as many more as `PMP_SOAK`

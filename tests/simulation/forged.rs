@@ -21,7 +21,7 @@ use crate::world::{World, management, member};
 #[test]
 fn nothing_is_applied_that_the_ledgers_head_did_not_name() {
     // Protocol M12.
-    each_seed("nothing_is_applied", hostile_history, HOSTILE);
+    println!("{}", each_seed("nothing_is_applied", hostile_history, HOSTILE));
 }
 
 /// Some hours in which the hub stores snapshots, and somebody with all rights of a member does what
