@@ -209,7 +209,7 @@ fn a_deadline_counts_from_when_the_wave_was_entered() {
 #[test]
 fn a_member_that_flaps_counts_once_and_has_until_the_deadline() {
     let time = |half_hours: u32| format!("{}:{:02}", 12 + half_hours / 2, half_hours % 2 * 30);
-    let by_turns = |half_hours: u32, other| if half_hours % 2 == 0 { Standing::InStep } else { other };
+    let by_turns = |half_hours: u32, other| if half_hours.is_multiple_of(2) { Standing::InStep } else { other };
     let mut told = Told::new(TWO, &FLEET);
     for half_hours in 0..49 {
         let (time, standing) = (time(half_hours), by_turns(half_hours, Standing::Working));
