@@ -101,7 +101,7 @@ async fn headers(program: &Program, commands: &[Columns], with_records: bool) {
 const STATUS: &str = "organization,member_experience,state,version,tried,applied,lag,last_seen,message,spoke,receipt";
 const WHY: &str = "organization,member_experience,stance,approved,why,version,decided_at,filter";
 const RECEIPTS: &str = "organization,experience,member_experience,version,digest,status,received_at,allowed,denied,pending,narrowed,spoke_version,error";
-const DIRECTIONS: &str = "schema,experience,member,generation,line,by,at,reason,signed,not_ours,instead_of";
+const DIRECTIONS: &str = "schema,experience,member,generation,line,by,at,reason,signed,not_ours,instead_of,former";
 const NOTIFICATIONS: &str = "schema_version,id,experience,kind,summary,cause,other_causes,at,organizations,experiences,version,transitions,left_out,next";
 const DECISIONS: &str = "product,name,organization,member_experience,verdict,approved,why,filter,filter_version,filter_digest,version,decided_at,receipt_at";
 
