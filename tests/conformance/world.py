@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 REGION = "us-east-1"
 # Tests that need an organization of their own take the next one.
-ORGANIZATIONS = 400
+ORGANIZATIONS = 480
 
 # Products with a name, for Discovery. Every other id may be approved all the same.
 PRODUCTS = [

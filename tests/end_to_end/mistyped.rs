@@ -222,10 +222,16 @@ async fn the_name_that_was_meant_is_asked_for_each_kind_of_name() {
     scene.hub = scene.hub.with(&[("PMP_WAVES", &waves), ("PMP_MEMBER_ORGANIZATIONS", ALPHA)]);
     scene.hub.json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let mistyped_organization = "o-alpha00001";
+    let asks_back = async |arguments: &[&str], meant: &str| {
+        let finished = scene.hub.run(arguments).await;
+        assert!(finished.stderr.contains(meant), "{arguments:?}: {finished:?}");
+    };
+    asks_back(&["confirm", mistyped_organization, "1"], "`o-alpha00000`?").await;
+    asks_back(&["confirm", ALPHA, "1", "--member-experience", "exp-alpha-prdo"], "`exp-alpha-prod`?").await;
     // The first snapshot is for everybody: waves begin with the next one.
     scene.hub_account.approve(MANAGEMENT, &["prod-viewer"]).await;
     scene.hub.json(&["publish"]).await;
-    let mistyped_organization = "o-alpha00001";
     for (arguments, meant) in [
         (&["status", "--org", mistyped_organization][..], "`o-alpha00000`?"),
         (&["exceptions", "--org", mistyped_organization], "`o-alpha00000`?"),
@@ -237,8 +243,6 @@ async fn the_name_that_was_meant_is_asked_for_each_kind_of_name() {
         (&["status", "--wave", "canray"], "`canary`?"),
         (&["pin", "1", "--wave", "canray", "--reason", "it is mistyped"], "`canary`?"),
         (&["why", "prod-scaner"], "prod-scanner"),
-        (&["confirm", mistyped_organization, "2"], "`o-alpha00000`?"),
-        (&["confirm", ALPHA, "2", "--member-experience", "exp-alpha-prdo"], "`exp-alpha-prod`?"),
         (&["explain", "E401O"], "`E4010`?"),
         (&["statsu"], "'status'"),
         (&["status", "--stat", "held"], "'--state'"),
@@ -246,8 +250,7 @@ async fn the_name_that_was_meant_is_asked_for_each_kind_of_name() {
         (&["status", "-o", "jsno"], "'json'"),
         (&["status", "--experience-id", "exp-managment"], "`exp-management`?"),
     ] {
-        let finished = scene.hub.run(arguments).await;
-        assert!(finished.stderr.contains(meant), "{arguments:?}: {finished:?}");
+        asks_back(arguments, meant).await;
     }
     let filter = scene.spoke.with(&[("PMP_FILTER", "exclude-vendor")]).run(&["plan"]).await;
     assert!(filter.stderr.contains("did you mean `exclude-vendors`?"), "{filter:?}");
