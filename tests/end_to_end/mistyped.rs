@@ -246,7 +246,6 @@ async fn the_name_that_was_meant_is_asked_for_each_kind_of_name() {
         (&["explain", "E401O"], "`E4010`?"),
         (&["statsu"], "'status'"),
         (&["status", "--stat", "held"], "'--state'"),
-        (&["status", "--state", "helt"], "'held'"),
         (&["status", "-o", "jsno"], "'json'"),
         (&["status", "--experience-id", "exp-managment"], "`exp-management`?"),
     ] {
