@@ -13,8 +13,8 @@ use pmp_protocol::{
     ResourceRequests, SnapshotVersion,
 };
 use pmp_terminal::SCHEMA_VERSION;
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
+use pmp_test_schema::Named;
+use schemars::JsonSchema;
 
 use crate::commands::audit::VerifiedAudit;
 use crate::commands::directions;
@@ -32,20 +32,6 @@ use crate::inspect::why::{Answer, Group};
 use crate::notify::Notification;
 use crate::rollout::told::Shown;
 use crate::status::{SpokeState, SpokeStatus};
-
-/// What every document has besides: which version of these schemas it follows.
-#[derive(JsonSchema)]
-struct Versioned<T> {
-    /// It changes when a field changes its meaning or goes; new fields may come at any time.
-    #[schemars(schema_with = "this_version")]
-    schema_version: u32,
-    #[serde(flatten)]
-    document: T,
-}
-
-fn this_version(_: &mut schemars::SchemaGenerator) -> Schema {
-    schemars::json_schema!({"const": SCHEMA_VERSION})
-}
 
 /// How the member experiences stand.
 #[derive(JsonSchema)]
@@ -453,30 +439,11 @@ struct Wait {
     not_waited_for: Vec<SpokeStatus>,
 }
 
-/// The schema of what is sent to the topic of operations.
-fn schema_of_notification() -> (String, Schema) {
-    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-    let mut schema = generator.into_root_schema_for::<Notification>();
-    schema.insert("title".into(), "a notification of pmp-hub".into());
-    ("notification.schema.json".to_owned(), schema)
+fn schema_of<T: JsonSchema>(command: &str) -> Named {
+    pmp_test_schema::schema_of_document::<T, SCHEMA_VERSION>("hub", command)
 }
 
-fn schema_of<T: JsonSchema>(command: &str) -> (String, Schema) {
-    // As it is written, and not as it would be read: what is always there is required.
-    let mut schema =
-        SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Versioned<T>>();
-    schema.insert("title".into(), format!("pmp-hub {command} -o json").into());
-    (format!("hub-{}.schema.json", command.replace(' ', "-")), schema)
-}
-
-/// The schema of a command that prints one object a line.
-fn schema_of_a_line<T: JsonSchema>(command: &str) -> (String, Schema) {
-    let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
-    schema.insert("title".into(), format!("pmp-hub {command} -o ndjson, each line").into());
-    (format!("hub-{command}.schema.json"), schema)
-}
-
-fn all() -> Vec<(String, Schema)> {
+fn all() -> Vec<Named> {
     vec![
         schema_of::<Status>("status"),
         schema_of::<Versions>("versions"),
@@ -488,35 +455,23 @@ fn all() -> Vec<(String, Schema)> {
         schema_of::<Why>("why"),
         schema_of::<Log>("log"),
         schema_of::<Audit>("audit"),
-        schema_of_a_line::<ReportRow>("report"),
+        pmp_test_schema::schema_of::<ReportRow>("hub-report", "pmp-hub report -o ndjson, each line"),
         schema_of::<VerifiedAudit>("audit verify"),
         schema_of::<DriftOfAll>("drift"),
         schema_of::<Plan>("plan"),
         schema_of::<Directions>("directions"),
         schema_of::<Notify>("notify"),
         schema_of::<Wait>("wait"),
-        schema_of_notification(),
+        pmp_test_schema::schema_of::<Notification>("notification", "a notification of pmp-hub"),
     ]
 }
 
 #[test]
 fn the_schemas_that_are_checked_in_are_the_types() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema");
-    let renew = std::env::var_os("RENEW_SCHEMAS").is_some();
-    for (name, schema) in all() {
-        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
-        if renew {
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(folder.join(&name), &text).unwrap();
-        }
-        let checked_in = std::fs::read_to_string(folder.join(&name)).unwrap_or_default();
-        assert!(checked_in == text, "{name}: renew it: RENEW_SCHEMAS=1 cargo test -p pmp-hub schema");
-    }
+    pmp_test_schema::hold("pmp-hub", &all());
 }
 
 #[test]
 fn every_field_is_described() {
-    let undescribed = |(name, schema): (String, Schema)| pmp_test_schema::undescribed(&name, schema.as_value());
-    let found: Vec<_> = all().into_iter().flat_map(undescribed).collect();
-    assert!(found.is_empty(), "{found:#?}");
+    pmp_test_schema::hold_described(&all());
 }

@@ -10,22 +10,8 @@ use pmp_protocol::{
     SnapshotVersion, Turn, Verdict, WindowsSaid,
 };
 use pmp_terminal::SCHEMA_VERSION;
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
-
-/// What every document has besides: which version of these schemas it follows.
-#[derive(JsonSchema)]
-struct Versioned<T> {
-    /// It changes when a field changes its meaning or goes; new fields may come at any time.
-    #[schemars(schema_with = "this_version")]
-    schema_version: u32,
-    #[serde(flatten)]
-    document: T,
-}
-
-fn this_version(_: &mut schemars::SchemaGenerator) -> Schema {
-    schemars::json_schema!({"const": SCHEMA_VERSION})
-}
+use pmp_test_schema::Named;
+use schemars::JsonSchema;
 
 /// What a pass would change.
 #[derive(JsonSchema)]
@@ -243,35 +229,20 @@ struct Standpoint {
     message: String,
 }
 
-fn schema_of<T: JsonSchema>(command: &str) -> (String, Schema) {
-    // As it is written, and not as it would be read: what is always there is required.
-    let mut schema =
-        SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Versioned<T>>();
-    schema.insert("title".into(), format!("pmp-spoke {command} -o json").into());
-    (format!("spoke-{command}.schema.json"), schema)
+fn schema_of<T: JsonSchema>(command: &str) -> Named {
+    pmp_test_schema::schema_of_document::<T, SCHEMA_VERSION>("spoke", command)
 }
 
-fn all() -> Vec<(String, Schema)> {
+fn all() -> Vec<Named> {
     vec![schema_of::<Plan>("plan"), schema_of::<Sync>("sync"), schema_of::<Status>("status")]
 }
 
 #[test]
 fn the_schemas_that_are_checked_in_are_the_types() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schema");
-    let renew = std::env::var_os("RENEW_SCHEMAS").is_some();
-    for (name, schema) in all() {
-        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
-        if renew {
-            std::fs::write(folder.join(&name), &text).unwrap();
-        }
-        let checked_in = std::fs::read_to_string(folder.join(&name)).unwrap_or_default();
-        assert!(checked_in == text, "{name}: renew it: RENEW_SCHEMAS=1 cargo test -p pmp-spoke schema");
-    }
+    pmp_test_schema::hold("pmp-spoke", &all());
 }
 
 #[test]
 fn every_field_is_described() {
-    let undescribed = |(name, schema): (String, Schema)| pmp_test_schema::undescribed(&name, schema.as_value());
-    let found: Vec<_> = all().into_iter().flat_map(undescribed).collect();
-    assert!(found.is_empty(), "{found:#?}");
+    pmp_test_schema::hold_described(&all());
 }
