@@ -9,6 +9,8 @@
 //! this hub, and the hub compares with that. It knows its former keys (`known_keys.rs`), so it
 //! sees that after a change of keys as well.
 
+use std::pin::pin;
+
 use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_aws::ApiError;
@@ -216,9 +218,14 @@ impl Helm<'_> {
         };
         let mut newest: Option<Trusted> = None;
         let (mut told, mut failure) = (false, None);
-        for by in witnesses {
-            let [fleet, own] = match self.receipts.trusted_directions(&by, self.experience).await {
-                Ok(trusted) => trusted,
+        let ask = async |by: OrganizationId| {
+            let trusted = self.receipts.trusted_direction(&by, self.experience, of_the_fleet).await;
+            (by, trusted)
+        };
+        let mut asked = pin!(futures::stream::iter(witnesses).map(ask).buffered(AT_ONCE));
+        while let Some((by, trusted)) = asked.next().await {
+            let envelope = match trusted {
+                Ok(envelope) => envelope,
                 // One organization's partition keeps nobody from asking the others (rule 11).
                 Err(error) => {
                     tracing::warn!(%error, organization = %by, "what it trusted before cannot be read");
@@ -227,7 +234,6 @@ impl Helm<'_> {
                 }
             };
             told = true;
-            let envelope = if of_the_fleet { fleet } else { own };
             let Some((direction, former)) = envelope.and_then(|envelope| keys.open(&envelope)) else { continue };
             let is_newer = newest.as_ref().is_none_or(|newest| newest.direction.generation < direction.generation);
             // What somebody wrote there by hand counts only in its own place.

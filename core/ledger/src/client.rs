@@ -13,9 +13,11 @@ use aws_sdk_dynamodb::types::{DeleteRequest, Put, TransactWriteItem, WriteReques
 use pmp_aws::{ApiError, AskWithNewSession};
 use pmp_protocol::ExperienceId;
 
-use crate::item::{Item, text};
+use crate::item::{Item, number, text};
 use crate::{LedgerError, TableName};
 
+/// The attribute that grows with each write of an item that is written over one generation alone.
+pub(crate) const GENERATION: &str = "generation";
 /// The most requests that one `BatchWriteItem` takes (service model).
 const BATCH: usize = 25;
 /// How often and how long a patient client asks for one item. A thousand members that fetch 24 MB
@@ -151,6 +153,21 @@ impl TableClient {
             items.push(item.map_err(|e| self.failed(ApiError::new("dynamodb:Query", &e)))?);
         }
         Ok(items)
+    }
+
+    /// Writes an item as the next generation after `before`, over that one alone; 0: where there is
+    /// none. Returns whether it was so.
+    pub(crate) async fn put_next(&self, mut item: Item, before: u64) -> Result<bool, LedgerError> {
+        item.insert(GENERATION.to_owned(), number(before.saturating_add(1)));
+        let call = self.dynamodb.put_item().table_name(self.table.as_str()).set_item(Some(item));
+        let call = call.expression_attribute_names("#generation", GENERATION);
+        let call = match before {
+            0 => call.condition_expression("attribute_not_exists(#generation)"),
+            before => call
+                .condition_expression("#generation = :before")
+                .expression_attribute_values(":before", number(before)),
+        };
+        self.written(call).await
     }
 
     /// Sends a conditional write. Returns whether its condition held.

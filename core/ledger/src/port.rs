@@ -429,13 +429,14 @@ pub trait ReceiptStore: Debug + Send + Sync {
     /// Writes an organization's own hold, over an earlier one.
     async fn put_hold(&self, organization: &OrganizationId, hold: &Hold) -> Result<(), LedgerError>;
 
-    /// The signed directions that the spoke of this organization trusted last, in their envelopes:
-    /// the fleet's, and its own. Whoever reads them verifies them.
-    async fn trusted_directions(
+    /// The signed direction that the spoke of this organization trusted last, in its envelope: the
+    /// fleet's, or its own. Whoever reads it verifies it.
+    async fn trusted_direction(
         &self,
         organization: &OrganizationId,
         experience: &ExperienceId,
-    ) -> Result<[Option<String>; 2], LedgerError>;
+        of_the_fleet: bool,
+    ) -> Result<Option<String>, LedgerError>;
 
     /// Writes down a signed direction that is trusted now: the fleet's, or the organization's own.
     async fn put_trusted_direction(

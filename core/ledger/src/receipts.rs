@@ -11,7 +11,7 @@ use pmp_aws::ApiError;
 use pmp_protocol::{ExperienceId, HeadMark, Hold, OperatorConfirmation, OrganizationId, OrganizationSeen, Receipt};
 use serde::Serialize;
 
-use crate::client::TableClient;
+use crate::client::{GENERATION, TableClient};
 use crate::item::{Item, number, parse, text};
 use crate::partition::{
     DIRECTED, HEADS, STATEMENT, confirm_key, directed, directed_key, direction_key, hold_key, hub_partition,
@@ -40,8 +40,6 @@ const EARLIER_OR_WITHOUT_LINE: &str = "attribute_not_exists(version) OR attribut
 
 /// The attribute that holds the public keys that the hub signed directions with.
 const KEYS: &str = "keys";
-/// The attribute that grows with each write of them.
-const GENERATION: &str = "generation";
 
 /// The table. The caller's credentials decide what it can read and write.
 #[derive(Debug)]
@@ -282,35 +280,24 @@ impl ReceiptStore for DynamoReceipts {
         item.insert("organization".to_owned(), text(HEADS));
         item.insert("item".to_owned(), text(signed_with_key(experience)));
         item.insert("experience".to_owned(), text(experience));
-        item.insert(GENERATION.to_owned(), number(before.saturating_add(1)));
         item.insert(KEYS.to_owned(), AttributeValue::L(keys.iter().map(text).collect()));
-        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
-        let call = call.expression_attribute_names("#generation", GENERATION);
-        let call = match before {
-            0 => call.condition_expression("attribute_not_exists(#generation)"),
-            before => call
-                .condition_expression("#generation = :before")
-                .expression_attribute_values(":before", number(before)),
-        };
-        self.table.written(call).await
+        self.table.put_next(item, before).await
     }
 
     async fn put_hold(&self, organization: &OrganizationId, hold: &Hold) -> Result<(), LedgerError> {
         self.put_whole(self.item(hold, organization, hold_key(&hold.experience))?).await
     }
 
-    async fn trusted_directions(
+    async fn trusted_direction(
         &self,
         organization: &OrganizationId,
         experience: &ExperienceId,
-    ) -> Result<[Option<String>; 2], LedgerError> {
-        // By their keys: a member may write as many others beside them as it likes (rule 11).
-        let read = async |of_the_fleet| {
-            let key = trusted_direction_key(experience, of_the_fleet);
-            let item = self.table.item(organization.as_str(), &key).await?;
-            Ok::<_, LedgerError>(item.and_then(|item| item.get(STATEMENT)?.as_s().ok().cloned()))
-        };
-        Ok([read(true).await?, read(false).await?])
+        of_the_fleet: bool,
+    ) -> Result<Option<String>, LedgerError> {
+        // By its key: a member may write as many others beside it as it likes (rule 11).
+        let key = trusted_direction_key(experience, of_the_fleet);
+        let item = self.table.item(organization.as_str(), &key).await?;
+        Ok(item.and_then(|item| item.get(STATEMENT)?.as_s().ok().cloned()))
     }
 
     async fn put_trusted_direction(

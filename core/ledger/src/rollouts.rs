@@ -5,15 +5,13 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use pmp_protocol::ExperienceId;
 
-use crate::client::TableClient;
-use crate::item::{Item, number, parse, text};
+use crate::client::{GENERATION, TableClient};
+use crate::item::{Item, parse, text};
 use crate::partition::{DIRECTED, rollout_key};
 use crate::{LedgerError, TableName};
 
 /// The attribute that holds the state.
 const STATE: &str = "state";
-/// The attribute that grows with each write.
-const GENERATION: &str = "generation";
 
 /// The state of waves, as it lies in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,16 +62,7 @@ impl RolloutStore for DynamoRollouts {
         item.insert("organization".to_owned(), text(DIRECTED));
         item.insert("item".to_owned(), text(rollout_key(experience)));
         item.insert("experience".to_owned(), text(experience));
-        item.insert(GENERATION.to_owned(), number(before.saturating_add(1)));
         item.insert(STATE.to_owned(), text(state));
-        let call = self.table.dynamodb.put_item().table_name(self.table.table.as_str()).set_item(Some(item));
-        let call = call.expression_attribute_names("#generation", GENERATION);
-        let call = match before {
-            0 => call.condition_expression("attribute_not_exists(#generation)"),
-            before => call
-                .condition_expression("#generation = :before")
-                .expression_attribute_values(":before", number(before)),
-        };
-        self.table.written(call).await
+        self.table.put_next(item, before).await
     }
 }

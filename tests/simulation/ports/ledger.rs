@@ -212,11 +212,12 @@ impl ReceiptStore for Ports {
         panic!("a spoke writes the hub's keys: {keys:?}")
     }
 
-    async fn trusted_directions(
+    async fn trusted_direction(
         &self,
         _: &OrganizationId,
         _: &ExperienceId,
-    ) -> Result<[Option<String>; 2], LedgerError> {
+        _: bool,
+    ) -> Result<Option<String>, LedgerError> {
         panic!("a spoke without keys asks what it trusted before")
     }
 

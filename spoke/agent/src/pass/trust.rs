@@ -108,7 +108,11 @@ impl Trust {
         let places = [(Whose::Fleet, None), (Whose::Organization, Some(&identity.organization))];
         let (mut directions, mut trusted) = ([None, None], [None, None]);
         let before = match &self.keys {
-            Some(_) => receipts.trusted_directions(&identity.organization, management).await?,
+            Some(_) => {
+                let read = |of_the_fleet| receipts.trusted_direction(&identity.organization, management, of_the_fleet);
+                let (fleet, own) = tokio::try_join!(read(true), read(false))?;
+                [fleet, own]
+            }
             None => [None, None],
         };
         let known = self.directed().clone();

@@ -161,15 +161,15 @@ impl ReceiptStore for MemoryLedger {
         Ok(())
     }
 
-    async fn trusted_directions(
+    async fn trusted_direction(
         &self,
         organization: &OrganizationId,
         experience: &ExperienceId,
-    ) -> Result<[Option<String>; 2], LedgerError> {
-        self.call("trusted_directions").await?;
-        let tables = self.tables();
-        let key = |of_the_fleet| (organization.clone(), experience.clone(), of_the_fleet);
-        Ok([true, false].map(|of_the_fleet| tables.trusted_directions.get(&key(of_the_fleet)).cloned()))
+        of_the_fleet: bool,
+    ) -> Result<Option<String>, LedgerError> {
+        self.call("trusted_direction").await?;
+        let key = (organization.clone(), experience.clone(), of_the_fleet);
+        Ok(self.tables().trusted_directions.get(&key).cloned())
     }
 
     async fn put_trusted_direction(
