@@ -148,38 +148,36 @@ pub(crate) async fn pin(config: &ConfigArgs, args: &PinArgs, output: Output) -> 
     let version = args.version;
     let snapshot = desk.fetch(version).await?;
     let change = DirectionChange::Pin(version, snapshot);
-    let Outcome { directed, failure } = desk.direct(&whom, &change, &args.why).await?;
+    let outcome = desk.direct(&whom, &change, &args.why).await?;
     // A hub that pruned in between did not know of the pin.
     if let Err(failure) = desk.fetch(version).await {
         let taken_back =
             "the hub deleted that snapshot just now: take it back with `pmp-hub unpin`, and pin a newer one";
         return Err(failure.hint(taken_back.to_owned()));
     }
-    let told = |whose: &str, changed: bool| {
-        if changed {
+    let told = |Changed { changed, .. }: &Changed, whose: &str| {
+        if *changed {
             format!("Pinned {whose} to snapshot {version}.")
         } else {
             format!("Snapshot {version} is what {whose} is pinned to already.")
         }
     };
-    let exit = desk.finish(&directed, &args.why, Some(&args.keep), told, output).await?;
-    failure.map_or(Ok(exit), Err)
+    desk.finish(outcome, &args.why, Some(&args.keep), told, output).await
 }
 
 pub(crate) async fn unpin(config: &ConfigArgs, args: &UnpinArgs, output: Output) -> Result<Exit, Failure> {
     let publishes = args.organizations.is_empty() && args.wave.is_none() && !args.why.no_announce;
     let desk = Desk::open(config, publishes).await?;
     let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
-    let Outcome { directed, failure } = desk.direct(&whom, &DirectionChange::Unpin, &args.why).await?;
-    let told = |whose: &str, changed: bool| {
-        if changed {
+    let outcome = desk.direct(&whom, &DirectionChange::Unpin, &args.why).await?;
+    let told = |Changed { changed, .. }: &Changed, whose: &str| {
+        if *changed {
             format!("Unpinned {whose}: what the management experience says is followed again.")
         } else {
             format!("Nothing is pinned for {whose}.")
         }
     };
-    let exit = desk.finish(&directed, &args.why, Some(&args.keep), told, output).await?;
-    failure.map_or(Ok(exit), Err)
+    desk.finish(outcome, &args.why, Some(&args.keep), told, output).await
 }
 
 pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output) -> Result<Exit, Failure> {
@@ -189,26 +187,24 @@ pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output)
     })?;
     let desk = Desk::open(config, false).await?;
     let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
-    let Outcome { directed, failure } = desk.direct(&whom, &DirectionChange::Pause(until), &args.why).await?;
-    let told = |whose: &str, _| {
-        let replaced = directed.iter().filter(|it| it.whose() == whose).find_map(|it| it.replaced.as_ref());
+    let outcome = desk.direct(&whom, &DirectionChange::Pause(until), &args.why).await?;
+    let told = |Changed { replaced, .. }: &Changed, whose: &str| {
+        let replaced = replaced.as_ref();
         let replaced =
             replaced.map(|pause| format!(" instead of {} (set by {}: {})", pause.ends(), pause.by, pause.reason));
         format!("Paused {whose} until {until}{}.", replaced.unwrap_or_default())
     };
-    let exit = desk.finish(&directed, &args.why, None, told, output).await?;
-    failure.map_or(Ok(exit), Err)
+    desk.finish(outcome, &args.why, None, told, output).await
 }
 
 pub(crate) async fn resume(config: &ConfigArgs, args: &ResumeArgs, output: Output) -> Result<Exit, Failure> {
     let desk = Desk::open(config, false).await?;
     let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
-    let Outcome { directed, failure } = desk.direct(&whom, &DirectionChange::Resume, &args.why).await?;
-    let told = |whose: &str, changed: bool| {
-        if changed { format!("Resumed {whose}.") } else { format!("Nothing is paused for {whose}.") }
+    let outcome = desk.direct(&whom, &DirectionChange::Resume, &args.why).await?;
+    let told = |Changed { changed, .. }: &Changed, whose: &str| {
+        if *changed { format!("Resumed {whose}.") } else { format!("Nothing is paused for {whose}.") }
     };
-    let exit = desk.finish(&directed, &args.why, None, told, output).await?;
-    failure.map_or(Ok(exit), Err)
+    desk.finish(outcome, &args.why, None, told, output).await
 }
 
 /// What all of these commands work with.
@@ -464,22 +460,22 @@ impl Desk {
         self.receipts.direction(&self.config.experience, organization).await.ok()?.direction().cloned()
     }
 
-    /// Lets the spokes know, and prints what was done.
+    /// Lets the spokes know, prints what was done, and fails where it was not done for all.
     async fn finish(
         self,
-        directed: &[Changed],
+        Outcome { directed, failure }: Outcome,
         why: &ReasonArgs,
         keep: Option<&Keep>,
-        told: impl Fn(&str, bool) -> String,
+        told: impl Fn(&Changed, &str) -> String,
         output: Output,
     ) -> Result<Exit, Failure> {
         let of_organizations = directed.iter().any(|it| it.direction.organization.is_some());
         let any = directed.iter().any(|it| it.changed);
-        self.too_old(directed).await?;
+        self.too_old(&directed).await?;
         let mut document = json!({
             "directions": directed.iter().map(|it| &it.direction).collect::<Vec<_>>(), "changed": any,
         });
-        let mut lines: Vec<String> = directed.iter().map(|it| told(&it.whose(), it.changed)).collect();
+        let mut lines: Vec<String> = directed.iter().map(|it| told(it, &it.whose())).collect();
         let replaced = |it: &Changed| {
             let pause = it.replaced.as_ref()?;
             Some(json!({"member": it.direction.organization, "pause": pause}))
@@ -510,7 +506,7 @@ impl Desk {
         } else {
             output.document(&document)?
         }
-        Ok(Exit::Ok)
+        failure.map_or(Ok(Exit::Ok), Err)
     }
 
     /// Publishes what the fleet is directed to. None where this person may not: then the hub does.
