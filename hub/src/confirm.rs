@@ -75,23 +75,28 @@ impl Hint for Refusal {
     }
 }
 
+/// Refuses what concerns an organization that no spoke has reported of: its id may be mistyped. Pure.
+pub(crate) fn heard_of(organization: &Organization) -> Result<(), Refusal> {
+    if organization.seen.is_none() && organization.receipts.is_empty() {
+        return Err(Refusal::UnknownOrganization(organization.id.clone()));
+    }
+    Ok(())
+}
+
 /// The receipts that the confirmation lets through. With `force` it may be empty, because nothing
 /// has to be held yet. Pure.
 pub(crate) fn decide<'a>(
     wanted: &Wanted,
-    head: Option<&Head>,
+    head: &Head,
     organization: &'a Organization,
 ) -> Result<Vec<&'a Receipt>, Refusal> {
     let version = wanted.version;
-    let latest = head.ok_or(Refusal::NoSnapshot)?.latest;
+    let latest = head.latest;
     if version > latest {
         return Err(Refusal::Unknown { version, latest });
     }
     if version < latest {
         return Err(Refusal::Outdated { version, latest });
-    }
-    if organization.seen.is_none() && organization.receipts.is_empty() {
-        return Err(Refusal::UnknownOrganization(wanted.organization.clone()));
     }
     let named =
         |receipt: &&Receipt| wanted.member_experience.as_ref().is_none_or(|id| *id == receipt.member_experience);
@@ -191,8 +196,9 @@ mod tests {
             member_experience: member.map(|id| ExperienceId::new(id).unwrap()),
             force,
         };
-        let held = decide(&wanted, Some(&head(42)), organization);
-        held.map(|held| held.len()).map_err(|refusal| format!("{}: {refusal}", refusal.code()))
+        let held =
+            heard_of(organization).and_then(|()| decide(&wanted, &head(42), organization).map(|held| held.len()));
+        held.map_err(|refusal| format!("{}: {refusal}", refusal.code()))
     }
 
     #[test]

@@ -97,3 +97,42 @@ async fn kept(key: &PublicKey, receipts: &dyn ReceiptStore, experience: &Experie
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::SignedDuration;
+    use pmp_ledger::testing::MemoryLedger;
+    use pmp_protocol::testing::management;
+
+    use super::*;
+    use crate::signing::SigningKey;
+
+    /// The private keys of RFC 8032's first two test vectors.
+    const KEYS: [&str; 2] = [
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIEzNCJso/5banbbDRuwRTg9bijGfNaumJNqM9u1PuKb7\n-----END PRIVATE KEY-----",
+    ];
+
+    /// An alias of KMS may name another key, and a file hold another one, while the hub runs.
+    #[tokio::test]
+    async fn each_key_is_written_down_before_it_signs_and_asked_for_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let signer = SigningKey::File(path.clone()).signer(&aws_config::SdkConfig::builder().build());
+        let (signing, ledger) =
+            (Signing::new(signer, SignedDuration::from_hours(24)), Arc::new(MemoryLedger::default()));
+        for (index, key) in KEYS.iter().enumerate() {
+            std::fs::write(&path, key).unwrap();
+            keep(&signing, ledger.as_ref(), &management()).await.unwrap();
+            assert_eq!(ledger.signed_with(&management()).await.unwrap().keys.len(), index + 1);
+            ledger.calls();
+            keep(&signing, ledger.as_ref(), &management()).await.unwrap();
+            assert!(ledger.calls().is_empty());
+        }
+        // The key of before is known as the hub's own.
+        let known = KnownKeys::read(&signing, ledger.as_ref(), &management()).await.unwrap();
+        assert_eq!(known.former.len(), 1);
+    }
+}

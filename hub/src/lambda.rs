@@ -1,7 +1,7 @@
 //! The hub as a Lambda function: one event, one look at each management experience.
 
-use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -47,6 +47,8 @@ struct Served {
     /// The last invocation that this one answered well. Lambda repeats one that failed under the
     /// same id, and then only those are due that failed.
     answered: Mutex<Option<String>>,
+    /// The last invocation that published, and failed after that.
+    unfinished: Mutex<Option<String>>,
 }
 
 impl Function for HubFunction {
@@ -70,6 +72,7 @@ impl Function for HubFunction {
                 follow_up: FollowUp { fleet, metrics, notifier, audit },
                 read: Mutex::default(),
                 answered: Mutex::default(),
+                unfinished: Mutex::default(),
             }
         };
         Ok(Self { served: config.publish.iter().map(serve).collect() })
@@ -120,7 +123,11 @@ impl Served {
     }
 
     async fn invoke(&self, request: Request, invocation: &Invocation) -> Result<Value, Failure> {
+        // Lambda repeats what failed. What this one announced already is not announced once more:
+        // only the steps are taken that are left.
+        let repeats = self.is_unfinished(invocation);
         let (trigger, ended) = match request {
+            Request::Publish(_) if repeats => (Trigger::ChangeEvent, None),
             Request::Publish(trigger) => (trigger, None),
             Request::PublishIfNew(ended) if has_seen(self.last_read(), ended) => {
                 tracing::info!("the change was seen by an earlier read");
@@ -134,6 +141,7 @@ impl Served {
         };
         let mut published = self.publish(trigger, invocation).await?;
         if trigger == Trigger::ChangeEvent
+            && !repeats
             && published.outcome == Outcome::Unchanged
             && !has_seen(self.last_read(), ended)
         {
@@ -171,6 +179,9 @@ impl Served {
         if outcome.is_ok() {
             *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
         }
+        if outcome.as_ref().is_err_and(|error| error.published().is_some()) {
+            *self.unfinished() = Some(invocation.request_id.clone());
+        }
         let throttles = pmp_aws::throttles() - throttled;
         let request_id = Some(invocation.request_id.as_str());
         let run = Run { trigger, outcome: &outcome, took: began.elapsed(), throttles, request_id };
@@ -182,6 +193,15 @@ impl Served {
             );
         }
         Ok(outcome?)
+    }
+
+    fn unfinished(&self) -> MutexGuard<'_, Option<String>> {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this invocation published before, and failed after that.
+    fn is_unfinished(&self, invocation: &Invocation) -> bool {
+        self.unfinished().as_ref() == Some(&invocation.request_id)
     }
 
     fn last_read(&self) -> Option<Timestamp> {

@@ -12,15 +12,15 @@ use crate::doctor::Checkup;
 
 const SNAPSHOTS: &str = "Snapshots";
 
-type Item = HashMap<String, AttributeValue>;
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
-async fn items(client: &Client) -> Vec<Item> {
+pub(crate) async fn items(client: &Client) -> Vec<Item> {
     client.scan().table_name(SNAPSHOTS).send().await.unwrap().items.unwrap()
 }
 
 /// What a point-in-time recovery comes to: what was written since is gone, and what was there is as
 /// it was.
-async fn restore(scene: &Scene, before: &[Item]) {
+pub(crate) async fn restore(scene: &Scene, before: &[Item]) {
     let client = Client::new(scene.hub_account.config());
     for item in items(&client).await {
         let key = ["experience", "item"].map(|name| (name.to_owned(), item[name].clone()));

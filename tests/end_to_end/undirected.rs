@@ -1,11 +1,14 @@
 //! Where one organization cannot be directed, or an older direction was put back: all others are
 //! directed, or nobody is; and the audit says what was done.
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use pmp_tests::{ALPHA, ALPHA_PROD, MANAGEMENT, Program, Scene, world};
+use pmp_tests::{ALPHA, ALPHA_PROD, Function, MANAGEMENT, Program, Scene, world};
 use serde_json::{Value, json};
 
 use crate::doctor::Checkup;
+use crate::functions::TIME;
+use crate::restored::{items, restore};
 use crate::signatures::{another_key, another_public, key_pair};
 use crate::steering::{BETA, delete, item, put, text, two_organizations};
 use crate::waves::{Fleet, THREE, failed, fleet, row, taken_back};
@@ -128,6 +131,41 @@ async fn waves_go_on_for_all_others_where_one_cannot_be_directed() {
 }
 
 #[tokio::test]
+async fn what_lambda_repeats_because_one_cannot_be_directed_is_not_announced_again() {
+    let fleet = fleet(TWO).await;
+    let (alpha, waiting) = (&fleet.scene.alpha_account, &fleet.scene.queue_url);
+    damage(&fleet.scene, ALPHA).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    let function = Function::start(&fleet.hub).await;
+    let before = alpha.waiting(waiting).await;
+    // An operator's test event.
+    let (id, failed) = function.invoke(json!({}), TIME).await;
+    assert!(failed.unwrap_err()["errorMessage"].as_str().unwrap().contains("code: E4014"));
+    for _ in 0..2 {
+        let again = function.repeat(&id, json!({}), TIME).await.unwrap_err();
+        assert!(again["errorMessage"].as_str().unwrap().contains("code: E4014"), "{again}");
+    }
+    assert_eq!(alpha.waiting(waiting).await, before + 1);
+    // The next one announces, as ever.
+    function.invoke(json!({}), TIME).await.1.unwrap_err();
+    assert_eq!(alpha.waiting(waiting).await, before + 2);
+    assert_eq!(function.stop().await.0, 0);
+}
+
+/// The agent does not fall behind its schedule for the sake of one.
+#[tokio::test]
+async fn an_agent_announces_by_its_schedule_though_one_cannot_be_directed() {
+    let fleet = fleet(TWO).await;
+    let (alpha, waiting) = (&fleet.scene.alpha_account, &fleet.scene.queue_url);
+    damage(&fleet.scene, ALPHA).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    let before = alpha.waiting(waiting).await;
+    let run = fleet.hub.run(&["run", "--interval", "1h", "--stop-after", "8s"]).await;
+    assert!(run.stderr.contains("code: E4014"), "{}", run.stderr);
+    assert_eq!(alpha.waiting(waiting).await, before + 1, "{}", run.stderr);
+}
+
+#[tokio::test]
 async fn a_roll_back_goes_through_for_all_others_where_one_cannot_be_directed() {
     let fleet = failed(TWO).await;
     damage(&fleet.scene, BETA).await;
@@ -139,6 +177,25 @@ async fn a_roll_back_goes_through_for_all_others_where_one_cannot_be_directed() 
     let steps = audit(&fleet.hub).await.into_iter().find(|entry| entry["action"] == "waves").unwrap();
     let last = steps["steps"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["step"], &last["to"]), (&json!("roll-back"), &json!(1)), "{steps}");
+}
+
+#[tokio::test]
+async fn a_recovery_that_is_published_has_not_failed_where_one_cannot_be_directed() {
+    let fleet = fleet(TWO).await;
+    let before = items(&Client::new(fleet.scene.hub_account.config())).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    fleet.hub.json(&["publish"]).await;
+    restore(&fleet.scene, &before).await;
+    damage(&fleet.scene, ALPHA).await;
+    let recovered = fleet.hub.run(&["recover", "--yes"]).await;
+    assert!(recovered.code == 1 && recovered.stderr.contains("code: E4014"), "{recovered:?}");
+    assert!(recovered.stderr.contains("snapshot 3 is published"), "{}", recovered.stderr);
+    let entries = audit(&fleet.hub).await;
+    let asked = entries.iter().find(|entry| entry["action"] == "recover").unwrap();
+    let failed = entries.iter().find(|entry| entry["action"] == "failed" && entry["entry"] == asked["number"]);
+    assert_eq!(failed, None);
+    fleet.beta.run(&["sync"]).await;
+    assert_eq!(fleet.versions().await[1], 3);
 }
 
 #[tokio::test]

@@ -116,6 +116,9 @@ async fn a_version_enters_one_wave_after_the_other() {
     assert!(unknown.stderr.contains("there is no wave `third`") && unknown.code == 1, "{}", unknown.stderr);
     let early = fleet.hub.run(&["confirm", BETA, "2"]).await;
     assert!(early.code == 1 && early.stderr.contains("code: E4006"), "{}", early.stderr);
+    let mistyped = fleet.hub.run(&["confirm", "o-betta00000", "2"]).await;
+    assert!(mistyped.code == 1 && mistyped.stderr.contains("code: E4007"), "{}", mistyped.stderr);
+    assert!(mistyped.stderr.contains("did you mean `o-beta000000`?"), "{}", mistyped.stderr);
     let own = fleet.beta.run(&["status"]).await.stdout;
     assert!(own.contains("waves: snapshot 1 since ") && own.contains("the turn for snapshot 2 has not come"), "{own}");
 

@@ -93,20 +93,30 @@ impl Function {
         (request_id, answer.unwrap())
     }
 
+    /// Invokes it once more under the same id, as Lambda does where an event's invocation failed.
+    pub async fn repeat(&self, request_id: &str, event: Value, time: Duration) -> Answer {
+        let answer = tokio::time::timeout(TIMEOUT, self.begin_as(request_id, event, time)).await;
+        answer.unwrap_or_else(|_| panic!("{request_id} has no answer:\n{}", self.log())).unwrap()
+    }
+
     /// Invokes it, and does not wait for the answer.
     pub fn begin(&self, event: Value, time: Duration) -> (String, oneshot::Receiver<Answer>) {
-        let (sender, answer) = oneshot::channel();
         let request_id = {
             let mut calls = self.api.state.lock().unwrap();
             calls.invocations += 1;
-            let request_id = format!("00000000-0000-4000-8000-{:012}", calls.invocations);
-            calls.waiting.insert(request_id.clone(), sender);
-            request_id
+            format!("00000000-0000-4000-8000-{:012}", calls.invocations)
         };
-        let deadline_ms = (now() + time).as_millis();
-        let event = Event { request_id: request_id.clone(), payload: event, deadline_ms };
-        self.api.to_next.lock().unwrap().as_ref().unwrap().send(event).unwrap();
+        let answer = self.begin_as(&request_id, event, time);
         (request_id, answer)
+    }
+
+    fn begin_as(&self, request_id: &str, event: Value, time: Duration) -> oneshot::Receiver<Answer> {
+        let (sender, answer) = oneshot::channel();
+        self.api.state.lock().unwrap().waiting.insert(request_id.to_owned(), sender);
+        let deadline_ms = (now() + time).as_millis();
+        let event = Event { request_id: request_id.to_owned(), payload: event, deadline_ms };
+        self.api.to_next.lock().unwrap().as_ref().unwrap().send(event).unwrap();
+        answer
     }
 
     /// How long it took from the start of the process until it asked for its first event.

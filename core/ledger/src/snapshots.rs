@@ -452,9 +452,21 @@ impl SnapshotStore for DynamoSnapshots {
             }
             found => found?,
         };
-        match found {
+        let (named, parts) = match found {
+            FoundVersion::Whole(snapshot) => return Ok(*snapshot),
+            FoundVersion::InParts(named, parts) => (named, parts),
+        };
+        let damaged = match self.put_together(experience, version, &named, &parts).await {
+            Err(error @ LedgerError::Damaged { .. }) => error,
+            whole => return whole,
+        };
+        // It may have been mended since, and what names the parts was read as it was before.
+        match self.find(true, experience, version).await? {
             FoundVersion::Whole(snapshot) => Ok(*snapshot),
-            FoundVersion::InParts(named, parts) => self.put_together(experience, version, &named, &parts).await,
+            FoundVersion::InParts(named, now) if now != parts => {
+                self.put_together(experience, version, &named, &now).await
+            }
+            FoundVersion::InParts(..) => Err(damaged),
         }
     }
 

@@ -57,6 +57,17 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
     let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
     let newest = snapshots.head(&config.experience).await.map_err(HubError::Ledger)?;
+    let newest = newest.ok_or(confirm::Refusal::NoSnapshot)?;
+    let reports = DynamoReports::new(&sdk, config.timestamps.clone()).consistent();
+    let reported =
+        reports.report(organization, &config.experience, Extent::Large).await.map_err(HubError::Ledger)?.organization;
+    // First: whether it is pinned, or its turn has come, means nothing for one that is mistyped.
+    if let Err(unknown) = confirm::heard_of(&reported) {
+        let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
+        let roster = fleet.roster(&config.experience).await.map_err(HubError::Ledger)?.unwrap_or_default();
+        let others = roster.keys().filter(|id| *id != organization).map(OrganizationId::as_str);
+        return Err(Failure::from(unknown).hint(meant(organization.as_str(), others)));
+    }
     let said = receipts.direction(&config.experience, Some(organization)).await.map_err(HubError::Ledger)?;
     let directed = steer::said(said, Some(organization))?;
     let fleet = receipts.direction(&config.experience, None).await.map_err(HubError::Ledger)?;
@@ -74,30 +85,19 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         let (organization, turn) = (organization.clone(), turn.version);
         return Err(confirm::Refusal::NotItsTurn { organization, turn, version }.into());
     }
-    let head = newest.clone().map(|head| match (&pin, &turn) {
-        (Some(pin), _) => Head { latest: pin.version, digest: pin.digest, ..head },
-        (None, Some(turn)) => Head { latest: turn.version, digest: turn.digest, ..head },
-        (None, None) => head,
-    });
-    let reports = DynamoReports::new(&sdk, config.timestamps.clone()).consistent();
-    let organization =
-        reports.report(organization, &config.experience, Extent::Large).await.map_err(HubError::Ledger)?.organization;
+    let head = match (&pin, &turn) {
+        (Some(pin), _) => Head { latest: pin.version, digest: pin.digest, ..newest.clone() },
+        (None, Some(turn)) => Head { latest: turn.version, digest: turn.digest, ..newest.clone() },
+        (None, None) => newest.clone(),
+    };
+    let organization = reported;
     let wanted = confirm::Wanted {
         organization: organization.id.clone(),
         version,
         member_experience: args.member_experience.clone(),
         force: args.force || args.undo,
     };
-    let held = match confirm::decide(&wanted, head.as_ref(), &organization) {
-        Err(unknown @ confirm::Refusal::UnknownOrganization(_)) => {
-            let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
-            let roster = fleet.roster(&config.experience).await.map_err(HubError::Ledger)?.unwrap_or_default();
-            let others = roster.keys().filter(|id| **id != organization.id).map(OrganizationId::as_str);
-            return Err(Failure::from(unknown).hint(meant(organization.id.as_str(), others)));
-        }
-        decided => decided?,
-    };
-    let (Some(head), Some(newest)) = (head, newest) else { return Err(confirm::Refusal::NoSnapshot.into()) };
+    let held = confirm::decide(&wanted, &head, &organization)?;
     let confirmation = OperatorConfirmation {
         organization: wanted.organization,
         experience: config.experience.clone(),

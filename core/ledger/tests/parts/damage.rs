@@ -161,6 +161,24 @@ async fn parts_are_read_eventually_consistently_and_what_lags_once_more() {
     assert_eq!(calls.len(), 1 + parts(&table.items()).len() + 1);
 }
 
+#[tokio::test]
+async fn what_names_the_parts_is_read_once_more_where_it_lags_behind_a_mend() {
+    // Protocol L5 and L25.
+    let table = stored().await;
+    let whole = table.items()[INDEX].clone();
+    // Before it was mended, it named a part that is not there.
+    table.alter(|items| items.get_mut(INDEX).unwrap()["parts"]["L"][3] = json!({"S": Digest::of(b"lost").to_string()}));
+    table.lag();
+    table.alter(|items| drop(items.insert(INDEX.to_owned(), whole)));
+    table.store().fetch(&management(), version(1)).await.unwrap();
+    // What is damaged still is read in no third way.
+    table.alter(|items| items.get_mut(INDEX).unwrap()["parts"]["L"][3] = json!({"S": Digest::of(b"lost").to_string()}));
+    table.calls();
+    assert_eq!(problem(&table).await, "part 4 is missing");
+    let of_the_index = table.calls().into_iter().filter(|call| call.starts_with("Query v")).count();
+    assert_eq!(of_the_index, 2);
+}
+
 /// What an earlier release makes of it: it takes the item for the first chunk, and shows why not.
 #[tokio::test]
 async fn an_earlier_release_reads_in_place_of_the_number_what_it_takes() {
