@@ -12,9 +12,8 @@
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
 use pmp_aws::ApiError;
-use pmp_protocol::{Counts, Digest, EARLIER_CONTENT_BYTES, ExperienceId, Sealed, SnapshotVersion};
+use pmp_protocol::{Digest, EARLIER_CONTENT_BYTES, ExperienceId, Sealed, SnapshotVersion};
 
 use crate::LedgerError;
 use crate::client::TableClient;
@@ -73,29 +72,15 @@ impl Parts {
         self.digests.len()
     }
 
-    /// The item `v<version>#0001`, which names these parts in their order.
-    pub(crate) fn index(
-        &self,
-        key: Item,
-        version: SnapshotVersion,
-        taken_at: Timestamp,
-        digest: Digest,
-        counts: Counts,
-    ) -> Item {
-        let mut item = key;
-        item.extend([
-            ("version".to_owned(), number(version)),
-            ("digest".to_owned(), text(digest)),
-            ("taken_at".to_owned(), text(taken_at)),
-            ("approved".to_owned(), number(counts.approved)),
-            ("rejected".to_owned(), number(counts.rejected)),
+    /// What the item `v<version>#0001` says of these parts, in their order.
+    pub(crate) fn named(&self) -> [(String, AttributeValue); 4] {
+        [
             ("chunk".to_owned(), number(1)),
             // Protocol L26.
             ("chunks".to_owned(), text(IN_PARTS)),
             ("bytes".to_owned(), number(self.bytes)),
             ("parts".to_owned(), AttributeValue::L(self.digests.iter().map(text).collect())),
-        ]);
-        item
+        ]
     }
 
     /// What the first item of a version says. `None` if its content is in chunks.

@@ -6,26 +6,28 @@
 //! The items `digest#<version>` repeat the digests, so that many versions can be compared with few
 //! reads.
 
+mod items;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use jiff::Timestamp;
 use pmp_aws::ApiError;
-use pmp_protocol::{Counts, Digest, ExperienceId, Pin, Sealed, Snapshot, SnapshotVersion};
+use pmp_protocol::{Digest, ExperienceId, Sealed, Snapshot, SnapshotVersion};
 
-use crate::chunks::{self, CHUNK_BYTES};
+use self::items::{
+    FoundVersion, HEAD, Named, STATEMENT, chunk_key, digest_key, is_of_one_of, key, known, read_digests, read_head,
+    read_version,
+};
 use crate::client::TableClient;
-use crate::item::{Item, ItemError, number, parse, parse_optional, text};
+use crate::item::{Item, ItemError, number, text};
 use crate::large::{self, FEWEST_PARTS, MAX_STORED_BYTES, PartItems, Parts};
 use crate::{Head, KeptVersion, LedgerError, NewSnapshot, SnapshotStore, Stored, TableName};
 
-const HEAD: &str = "head";
 const SET_HEAD: &str = "SET latest = :version, digest = :digest, taken_at = :taken_at, chunks = :chunks";
-const STATEMENT: &str = "statement";
 
 /// The table. The caller's credentials decide what it can read and write.
 #[derive(Debug)]
@@ -57,72 +59,12 @@ impl DynamoSnapshots {
         sealed: &Sealed,
     ) -> Result<(Vec<Item>, usize), LedgerError> {
         if !large::is_large(sealed) {
-            let items = Self::chunk_items(experience, version, taken_at, sealed);
+            let items = items::chunks(experience, version, taken_at, sealed);
             let chunks = items.len();
             return Ok((items, chunks));
         }
         let parts = self.parts(experience, version).put(sealed.compressed()).await?;
-        let key = Item::from(Self::key(experience, &chunk_key(version, 1)));
-        let index = parts.index(key, version, taken_at, sealed.digest(), sealed.counts());
-        Ok((vec![index], parts.count()))
-    }
-
-    fn key(experience: &ExperienceId, item: &str) -> [(String, AttributeValue); 2] {
-        [("experience".to_owned(), text(experience)), ("item".to_owned(), text(item))]
-    }
-
-    fn chunk_items(
-        experience: &ExperienceId,
-        version: SnapshotVersion,
-        taken_at: Timestamp,
-        sealed: &Sealed,
-    ) -> Vec<Item> {
-        // Protocol L4.
-        let chunks: Vec<&[u8]> = sealed.compressed().chunks(CHUNK_BYTES).collect();
-        let item = |(index, chunk): (usize, &&[u8])| {
-            let counts = sealed.counts();
-            let mut item = Item::from(Self::key(experience, &chunk_key(version, index + 1)));
-            item.extend([
-                ("version".to_owned(), number(version)),
-                ("digest".to_owned(), text(sealed.digest())),
-                ("taken_at".to_owned(), text(taken_at)),
-                ("approved".to_owned(), number(counts.approved)),
-                ("rejected".to_owned(), number(counts.rejected)),
-                ("chunk".to_owned(), number(index + 1)),
-                ("chunks".to_owned(), number(chunks.len())),
-                ("content".to_owned(), AttributeValue::B(Blob::new(chunk.to_vec()))),
-            ]);
-            item
-        };
-        chunks.iter().enumerate().map(item).collect()
-    }
-
-    fn digest_item(
-        experience: &ExperienceId,
-        version: SnapshotVersion,
-        taken_at: Timestamp,
-        digest: Digest,
-        counts: Counts,
-        pinned: Option<&Pin>,
-    ) -> Item {
-        let mut item = Item::from(Self::key(experience, &digest_key(version)));
-        item.extend([
-            ("version".to_owned(), number(version)),
-            ("digest".to_owned(), text(digest)),
-            ("taken_at".to_owned(), text(taken_at)),
-            ("approved".to_owned(), number(counts.approved)),
-            ("rejected".to_owned(), number(counts.rejected)),
-        ]);
-        if let Some(Pin { version, by, at, reason, .. }) = pinned {
-            // The digest is that of the version itself.
-            item.extend([
-                ("pinned_to".to_owned(), number(version)),
-                ("pinned_by".to_owned(), text(by)),
-                ("pinned_at".to_owned(), text(at)),
-                ("pinned_for".to_owned(), text(reason)),
-            ]);
-        }
-        item
+        Ok((vec![items::index(experience, version, taken_at, sealed, &parts)], parts.count()))
     }
 
     /// The versions that are kept, oldest first. Versions that an older hub stored are missing. It
@@ -156,7 +98,7 @@ impl DynamoSnapshots {
         // Protocol L3.
         let update = Update::builder()
             .table_name(self.table.table.as_str())
-            .set_key(Some(Self::key(snapshot.experience, HEAD).into()))
+            .set_key(Some(key(snapshot.experience, HEAD).into()))
             .expression_attribute_values(":version", number(snapshot.version))
             .expression_attribute_values(":digest", text(snapshot.sealed.digest()))
             .expression_attribute_values(":taken_at", text(snapshot.taken_at))
@@ -235,99 +177,6 @@ impl DynamoSnapshots {
     }
 }
 
-/// The sort key of a chunk: `v`, the version in 20 digits, `#`, and the chunk's number from 1. So
-/// text order is version order.
-fn chunk_key(version: SnapshotVersion, chunk: usize) -> String {
-    format!("v{version:020}#{chunk:04}")
-}
-
-/// The sort key of a digest. It sorts before `head` and `v…`, so no range of chunks contains it.
-fn digest_key(version: SnapshotVersion) -> String {
-    format!("digest#{version:020}")
-}
-
-fn read_head(item: &Item) -> Result<Head, ItemError> {
-    // Protocol L2.
-    Ok(Head {
-        latest: parse(item, "latest")?,
-        digest: parse(item, "digest")?,
-        taken_at: parse(item, "taken_at")?,
-        chunks: parse(item, "chunks")?,
-        published: parse_optional(item, "published")?,
-        // A statement that is not a text becomes the empty text. No key verifies it, and a spoke
-        // without keys ignores it.
-        statement: item.get(STATEMENT).map(|value| value.as_s().cloned().unwrap_or_default()),
-    })
-}
-
-/// The digests by version. An item that cannot be read confirms no receipt, and does not keep the
-/// others from being read.
-fn read_digests(items: &[Item]) -> BTreeMap<SnapshotVersion, Digest> {
-    let read = |item: &Item| -> Result<_, ItemError> { Ok((parse(item, "version")?, parse(item, "digest")?)) };
-    items.iter().filter_map(|item| known(read(item))).collect()
-}
-
-fn read_version(item: &Item) -> Result<KeptVersion, ItemError> {
-    let counts = match (parse_optional(item, "approved")?, parse_optional(item, "rejected")?) {
-        (Some(approved), Some(rejected)) => Some(Counts { approved, rejected }),
-        _ => None,
-    };
-    let (version, digest) = (parse(item, "version")?, parse(item, "digest")?);
-    let pinned = match parse_optional(item, "pinned_to")? {
-        Some(version) => Some(Pin {
-            version,
-            digest,
-            by: parse(item, "pinned_by")?,
-            at: parse(item, "pinned_at")?,
-            reason: parse(item, "pinned_for")?,
-        }),
-        None => None,
-    };
-    Ok(KeptVersion { version, digest, taken_at: parse(item, "taken_at")?, counts, pinned })
-}
-
-fn known<T>(read: Result<T, ItemError>) -> Option<T> {
-    read.inspect_err(|problem| tracing::warn!(%problem, "what is said of a version cannot be read")).ok()
-}
-
-/// What the first item of a version says of its content.
-#[derive(Debug)]
-struct Named {
-    digest: Digest,
-    taken_at: Timestamp,
-    counts: Counts,
-}
-
-/// A version, as its items have it.
-#[derive(Debug)]
-enum FoundVersion {
-    Whole(Box<Snapshot>),
-    InParts(Named, Parts),
-}
-
-impl FoundVersion {
-    /// Joins the items of one version, or reads where its parts are.
-    ///
-    /// # Errors
-    /// If an item is missing, repeated or out of place.
-    fn read(experience: &ExperienceId, version: SnapshotVersion, items: Vec<Item>) -> Result<Self, ItemError> {
-        let first = items.first().ok_or(ItemError::NoItems)?;
-        let parts = Parts::read(first)?;
-        let chunks = if parts.is_some() { 1 } else { parse(first, "chunks")? };
-        let digest = parse(first, "digest")?;
-        let taken_at = parse(first, "taken_at")?;
-        let counts = Counts { approved: parse(first, "approved")?, rejected: parse(first, "rejected")? };
-        if let Some(parts) = parts {
-            if items.len() != chunks {
-                return Err(ItemError::Chunks { found: items.len(), expected: chunks });
-            }
-            return Ok(Self::InParts(Named { digest, taken_at, counts }, parts));
-        }
-        let sealed = Sealed::from_parts(digest, counts, chunks::join(chunks, items)?);
-        Ok(Self::Whole(Box::new(Snapshot::open(experience, version, taken_at, &sealed)?)))
-    }
-}
-
 fn damaged(experience: &ExperienceId, version: SnapshotVersion, error: &ItemError) -> LedgerError {
     LedgerError::Damaged { experience: experience.clone(), version, problem: error.to_string() }
 }
@@ -341,7 +190,7 @@ impl SnapshotStore for DynamoSnapshots {
             .dynamodb
             .get_item()
             .table_name(self.table.table.as_str())
-            .set_key(Some(Self::key(experience, HEAD).into()))
+            .set_key(Some(key(experience, HEAD).into()))
             .consistent_read(true)
             .send()
             .await
@@ -359,7 +208,7 @@ impl SnapshotStore for DynamoSnapshots {
         let version = snapshot.version;
         let (mut items, chunks) = self.content_items(experience, version, taken_at, sealed).await?;
         let pinned = snapshot.pinned;
-        items.push(Self::digest_item(experience, version, taken_at, sealed.digest(), sealed.counts(), pinned));
+        items.push(items::digest(experience, version, taken_at, sealed.digest(), sealed.counts(), pinned));
         let won = self.write(items, self.head_update(snapshot, chunks)?).await?;
         Ok(if won { Stored::Won { chunks } } else { Stored::Lost })
     }
@@ -370,10 +219,10 @@ impl SnapshotStore for DynamoSnapshots {
         // What it was pinned for stands there still, unless that item is lost, too.
         let found = self.table.all(self.table.between(experience, &digest_key(latest), &digest_key(latest))).await?;
         let pinned = found.first().and_then(|item| known(read_version(item))).and_then(|kept| kept.pinned);
-        items.push(Self::digest_item(experience, latest, taken_at, digest, sealed.counts(), pinned.as_ref()));
+        items.push(items::digest(experience, latest, taken_at, digest, sealed.counts(), pinned.as_ref()));
         let update = Update::builder()
             .table_name(self.table.table.as_str())
-            .set_key(Some(Self::key(experience, HEAD).into()))
+            .set_key(Some(key(experience, HEAD).into()))
             // Protocol L6.
             .update_expression("SET chunks = :chunks")
             .condition_expression("latest = :version AND digest = :digest")
@@ -396,7 +245,7 @@ impl SnapshotStore for DynamoSnapshots {
             .dynamodb
             .update_item()
             .table_name(self.table.table.as_str())
-            .set_key(Some(Self::key(experience, HEAD).into()))
+            .set_key(Some(key(experience, HEAD).into()))
             // Protocol L6.
             .update_expression("SET #statement = :statement")
             .condition_expression("latest = :version AND digest = :digest")
@@ -425,7 +274,7 @@ impl SnapshotStore for DynamoSnapshots {
             .dynamodb
             .update_item()
             .table_name(self.table.table.as_str())
-            .set_key(Some(Self::key(experience, HEAD).into()))
+            .set_key(Some(key(experience, HEAD).into()))
             // Protocol L9.
             .update_expression("SET published = :version, published_at = :at")
             .condition_expression("attribute_not_exists(published) OR published <= :version")
@@ -499,153 +348,10 @@ impl SnapshotStore for DynamoSnapshots {
     }
 }
 
-/// Whether an item belongs to one of these versions, by its sort key.
-fn is_of_one_of(item: &Item, versions: &BTreeSet<SnapshotVersion>) -> bool {
-    let Some(Ok(key)) = item.get("item").map(AttributeValue::as_s) else { return false };
-    versions.iter().any(|version| {
-        let is_content = key.starts_with(&format!("v{version:020}#")) || key.starts_with(&large::prefix(*version));
-        is_content || *key == digest_key(*version)
-    })
-}
-
 /// Whether the transaction was cancelled because another hub changed the head first, and for no
 /// other reason.
 fn lost_the_race(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
     let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
     codes.any(|code| matches!(code, "ConditionalCheckFailed" | "TransactionConflict"))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use pmp_protocol::{Coded as _, Content, Digest, ProductId, ResourceRequests};
-
-    use super::*;
-
-    fn content(products: usize) -> Content {
-        let id = |n: usize| ProductId::new(&format!("prod-{}", &Digest::of(&n.to_le_bytes()).hex()[..36])).unwrap();
-        let approved: BTreeSet<_> = (0..products).map(id).collect();
-        let experience = ExperienceId::new("exp-1").unwrap();
-        Content::new(experience, approved, BTreeSet::new(), BTreeMap::new(), ResourceRequests::Allow).unwrap()
-    }
-
-    fn read_chunks(
-        experience: &ExperienceId,
-        version: SnapshotVersion,
-        items: Vec<Item>,
-    ) -> Result<Snapshot, ItemError> {
-        match FoundVersion::read(experience, version, items)? {
-            FoundVersion::Whole(snapshot) => Ok(*snapshot),
-            FoundVersion::InParts(..) => panic!("it is in parts"),
-        }
-    }
-
-    fn items(content: &Content) -> Vec<Item> {
-        let sealed = Sealed::new(content).unwrap();
-        let taken_at = "2026-11-24T12:00:00Z".parse().unwrap();
-        let new = NewSnapshot {
-            experience: content.experience(),
-            previous: None,
-            version: SnapshotVersion::FIRST,
-            taken_at,
-            sealed: &sealed,
-            statement: None,
-            pinned: None,
-        };
-        DynamoSnapshots::chunk_items(new.experience, new.version, new.taken_at, new.sealed)
-    }
-
-    #[test]
-    fn twenty_thousand_products_take_at_most_three_items_and_come_back_whole() {
-        let content = content(20_000);
-        let items = items(&content);
-        assert!(items.len() <= 3, "{} items", items.len());
-        let snapshot = read_chunks(content.experience(), SnapshotVersion::FIRST, items).unwrap();
-        assert_eq!(snapshot.content(), &content);
-    }
-
-    #[test]
-    fn a_snapshot_with_missing_or_repeated_chunks_is_refused() {
-        // Protocol L5.
-        let content = content(30_000);
-        let whole = items(&content);
-        let read = |items| read_chunks(content.experience(), SnapshotVersion::FIRST, items).unwrap_err().to_string();
-        assert!(read(whole[1..].to_vec()).contains("chunks are there"));
-        assert!(read(Vec::new()).contains("no items"));
-        let mut repeated = whole.clone();
-        repeated[1] = whole[0].clone();
-        assert_eq!(read(repeated), "chunk 2 is missing");
-        let mut swapped = whole.clone();
-        let last = swapped.len() - 1;
-        let torn = AttributeValue::B(Blob::new(vec![0; 10]));
-        swapped[last].insert("content".to_owned(), torn);
-        assert!(!read(swapped).is_empty());
-    }
-
-    #[test]
-    fn each_damage_of_a_snapshot_has_its_code() {
-        // Protocol L5.
-        type Damage = fn(&mut Vec<Item>);
-        let content = content(30_000);
-        let whole = items(&content);
-        let damages: [(Damage, &str); 8] = [
-            (|items| drop(items[0].remove("digest")), "E1207"),
-            (|items| drop(items[0].insert("chunks".to_owned(), AttributeValue::Bool(true))), "E1208"),
-            (|items| drop(items[0].insert("taken_at".to_owned(), text("yesterday"))), "E1209"),
-            (|items| drop(items.pop()), "E1210"),
-            (|items| items[1] = items[0].clone(), "E1211"),
-            (|items| drop(items[1].remove("content")), "E1212"),
-            (Vec::clear, "E1213"),
-            (|items| drop(items[0].insert("approved".to_owned(), number(1))), "E1023"),
-        ];
-        for (damage, code) in damages {
-            let mut items = whole.clone();
-            damage(&mut items);
-            let error = read_chunks(content.experience(), SnapshotVersion::FIRST, items).unwrap_err();
-            assert_eq!(error.code().to_string(), code, "{error}");
-        }
-    }
-
-    #[test]
-    fn a_digest_that_cannot_be_read_is_none_and_hides_no_other() {
-        let version = |number| SnapshotVersion::new(number).unwrap();
-        let item = |number| {
-            let experience = ExperienceId::new("exp-1").unwrap();
-            let counts = Counts { approved: 1, rejected: 2 };
-            let digest = Digest::of(b"it");
-            DynamoSnapshots::digest_item(&experience, version(number), Timestamp::UNIX_EPOCH, digest, counts, None)
-        };
-        let mut odd = [item(1), item(2), item(3), item(4)];
-        odd[1].insert("digest".to_owned(), AttributeValue::Bool(true));
-        odd[2].remove("version");
-        let read = read_digests(&odd);
-        assert_eq!(read.into_keys().collect::<Vec<_>>(), [version(1), version(4)]);
-        let whole = read_version(&item(1)).unwrap();
-        assert_eq!((whole.version, whole.counts), (version(1), Some(Counts { approved: 1, rejected: 2 })));
-        // Older hubs wrote these items without the numbers.
-        let mut earlier = item(1);
-        earlier.remove("approved");
-        assert_eq!(read_version(&earlier).unwrap().counts, None);
-        assert!(read_version(&odd[1]).is_err());
-    }
-
-    #[test]
-    fn a_pinned_version_is_known_by_the_keys_of_all_its_items() {
-        // Protocol L10.
-        let experience = ExperienceId::new("exp-1").unwrap();
-        let pinned = BTreeSet::from([SnapshotVersion::new(4).unwrap()]);
-        let of = |key: String| is_of_one_of(&DynamoSnapshots::key(&experience, &key).into(), &pinned);
-        let version = |number| SnapshotVersion::new(number).unwrap();
-        assert!(of(chunk_key(version(4), 1)) && of(chunk_key(version(4), 12)) && of(digest_key(version(4))));
-        assert!(!of(chunk_key(version(40), 1)) && !of(digest_key(version(5))) && !of(HEAD.to_owned()));
-    }
-
-    #[test]
-    fn text_order_is_version_order() {
-        // Protocol L4.
-        let key = |number| chunk_key(SnapshotVersion::new(number).unwrap(), 1);
-        assert!(key(9) < key(10) && key(10) < key(u64::MAX));
-    }
 }
