@@ -139,11 +139,11 @@ impl Served {
                 return Ok(json!({"outcome": "ignored"}));
             }
         };
-        let mut published = self.publish(trigger, invocation).await?;
-        if trigger == Trigger::ChangeEvent
-            && !repeats
-            && published.outcome == Outcome::Unchanged
-            && !has_seen(self.last_read(), ended)
+        let mut outcome = self.publish(trigger, invocation).await;
+        let found_nothing = |outcome: &Result<Published, HubError>| {
+            outcome.as_ref().is_ok_and(|published| published.outcome == Outcome::Unchanged)
+        };
+        if trigger == Trigger::ChangeEvent && !repeats && found_nothing(&outcome) && !has_seen(self.last_read(), ended)
         {
             tracing::info!(again_in = ?READ_AGAIN_AFTER, "nothing new yet: looking once more");
             tokio::select! {
@@ -151,21 +151,25 @@ impl Served {
                 // Cancel-safe, both: nothing has begun, and the schedule covers what this would
                 // have found.
                 () = invocation.stop.stopped() => {}
-                () = tokio::time::sleep(READ_AGAIN_AFTER) => published = self.publish(trigger, invocation).await?,
+                () = tokio::time::sleep(READ_AGAIN_AFTER) => outcome = self.publish(trigger, invocation).await,
             }
         }
+        // What was published is so, whatever failed after it.
+        let published = outcome.as_ref().ok().or_else(|| outcome.as_ref().err().and_then(HubError::published));
         // Where an event led to nothing new, there is nothing to look up: most are about something
         // else.
-        if let Some(products) = self.products.as_ref().filter(|_| published.outcome != Outcome::Unchanged) {
+        let is_new = published.is_some_and(|published| published.outcome != Outcome::Unchanged);
+        if let Some(products) = self.products.as_ref().filter(|_| is_new) {
             // What there is no time for is looked up after the next look.
             let (deadline, stop) = (Instant::now() + LOOK_UP_FOR, &invocation.stop);
             let look_up = products.look_up(&self.hub, Some(deadline), stop.token());
             stop.write_down(look_up).await.and_then(products::log_outcome);
         }
+        let published = outcome?;
         Ok(json!({"published": published}))
     }
 
-    async fn publish(&self, trigger: Trigger, invocation: &Invocation) -> Result<Published, Failure> {
+    async fn publish(&self, trigger: Trigger, invocation: &Invocation) -> Result<Published, HubError> {
         let (began, read, throttled) = (Instant::now(), self.hub.clock.now(), pmp_aws::throttles());
         let outcome = tokio::select! {
             biased;
@@ -192,7 +196,7 @@ impl Served {
                 "the time is up: figures of this run, its audit, or notifications, are left to the next one"
             );
         }
-        Ok(outcome?)
+        outcome
     }
 
     fn unfinished(&self) -> MutexGuard<'_, Option<String>> {

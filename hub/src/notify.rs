@@ -143,8 +143,14 @@ impl Notifier {
     /// Where the ledger cannot be read or written. That the topic refuses is no error: it is
     /// counted, and a later run sends it.
     pub(crate) async fn finish(&self, begun: Begun) -> Result<Notified, NotifyError> {
-        let (told, mine) = self.tell(begun).await?;
-        self.send_all(Notified { told, ..Notified::default() }, &mine).await
+        let told = self.tell(begun).await;
+        let (told, mine, failure) = match told {
+            Ok((told, mine)) => (told, mine, None),
+            // What waits already is sent all the same.
+            Err(error) => (Vec::new(), Vec::new(), Some(error)),
+        };
+        let sent = self.send_all(Notified { told, ..Notified::default() }, &mine).await;
+        failure.map_or(sent, Err)
     }
 
     /// Writes the next state and its notifications; returns these.

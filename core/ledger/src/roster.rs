@@ -148,16 +148,24 @@ impl Roster for DynamoRoster {
         let earlier = earlier_confirm_key(experience);
         let spokes = spokes_prefix(experience);
         let [journals, outcomes] = record_prefixes(experience);
-        let (hold, trusted) = (hold_key(experience), directed_key(experience, None));
-        let of_its_own = [receipts, spokes, journals, outcomes, earlier, hold, trusted].map(|prefix| (own, prefix));
-        let said = [confirmed, direction_key(experience)].map(|prefix| (operators.as_str(), prefix));
+        let trusted = directed_key(experience, None);
+        let of_its_own = [receipts, spokes, journals, outcomes, earlier, trusted].map(|prefix| (own, prefix));
+        let said = [(operators.as_str(), confirmed)];
         for (partition, prefix) in of_its_own.into_iter().chain(said) {
+            // Else it would be those of another experience, too, whose id begins with this one.
+            debug_assert!(prefix.ends_with('#'), "{prefix}");
             let keys = self.table.beginning_with(partition, &prefix).projection_expression("organization, #item");
             let keys = self.table.all(keys).await?;
             self.delete(&keys).await?;
             gone += keys.len();
         }
-        gone += self.delete_one(own, &trusted_key(experience)).await?;
+        for (partition, key) in [
+            (own, trusted_key(experience)),
+            (own, hold_key(experience)),
+            (operators.as_str(), direction_key(experience)),
+        ] {
+            gone += self.delete_one(partition, &key).await?;
+        }
         gone += self.delete_one(DIRECTED, &directed_key(experience, Some(organization))).await?;
         gone += self.delete_one(ROSTER, &admitted_key(experience, Some(organization))).await?;
         Ok(gone)

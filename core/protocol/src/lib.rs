@@ -79,7 +79,7 @@ pub use receipt::{
     LAYOUT_OF_WINDOWS, LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus, Removal,
 };
 pub use recorded::Recorded;
-pub use seal::{EARLIER_CONTENT_BYTES, MAX_CONTENT_BYTES, MAX_PRODUCTS, SealError, Sealed};
+pub use seal::{EARLIER_CONTENT_BYTES, MAX_CONTENT_BYTES, MAX_PRODUCTS, SealError, Sealed, pack, unpack_if_packed};
 pub use snapshot::Snapshot;
 pub use spoke::SpokeScope;
 pub use verdict::{Decision, Verdict, Verdicts};

@@ -1,5 +1,6 @@
 //! Content as bytes: canonical JSON, its digest, and the compressed form that is stored and sent.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Read;
@@ -20,6 +21,9 @@ pub const MAX_PRODUCTS: usize = 1_000_000;
 pub const EARLIER_CONTENT_BYTES: usize = 16 * 1024 * 1024;
 /// The largest window of zstd that is unpacked, as a power of two: no content is larger.
 const MAX_WINDOW_LOG: u32 = MAX_CONTENT_BYTES.ilog2();
+
+/// How each frame of zstd begins (RFC 8878).
+const FRAME: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
 /// zstd's default level: 20,000 random product ids pack to about half their size in a few
 /// milliseconds.
@@ -180,9 +184,26 @@ impl Sealed {
     }
 }
 
-pub(crate) fn pack(canonical: &[u8]) -> std::io::Result<Vec<u8>> {
+/// Packs bytes as contents are packed, with zstd.
+///
+/// # Errors
+/// Where zstd fails.
+pub fn pack(canonical: &[u8]) -> std::io::Result<Vec<u8>> {
     // Protocol S4.
     zstd::encode_all(canonical, COMPRESSION_LEVEL)
+}
+
+/// Unpacks what [`pack`] packed, up to [`MAX_CONTENT_BYTES`], and leaves all else as it is: a text
+/// never begins as a frame of zstd does.
+///
+/// # Errors
+/// Where it begins as such a frame and is none, or is larger.
+pub fn unpack_if_packed(bytes: &[u8]) -> std::io::Result<Cow<'_, [u8]>> {
+    if !bytes.starts_with(&FRAME) {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let unpacked = unpack(bytes, MAX_CONTENT_BYTES)?;
+    unpacked.map(Cow::Owned).ok_or_else(|| std::io::Error::other("it is larger than is ever written"))
 }
 
 /// The bytes; none where they would be more than `most`.

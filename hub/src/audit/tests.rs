@@ -209,6 +209,67 @@ fn what_cannot_be_read_is_not_gone() {
     assert_eq!(news(&view(0..3, 1), now(), &first.prints), None);
 }
 
+/// What the hub sees of alpha, and of mallory, which has more than is read.
+fn beside_mallory(alpha: &View, mallory: std::ops::Range<usize>) -> View {
+    let id = OrganizationId::new("o-mallory000").unwrap();
+    let mut more = view(mallory, 1);
+    let looked = &mut more.looked[0];
+    looked.id = id.clone();
+    let report = looked.report.as_mut().unwrap();
+    report.more = true;
+    report.organization.id = id.clone();
+    report.organization.receipts.iter_mut().for_each(|receipt| receipt.organization = id.clone());
+    View { looked: alpha.looked.iter().cloned().chain(more.looked).collect(), ..alpha.clone() }
+}
+
+/// All entries of one run; what is remembered after it.
+fn run(view: &View, mut remembered: Vec<u8>) -> (Vec<Event>, Vec<u8>) {
+    let mut entries = Vec::new();
+    while let Some(found) = news(view, now(), &remembered) {
+        remembered = found.prints;
+        entries.push(found.event);
+        if found.left == 0 {
+            break;
+        }
+    }
+    (entries, remembered)
+}
+
+#[test]
+fn no_member_keeps_the_outcomes_of_others_out_of_the_audit() {
+    // Rule 11.
+    let mut remembered = Vec::new();
+    for time in 0..200 {
+        let seen = beside_mallory(&view(0..3, 1), 512 * time..512 * (time + 1));
+        (_, remembered) = run(&seen, remembered);
+    }
+    assert!(remembered.len() / 12 <= 1_024 + 512 + 3, "{} are remembered", remembered.len() / 12);
+    let failed = beside_mallory(&view(0..3, 2), 0..0);
+    let (entries, _) = run(&failed, remembered);
+    let Event::Receipts { changed, .. } = &entries[0] else { panic!("{entries:?}") };
+    assert_eq!(changed.len(), 3);
+}
+
+#[test]
+fn what_does_not_fit_is_told_by_its_number_whenever_it_changes() {
+    let (entries, remembered) = run(&view(0..30_100, 1), Vec::new());
+    let (receipts, changed, more) = told(entries.last().unwrap());
+    assert_eq!((receipts, more), (30_100, 101), "{changed}");
+    assert_eq!(run(&view(0..30_100, 1), remembered.clone()), (Vec::new(), remembered.clone()));
+    let (entries, remembered) = run(&view(0..30_101, 1), remembered);
+    assert_eq!(entries.iter().map(told).collect::<Vec<_>>(), [(30_101, 0, 102)]);
+    assert_eq!(run(&view(0..30_101, 1), remembered).0, Vec::new());
+}
+
+/// An earlier release remembered twelve bytes of the digest of what a receipt says.
+#[test]
+fn what_an_earlier_release_told_of_is_not_told_again() {
+    let receipt = &view(0..1, 1).looked[0].report.as_ref().unwrap().organization.receipts[0].clone();
+    let text = format!("{}\n{}\n{}\n42\n0\n1\n", receipt.organization, receipt.member_experience, receipt.status);
+    let earlier = Digest::of(text.as_bytes()).bytes()[..12].to_vec();
+    assert_eq!(news(&view(0..1, 1), now(), &earlier), None);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_several_hubs_see_at_once_is_told_once() {
     let ledger = ledger_with(1..=1);

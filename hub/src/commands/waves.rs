@@ -50,7 +50,7 @@ pub(crate) async fn promote(config: &ConfigArgs, args: &PromoteArgs, output: Out
     };
     let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
     let asked = auditor.asked(Event::Promote { version, reason: args.reason.clone() }).await?;
-    let mut decided = match hub.promote(args.version, &because).await {
+    let mut decided = match hub.promote(version, &because).await {
         Ok(decided) => decided,
         Err(error) => {
             audit_failed(&sdk, &config.timestamps, &hub, &error).await;
@@ -90,7 +90,7 @@ pub(crate) async fn halt(config: &ConfigArgs, args: &HaltArgs, output: Output) -
     let version = hub.version_on_its_way().await?;
     let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
     let asked = auditor.asked(Event::Halt { version, reason: args.reason.clone() }).await?;
-    let decided = asked.done(hub.halt(&because).await).await?;
+    let decided = asked.done(hub.halt(version, &because).await).await?;
     let mut lines = vec![sentence(&decided)];
     // What is not signed would be refused by every spoke that trusts keys.
     let told = match would_not_unsign(hub.snapshots.as_ref(), &config).await {

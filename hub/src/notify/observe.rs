@@ -86,6 +86,11 @@ impl Observed {
         self.found.keys()
     }
 
+    /// Whether it was found, well or not.
+    pub(crate) fn is_found(&self, subject: &Subject) -> bool {
+        self.found.contains_key(subject)
+    }
+
     /// How a subject stands, where that is known. One that is not found any more is well: its
     /// organization has forgotten it. A read that failed says nothing (rule 12 of the design).
     pub(crate) fn sight(&self, subject: &Subject) -> Option<Cow<'_, Sight>> {

@@ -92,6 +92,7 @@ pub(crate) fn decide(
             }
         }
     }
+    next.bound(|subject| observed.is_found(subject));
     Decision { told: next, transitions }
 }
 

@@ -222,16 +222,18 @@ async fn waves_are_left_where_their_state_is_none_that_can_go_on() {
     let Stage { ledger, hub, .. } = after_a_newer_release().await;
     let hub = with_waves(&hub, &ledger, ledger.clone());
     let because = because("an incident");
-    assert_eq!(code(hub.halt(&because).await), "E4021");
+    assert_eq!(code(hub.halt(version(2), &because).await), "E4021");
     // Snapshot 2 is on its way.
     let waves = Configured::read("[[waves]]\nname = \"all\"\nshare = 100\n").unwrap();
     let rollout = pmp_waves::Rollout::begin(version(2), None, &waves.waves);
     let state = State { rollout, ..State::begin(&waves, version(2), Digest::of(b"two")) };
     assert!(ledger.put_rollout(&management(), &state.write(), 0).await.unwrap());
-    assert_eq!(code(hub.promote(Some(version(7)), &because).await), "E4024");
-    assert_eq!(code(hub.promote(None, &because).await), "E4025");
+    assert_eq!(code(hub.promote(version(7), &because).await), "E4024");
+    assert_eq!(code(hub.promote(version(2), &because).await), "E4025");
+    // Who means the version before does not stop the one that may have mended it.
+    assert_eq!(code(hub.halt(version(1), &because).await), "E4024");
     let contended = with_waves(&hub, &ledger, Arc::new(Contended(ledger.clone())));
-    assert_eq!(code(contended.halt(&because).await), "E4020");
+    assert_eq!(code(contended.halt(version(2), &because).await), "E4020");
     assert!(ledger.put_rollout(&management(), "no JSON", 1).await.unwrap());
     assert_eq!(code(hub.publish(Trigger::Operator).await), "E4019");
 }

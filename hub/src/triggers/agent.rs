@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::HubError;
 use crate::follow_up::FollowUp;
 use crate::metrics::Run;
-use crate::publish::{Hub, Outcome, Trigger};
+use crate::publish::{Hub, Outcome, Published, Trigger};
 use crate::triggers::calls::Calls;
 use crate::triggers::event::READ_AGAIN_AFTER;
 use crate::triggers::event_queue::{EventQueue, Received};
@@ -81,9 +81,8 @@ pub(crate) async fn run(
                 Ok(Wake::Schedule) => {
                     let outcome = publish(hub, Trigger::Schedule, follow_up).await.map(|_| ());
                     // A failed announcement comes again after the pause, not after the whole
-                    // interval. What failed after it is for the next look at the waves.
-                    let announced = outcome.as_ref().map_or_else(|error| error.published().is_some(), |()| true);
-                    next_schedule = Instant::now() + if announced { interval } else { Duration::ZERO };
+                    // interval.
+                    next_schedule = Instant::now() + if outcome.is_ok() { interval } else { Duration::ZERO };
                     outcome
                 }
                 Ok(Wake::Events(received)) => {
@@ -110,7 +109,10 @@ pub(crate) async fn run(
                     next_waves = Instant::now() + LOOK_AT_WAVES.min(interval);
                     let went = hub.go_on().await;
                     follow_up.went_on(&went).await;
-                    went.map(|_| ())
+                    match went {
+                        Err(error) => left(error).map(|_| ()),
+                        Ok(_) => Ok(()),
+                    }
                 }
                 Err(error) => Err(error),
             }
@@ -194,7 +196,19 @@ async fn publish(hub: &Hub, trigger: Trigger, follow_up: &FollowUp) -> Result<Ou
     let outcome = hub.publish(trigger).await;
     let (took, throttles) = (began.elapsed(), pmp_aws::throttles() - throttled);
     follow_up.after(hub, Run { trigger, outcome: &outcome, took, throttles, request_id: None }).await;
-    outcome.map(|published| published.outcome)
+    match outcome {
+        Ok(published) => Ok(published.outcome),
+        Err(error) => left(error).map(|published| published.outcome),
+    }
+}
+
+/// What was published before a step failed. One organization that cannot be directed makes each run
+/// fail so: it must not keep the hub from hearing of changes (rule 3). The next look at the waves
+/// tries that step again.
+fn left(error: HubError) -> Result<Published, HubError> {
+    let Some(published) = error.published().cloned() else { return Err(error) };
+    tracing::error!(error = render(&error), "published, and a step after that failed: the next look tries it again");
+    Ok(published)
 }
 
 /// Pauses that double from failure to failure. Without jitter: one hub reads one management

@@ -10,6 +10,14 @@ use crate::publish::waves::Rollouts;
 use crate::publish::waves::steps::{Seen, Went};
 use crate::rollout::state::{Kept, Newest, Origin, State};
 
+impl Kept {
+    /// Whether this version is the one that is on its way.
+    fn has_on_its_way(&self, version: SnapshotVersion) -> Result<(), HubError> {
+        let on_its_way = self.state.rollout.version;
+        if version == on_its_way { Ok(()) } else { Err(HubError::NotOnItsWay { version, on_its_way }) }
+    }
+}
+
 /// What came of a person's word. What failed after it was written down is in `went`.
 #[derive(Debug)]
 pub(crate) struct Decided {
@@ -22,9 +30,11 @@ pub(crate) struct Decided {
 }
 
 impl Hub {
-    /// Stops the version that is on its way where it is.
-    pub(crate) async fn halt(&self, because: &Because) -> Result<Decided, HubError> {
+    /// Stops the version that is on its way where it is. `version` is the one that the person means:
+    /// another one may be on its way by now, and perhaps it is the mended one.
+    pub(crate) async fn halt(&self, version: SnapshotVersion, because: &Because) -> Result<Decided, HubError> {
         let (rollouts, kept) = self.on_its_way().await?;
+        kept.has_on_its_way(version)?;
         let rollout = kept.state.rollout.halted(&because.by, &because.reason, because.at);
         if rollout == kept.state.rollout {
             return Ok(Decided { kept, changed: false, went: Went::default() });
@@ -45,26 +55,20 @@ impl Hub {
     }
 
     /// Lets the version go on into the next wave, or lets the hub publish again what was taken
-    /// back. `version` is the one that the person means; none for the one that is on its way.
-    pub(crate) async fn promote(
-        &self,
-        version: Option<SnapshotVersion>,
-        because: &Because,
-    ) -> Result<Decided, HubError> {
+    /// back. `version` is the one that the person means.
+    pub(crate) async fn promote(&self, version: SnapshotVersion, because: &Because) -> Result<Decided, HubError> {
         let (rollouts, kept) = self.on_its_way().await?;
         let rollout = &kept.state.rollout;
         let on_its_way = rollout.version;
         if let Some(Stopped::RolledBack { from, .. }) = &rollout.stopped
-            && version == Some(*from)
+            && version == *from
         {
             let state = State { refused: None, ..kept.state.clone() };
             let changed = state != kept.state;
             let kept = rollouts.put(&self.experience, &kept, state).await?.ok_or(HubError::RolloutTaken)?;
             return Ok(Decided { kept, changed, went: Went::default() });
         }
-        if let Some(version) = version.filter(|version| *version != on_its_way) {
-            return Err(HubError::NotOnItsWay { version, on_its_way });
-        }
+        kept.has_on_its_way(version)?;
         let head = self.snapshots.head(&self.experience).await?;
         self.vouch_for(head.as_ref(), &kept).await?;
         // What goes on is told by it, so it has to be the hub's newest word.
