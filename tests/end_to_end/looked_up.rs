@@ -12,7 +12,7 @@ use pmp_tests::{ALPHA_PROD, HUB, Lists, MANAGEMENT, Program, Scene, World, event
 use serde_json::{Value, json};
 
 const ALPHA_ACCOUNT: &str = "222222222222";
-const LOOK_UP: (&str, &str) = ("PMP_PRODUCT_ATTRIBUTES", "true");
+pub(crate) const LOOK_UP: (&str, &str) = ("PMP_PRODUCT_ATTRIBUTES", "true");
 
 fn product(id: &str, manufacturer: &str) -> Product {
     let (id, name, manufacturer) = (id.to_owned(), format!("The product {id}"), manufacturer.to_owned());
@@ -32,7 +32,7 @@ fn two_vendors(approved: &[&str]) -> World {
 }
 
 /// What an account asked Marketplace Discovery: calls, and how many of them were throttled.
-async fn asked(scene: &Scene, account: &str) -> (usize, usize) {
+pub(crate) async fn asked(scene: &Scene, account: &str) -> (usize, usize) {
     let (mut calls, mut throttled) = (0, 0);
     for operation in ["GetProduct", "SearchListings"] {
         let url = format!("{}/_local/requests?account={account}&operation={operation}", scene.endpoint());

@@ -1,13 +1,16 @@
 //! Where one organization cannot be directed, or an older direction was put back: all others are
 //! directed, or nobody is; and the audit says what was done.
 
+use std::time::{Duration, Instant};
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use pmp_tests::{ALPHA, ALPHA_PROD, Function, MANAGEMENT, Program, Scene, eventually, world};
+use pmp_tests::{ALPHA, ALPHA_PROD, Function, HUB, MANAGEMENT, Program, Scene, eventually, world};
 use serde_json::{Value, json};
 
 use crate::doctor::Checkup;
 use crate::functions::TIME;
+use crate::looked_up::{LOOK_UP, asked};
 use crate::restored::{items, restore};
 use crate::signatures::{another_key, another_public, key_pair};
 use crate::steering::{BETA, delete, item, put, text, two_organizations};
@@ -143,32 +146,47 @@ async fn what_lambda_repeats_because_one_cannot_be_directed_is_not_announced_aga
     let fleet = fleet(TWO).await;
     damage(&fleet.scene, ALPHA).await;
     fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
-    let function = Function::start(&fleet.hub).await;
-    let before = waiting(&fleet).await;
+    let function = Function::start(&fleet.hub.with(&[LOOK_UP])).await;
     // An operator's test event.
     let (id, failed) = function.invoke(json!({}), TIME).await;
     assert!(failed.unwrap_err()["errorMessage"].as_str().unwrap().contains("code: E4014"));
+    assert!(asked(&fleet.scene, HUB).await.0 > 0, "what is new is looked up for everybody");
+    let before = waiting(&fleet).await;
     for _ in 0..2 {
         let again = function.repeat(&id, json!({}), TIME).await.unwrap_err();
         assert!(again["errorMessage"].as_str().unwrap().contains("code: E4014"), "{again}");
     }
-    assert_eq!(waiting(&fleet).await, before + 1);
+    assert_eq!(waiting(&fleet).await, before);
     // The next one announces, as ever.
     function.invoke(json!({}), TIME).await.1.unwrap_err();
-    assert_eq!(waiting(&fleet).await, before + 2);
+    assert_eq!(waiting(&fleet).await, before + 1);
     assert_eq!(function.stop().await.0, 0);
 }
 
-/// The agent does not fall behind its schedule for the sake of one.
+/// The agent does not fall behind its schedule, or hear of changes late, for the sake of one.
 #[tokio::test]
-async fn an_agent_announces_by_its_schedule_though_one_cannot_be_directed() {
+async fn an_agent_announces_in_time_though_one_cannot_be_directed() {
+    // Rule 3.
     let fleet = fleet(TWO).await;
     damage(&fleet.scene, ALPHA).await;
     fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
     let before = waiting(&fleet).await;
-    let run = fleet.hub.run(&["run", "--interval", "1h", "--stop-after", "8s"]).await;
-    assert!(run.stderr.contains("code: E4014"), "{}", run.stderr);
-    assert_eq!(waiting(&fleet).await, before + 1, "{}", run.stderr);
+    let agent = fleet.hub.with(&[LOOK_UP]).start(&["run", "--interval", "1h"]);
+    eventually("it is announced", &true, async || waiting(&fleet).await > before).await;
+    eventually("the product is looked up", &true, async || asked(&fleet.scene, HUB).await.0 > 0).await;
+    let began = Instant::now();
+    for product in ["prod-c", "prod-d", "prod-e", "prod-f"] {
+        fleet.scene.hub_account.approve(MANAGEMENT, &[product]).await;
+        let stored = async || fleet.hub.json(&["show", "--all"]).await.to_string().contains(product);
+        eventually("it hears of the change", &true, stored).await;
+    }
+    // With a pause after each failure it would be 1 + 2 + 4 + 8 seconds and more.
+    assert!(began.elapsed() < Duration::from_secs(13), "it took {:?}", began.elapsed());
+    let (code, log) = agent.stop().await;
+    assert!(code == 0 && log.contains("code: E4014"), "{log}");
+    // Each of five versions once, and what was looked up for each; and not with each look.
+    let announced = waiting(&fleet).await - before;
+    assert!((5..=10).contains(&announced), "{announced} announcements: {log}");
 }
 
 #[tokio::test]

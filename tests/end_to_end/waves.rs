@@ -1,10 +1,11 @@
 //! Waves: a version reaches one organization after the other, and is stopped where it fails.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::http::Method;
-use pmp_local_aws::world::{Experience, Organization, ProcurementPolicy};
+use pmp_local_aws::world::{Experience, Fault, FaultRule, Organization, ProcurementPolicy};
 use pmp_tests::{ALPHA, ALPHA_PROD, Aws, Lists, MANAGEMENT, Program, Scene, eventually, member_role, tell, world};
 use serde_json::{Value, json};
 
@@ -180,6 +181,37 @@ async fn a_version_that_fails_in_the_canary_is_taken_back_and_kept_off() {
         fleet.sync_all().await;
     }
     assert_eq!(fleet.versions().await, [4, 4, 4]);
+}
+
+/// Between the person's look and the hub's, another version comes: what the audit names is what is
+/// acted upon, or nothing.
+#[tokio::test]
+async fn what_a_person_promotes_or_halts_is_what_the_audit_names() {
+    let fleet = fleet(&THREE.replacen("organizations", "soak = \"1h\"\norganizations", 1)).await;
+    let scene = &fleet.scene;
+    let mut next = 2;
+    for command in ["promote", "halt"] {
+        scene.hub_account.approve(MANAGEMENT, &[&format!("prod-{next}")]).await;
+        fleet.hub.json(&["publish"]).await;
+        let slow = Fault::Latency { min: Duration::from_secs(6), max: None };
+        let slow = FaultRule { operation: Some("TransactWriteItems".into()), next: Some(1), ..FaultRule::new(slow) };
+        scene.add_fault(&slow).await;
+        let told = async || fleet.hub.run(&[command, "--reason", "it looked good"]).await;
+        let meanwhile = async {
+            // The audit's entry is on its way.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            scene.hub_account.approve(MANAGEMENT, &[&format!("prod-{}", next + 1)]).await;
+            fleet.hub.run(&["publish"]).await
+        };
+        let (told, published) = tokio::join!(told(), meanwhile);
+        assert_eq!(published.code, 0, "{published:?}");
+        assert!(told.code == 1 && told.stderr.contains("code: E4024"), "{command}: {told:?}");
+        let status = fleet.hub.run(&["status"]).await.stdout;
+        let newer = format!("waves: snapshot {} is in wave `canary` (1 of 3), entered ", next + 1);
+        assert!(status.contains(&newer), "{command}: {status}");
+        scene.clear_faults().await;
+        next += 2;
+    }
 }
 
 #[tokio::test]

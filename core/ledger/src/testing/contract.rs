@@ -12,15 +12,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::testing::{content_of, experience, now, organization, product, receipt, sealed, seen, version};
 use pmp_protocol::{
-    Answer, Answers, Confirmed, DecisionJournal, Decisions, Digest, ExperienceId, HeadMark, JournalEntry,
-    OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, ProductAttributes, Receipt, ReceiptStatus,
-    SpokeScope,
+    Answer, Answers, Confirmed, DecisionJournal, Decisions, Digest, Direction, ExperienceId, HeadMark, Hold,
+    JournalEntry, OperatorConfirmation, OrganizationId, OrganizationSeen, Outcome, ProductAttributes, Receipt,
+    ReceiptStatus, SpokeScope,
 };
 
 use crate::{
-    Admission, AnswerStore, AuditHead, AuditStore, Extent, Found, Head, Lease, LeaseStore, LeaseTerm, LedgerError,
-    Member, NewAuditEntry, NewJournal, NewSnapshot, Organization, ReceiptStore, RecordStore, Reports, RolloutStore,
-    Roster, SignedWith, SnapshotStore, Stored, StoredRollout, Taken, Watched,
+    Admission, AnswerStore, AuditHead, AuditStore, Directed, Extent, Found, Head, Lease, LeaseStore, LeaseTerm,
+    LedgerError, Member, NewAuditEntry, NewJournal, NewSnapshot, Organization, ReceiptStore, RecordStore, Reports,
+    RolloutStore, Roster, Said, SignedWith, SnapshotStore, Stored, StoredRollout, Taken, Watched,
 };
 
 pub use self::outbox::outbox;
@@ -353,13 +353,28 @@ pub async fn roster(roster: &dyn Roster, receipts: &dyn ReceiptStore) {
     receipts.put_spoke(&seen_of(&id, &of, Some("all"))).await.unwrap();
     receipts.put_confirmation(&confirmation(&id, &of, None)).await.unwrap();
     receipts.put_trusted(&id, &of, "signed").await.unwrap();
-    let elsewhere = receipt_of(&id, &experience("exp-contract-roster-2"), "exp-a", 7);
+    // Of another management experience, whose id begins with this one.
+    let of_another = experience("exp-contract-roster-2");
+    let elsewhere = receipt_of(&id, &of_another, "exp-a", 7);
     receipts.put(&elsewhere, None).await.unwrap();
+    let direction = Direction { generation: 1, ..Direction::none(of_another.clone(), Some(id.clone())) };
+    assert!(receipts.put_direction(&Directed { direction, statement: None }, 0).await.unwrap());
+    let hold = Hold {
+        experience: of_another.clone(),
+        until: later(60),
+        by: "Ada".into(),
+        at: now(),
+        reason: "not now".into(),
+        released_at: None,
+    };
+    receipts.put_hold(&id, &hold).await.unwrap();
     assert_eq!(roster.forget(&id, &of).await.unwrap(), 7, "two receipts, two signs, and three more");
     assert_eq!(roster.forget(&id, &of).await.unwrap(), 0);
     assert_eq!(roster.members(&of).await.unwrap(), [other]);
     assert_eq!(receipts.organization(&id, &of).await.unwrap(), Organization::unknown(id.clone()));
-    assert_eq!(receipts.organization(&id, &elsewhere.experience).await.unwrap().receipts, [elsewhere]);
+    let other = receipts.organization(&id, &of_another).await.unwrap();
+    assert_eq!((other.receipts, other.hold), (vec![elsewhere], Some(hold)));
+    assert_ne!(receipts.direction(&of_another, Some(&id)).await.unwrap(), Said::Nothing);
 }
 
 /// Of two who append to an audit one does, and entries are read page by page.

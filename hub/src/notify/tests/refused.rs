@@ -2,14 +2,19 @@
 
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use pmp_aws::ApiError;
 use pmp_ledger::testing::MemoryLedger;
-use pmp_ledger::{NewTold, Outbox as _};
-use pmp_protocol::Coded;
+use pmp_ledger::{LedgerError, NewTold, Outbox, OutboxEntry, SentEntry, ToldState};
 use pmp_protocol::testing::{management, now};
+use pmp_protocol::{Coded, ExperienceId};
 use pmp_runtime::{Clock, SystemClock};
 
-use crate::notify::begin;
+use super::stage::StageClock;
+use super::world::{Really, prepare, report, subjects};
+use crate::notify::channel::Channel;
+use crate::notify::{Notifier, begin};
 use crate::status::fleet::Fleet;
 
 /// A clock on which six minutes pass between any two looks.
@@ -36,4 +41,89 @@ async fn a_look_that_takes_too_long_and_a_state_of_another_form_are_none() {
     let told = NewTold { experience: &management(), before: 0, content: b"true", outbox: &[] };
     assert!(ledger.tell(&told).await.unwrap());
     assert_eq!(code(&SystemClock).await, "E4029");
+}
+
+/// The state cannot be written; all else goes on.
+#[derive(Debug)]
+struct Full(Arc<MemoryLedger>);
+
+#[async_trait]
+impl Outbox for Full {
+    async fn told(&self, experience: &ExperienceId) -> Result<ToldState, LedgerError> {
+        self.0.told(experience).await
+    }
+
+    async fn tell(&self, _: &NewTold<'_>) -> Result<bool, LedgerError> {
+        Err(LedgerError::NoTable("SyncTimestamps".parse().unwrap()))
+    }
+
+    async fn unsent(&self, experience: &ExperienceId) -> Result<Vec<OutboxEntry>, LedgerError> {
+        self.0.unsent(experience).await
+    }
+
+    async fn claim(
+        &self,
+        experience: &ExperienceId,
+        entry: &OutboxEntry,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<OutboxEntry>, LedgerError> {
+        self.0.claim(experience, entry, until, now).await
+    }
+
+    async fn release(&self, experience: &ExperienceId, entry: &OutboxEntry) -> Result<(), LedgerError> {
+        self.0.release(experience, entry).await
+    }
+
+    async fn mark_sent(
+        &self,
+        experience: &ExperienceId,
+        entry: &OutboxEntry,
+        sent: &SentEntry,
+    ) -> Result<bool, LedgerError> {
+        self.0.mark_sent(experience, entry, sent).await
+    }
+}
+
+/// A topic that takes everything.
+#[derive(Debug, Default)]
+struct Accepting(Mutex<Vec<String>>);
+
+#[async_trait]
+impl Channel for Accepting {
+    async fn send(&self, _: &ExperienceId, entry: &OutboxEntry) -> Result<String, ApiError> {
+        self.0.lock().unwrap().push(entry.id.clone());
+        Ok("accepted".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_sent_though_nothing_new_can_be_written_down() {
+    let ledger = Arc::new(MemoryLedger::default());
+    prepare(&ledger);
+    report(&ledger, &subjects()[0], Really::Failed, now()).await;
+    let waits = OutboxEntry {
+        generation: 1,
+        number: 1,
+        id: "sha256:waits".to_owned(),
+        summary: "It waits.".to_owned(),
+        body: "{}".to_owned(),
+        attempt: 1,
+        claimed_until: Timestamp::UNIX_EPOCH,
+    };
+    let told = NewTold { experience: &management(), before: 0, content: b"", outbox: &[waits] };
+    assert!(ledger.tell(&told).await.unwrap());
+    let topic = Arc::new(Accepting::default());
+    let notifier = Notifier {
+        fleet: Fleet::in_memory(&ledger),
+        outbox: Arc::new(Full(ledger.clone())),
+        channel: topic.clone(),
+        experience: management(),
+        stale_after: SignedDuration::from_hours(3),
+        clock: Arc::new(StageClock(Mutex::new(now() + SignedDuration::from_hours(10)))),
+    };
+    let finished = notifier.finish(notifier.begin().await.unwrap()).await;
+    assert!(finished.is_err(), "{finished:?}");
+    assert_eq!(*topic.0.lock().unwrap(), ["sha256:waits"]);
+    assert!(ledger.unsent(&management()).await.unwrap().is_empty());
 }
