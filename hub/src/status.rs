@@ -15,7 +15,9 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use pmp_protocol::{Applied, Attempt, Confirmed, ExperienceId, OrganizationId, Pin, Receipt, SnapshotVersion};
+use pmp_protocol::{
+    Applied, Attempt, Confirmed, ExperienceId, OrganizationId, Pin, Receipt, SnapshotVersion, not_one_of,
+};
 use serde::Serialize;
 
 use crate::rollout::told::InWave;
@@ -109,7 +111,7 @@ impl FromStr for SpokeState {
         let all = || Self::OTHERS.into_iter().chain([Self::Synced]);
         all().find(|state| state.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
             let names: Vec<_> = all().map(|state| state.as_str().to_lowercase()).collect();
-            format!("it is one of {}", names.join(", "))
+            not_one_of(text, &names.iter().map(String::as_str).collect::<Vec<_>>())
         })
     }
 }

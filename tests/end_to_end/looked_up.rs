@@ -158,7 +158,8 @@ async fn a_spoke_looks_products_up_itself_where_it_is_told_to_or_the_hub_has_not
     assert_eq!(spoke(&scene, "own").run(&["sync"]).await.code, 0);
     assert_eq!(asked(&scene, ALPHA_ACCOUNT).await.0, 2);
     let wrong = spoke(&scene, "yes").run(&["sync"]).await;
-    assert!(wrong.stderr.contains("(PMP_PRODUCT_ATTRIBUTES): none of true, hub, own and false"), "{}", wrong.stderr);
+    let told = "(PMP_PRODUCT_ATTRIBUTES): `yes` is not one of `true`, `hub`, `own` and `false`";
+    assert!(wrong.stderr.contains(told), "{}", wrong.stderr);
 }
 
 #[tokio::test]

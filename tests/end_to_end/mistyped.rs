@@ -246,14 +246,48 @@ async fn the_name_that_was_meant_is_asked_for_each_kind_of_name() {
         (&["explain", "E401O"], "`E4010`?"),
         (&["statsu"], "'status'"),
         (&["status", "--stat", "held"], "'--state'"),
+        (&["status", "--state", "helt"], "did you mean `held`?"),
+        (&["members", "--state", "nevr"], "did you mean `never`?"),
+        (&["status", "--sort", "organisation"], "'organization'"),
+        (&["run", "--metrics", "alram"], "did you mean `alarms`?"),
+        (&["notify", "--notify-format", "chatbt"], "did you mean `chatbot`?"),
+        (&["publish", "--product-attributes=ture"], "did you mean `true`?"),
+        (&["publish", "--waves", "[[waves]]\nname = \"all\"\nshares = 100\n"], "did you mean `share`?"),
+        (&["members", "forget", mistyped_organization, mistyped_organization], "`o-alpha00000`?"),
         (&["status", "-o", "jsno"], "'json'"),
         (&["status", "--experience-id", "exp-managment"], "`exp-management`?"),
     ] {
         asks_back(arguments, meant).await;
     }
-    let filter = scene.spoke.with(&[("PMP_FILTER", "exclude-vendor")]).run(&["plan"]).await;
-    assert!(filter.stderr.contains("did you mean `exclude-vendors`?"), "{filter:?}");
-    let local = Program::new("pmp-local", &[]);
+    for (variable, value, meant) in [
+        ("PMP_FILTER", "exclude-vendor", "`exclude-vendors`?"),
+        ("PMP_FILTER_SHARE", "setings", "`settings`?"),
+        ("PMP_PRODUCT_ATTRIBUTES", "hbu", "`hub`?"),
+        ("PMP_PRODUCT_ID_LIMIT", "requst", "`request`?"),
+        ("PMP_MODE", "aply", "`apply`?"),
+        ("PMP_DRIFT", "heel", "`heal`?"),
+        ("PMP_SYNC_SETTINGS", "treu", "`true`?"),
+        ("PMP_CATALOG_RATES", "start-changeset=3", "`start-change-set`?"),
+        ("PMP_CHANGE_WINDOWS", "Mon 22:00-04:00 Europe/Berln", "`Europe/Berlin`?"),
+        ("PMP_FILTERS", r#"[{"experience": ["exp-alpha-prod"], "filter": "exclude-ids"}]"#, "`experiences`?"),
+        ("MEMBER_EXPERIENCE_IDS", "exp-alpha-prdo", "`exp-alpha-prod`?"),
+    ] {
+        let refused = scene.spoke.with(&[(variable, value)]).run(&["plan"]).await;
+        let asked = refused.stderr.contains(&format!("did you mean {meant}")) || refused.stdout.contains(meant);
+        assert!(asked, "{variable}: {refused:?}");
+    }
+    let local = Program::new("pmp-local", &[("AWS_ENDPOINT_URL", &scene.endpoint())]);
+    for (arguments, meant) in [
+        (&["fault", "add", "latncy"][..], "'latency'"),
+        (&["fault", "add", "lost-answer", "--service", "dynamo-db"], "`dynamodb`?"),
+        (&["fault", "add", "lost-answer", "--operation", "StartChangeSets"], "`StartChangeSet`?"),
+        (&["world", "example", "--format", "tml"], "'toml'"),
+    ] {
+        let refused = local.run(arguments).await;
+        assert!(refused.stderr.contains(meant), "{arguments:?}: {refused:?}");
+    }
+    let tool = Program::new("pmp-filter", &[]).run(&["inspect", "exclude-vendor"]).await;
+    assert!(tool.stderr.contains("did you mean `exclude-vendors`?"), "{tool:?}");
     let world = concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/local/data/world.toml");
     let who = local.run(&["env", "Memebr", "--world", world]).await;
     assert!(who.stderr.contains("did you mean `Member`?"), "{who:?}");

@@ -55,7 +55,10 @@ async fn an_observing_spoke_tells_what_would_change_and_changes_nothing() {
     assert!(doctor.stdout.contains("observe: it tells what would change"), "{doctor:?}");
     let wrong = scene.spoke.with(&[("PMP_MODE", "watch")]).run(&["sync"]).await;
     assert_eq!(wrong.code, 1, "{wrong:?}");
-    assert!(wrong.stderr.contains("PMP_MODE") && wrong.stderr.contains("neither `apply` nor `observe`"), "{wrong:?}");
+    assert!(
+        wrong.stderr.contains("PMP_MODE") && wrong.stderr.contains("`watch` is neither `apply` nor `observe`"),
+        "{wrong:?}"
+    );
 }
 
 #[tokio::test]

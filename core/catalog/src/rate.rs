@@ -8,6 +8,8 @@ use std::ops::Index;
 use std::str::FromStr;
 use std::time::Duration;
 
+use pmp_protocol::not_one_of;
+
 use crate::{Operation, PerOperation};
 
 /// Calls per second that this account may make, for each [`Operation`]. The defaults are AWS's
@@ -51,9 +53,7 @@ impl Index<Operation> for RateLimits {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RatesError {
     /// An operation that has no rate here.
-    #[error(
-        "`{0}` is not one of list-entities, describe-entity, start-change-set, describe-change-set and list-change-sets"
-    )]
+    #[error("{}", not_one_of(.0, &Operation::ALL.map(Operation::as_str)))]
     UnknownOperation(String),
     /// Not `OPERATION=CALLS`, with at least one call a second.
     #[error("`{0}` is not OPERATION=CALLS, with a whole number of calls per second, 1 or more")]

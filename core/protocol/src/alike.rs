@@ -5,6 +5,10 @@
 /// high.
 const ALIKE: f64 = 0.88;
 
+/// From this likeness on, a word is taken for one of a few known ones. They have no beginning in
+/// common, so the bound is lower than for ids.
+const ALIKE_WORD: f64 = 0.8;
+
 /// Those of `known` that look like `text`, the most alike first. Empty where none does.
 #[must_use]
 pub fn alike<T: AsRef<str>>(text: &str, known: impl IntoIterator<Item = T>) -> Vec<T> {
@@ -18,6 +22,48 @@ pub fn alike<T: AsRef<str>>(text: &str, known: impl IntoIterator<Item = T>) -> V
 #[must_use]
 pub fn most_alike<T: AsRef<str>>(text: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
     by_likeness(text, known).into_iter().next().map(|(_, known)| known)
+}
+
+/// Tells that `text` is not one of a few words, and asks which of them was meant where one looks
+/// like it: `` `helt` is not one of `held` and `error`; did you mean `held`? ``
+#[must_use]
+pub fn not_one_of(text: &str, words: &[&str]) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    let wrong = match quoted.as_slice() {
+        [one, other] => format!("`{text}` is neither {one} nor {other}"),
+        [few @ .., last] => format!("`{text}` is not one of {} and {last}", few.join(", ")),
+        [] => format!("`{text}` is not known"),
+    };
+    let meant = alike_word(text, words).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    wrong + &meant
+}
+
+/// What serde says of a field or a word that it does not know, with a question where one of those
+/// that it expects looks like it. Any other text stays as it is.
+#[must_use]
+pub fn asked_back(problem: &str) -> String {
+    let meant = || {
+        let (_, rest) = problem.split_once("unknown field `").or_else(|| problem.split_once("unknown variant `"))?;
+        let (typed, rest) = rest.split_once('`')?;
+        let (_, expected) = rest.split_once("expected ")?;
+        // serde_json says the place behind it.
+        let expected = expected.split(" at line ").next()?;
+        let words = expected.split([',', ' ']).map(|word| word.trim_matches('`'));
+        let words: Vec<_> = words.filter(|word| !matches!(*word, "" | "one" | "of" | "or")).collect();
+        alike_word(typed, &words)
+    };
+    meant().map_or_else(|| problem.to_owned(), |meant| format!("{problem}; did you mean `{meant}`?"))
+}
+
+/// The word of a few that `text` looks like, whatever its case. One slip of the finger is enough: a
+/// letter that is missing, wrong or one too many, or two letters swapped.
+fn alike_word<'a>(text: &str, words: &[&'a str]) -> Option<&'a str> {
+    let text = text.to_lowercase();
+    let slip = |word: &str| word.len() > 2 && strsim::osa_distance(&text, word) <= 1;
+    by_likeness(&text, words.iter().copied())
+        .into_iter()
+        .find(|(likeness, word)| *likeness >= ALIKE_WORD || slip(word))
+        .map(|(_, word)| word)
 }
 
 /// All of `known`, the most alike first; of equal ones, in the order of the alphabet.
@@ -40,6 +86,38 @@ mod tests {
         assert_eq!(alike("something else", known), [""; 0]);
         // Real ids have nothing in common but their beginning.
         assert_eq!(alike("exp-abcdefghijklm", ["exp-nopqrstuvwxyz"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_word_that_is_not_known_is_told_with_the_one_that_was_meant() {
+        let states = ["held", "error", "stale"];
+        assert_eq!(
+            not_one_of("helt", &states),
+            "`helt` is not one of `held`, `error` and `stale`; did you mean `held`?"
+        );
+        assert_eq!(not_one_of("green", &states), "`green` is not one of `held`, `error` and `stale`");
+        assert_eq!(
+            not_one_of("treu", &["true", "false"]),
+            "`treu` is neither `true` nor `false`; did you mean `true`?"
+        );
+        for (typed, meant) in [("hbu", Some("hub")), ("OWN ", Some("own")), ("heel", Some("heal")), ("x", None)] {
+            assert_eq!(alike_word(typed, &["hub", "own", "heal", "report"]), meant, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_not_known_is_asked_back() {
+        for (problem, meant) in [
+            ("unknown field `sede`, expected one of `region`, `seed` at line 2 column 6", Some("seed")),
+            ("a: unknown field `idz`, expected `ids` or `verdict`", Some("ids")),
+            ("unknown field `note`, expected one of id, notes at line 12, column 44", Some("notes")),
+            ("unknown variant `repotr`, expected `heal` or `report`", Some("report")),
+            ("unknown field `keep`, expected `members`", None),
+            ("missing field `seed`", None),
+        ] {
+            let told = meant.map_or_else(|| problem.to_owned(), |meant| format!("{problem}; did you mean `{meant}`?"));
+            assert_eq!(asked_back(problem), told);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::announce::announce;
 use super::caller;
+use super::look::meant;
 use crate::commands::select::{SelectArgs, in_wave};
 use crate::compose;
 use crate::config::{ConfigArgs, SILENCE};
@@ -70,7 +71,8 @@ impl ManyArgs {
         }
         if let Some(unknown) = self.cause.iter().find(|cause| held.iter().all(|held| held.id != **cause)) {
             let error = format!("nothing is held for the cause `{unknown}` any more, or other plans are as well");
-            return Err(Failure::new("E4047", error).hint(look).exit(Exit::Refused));
+            let meant = meant(unknown, held.iter().map(|held| held.id.as_str()));
+            return Err(Failure::new("E4047", error).hint(meant).hint(look).exit(Exit::Refused));
         }
         let chosen: Vec<_> =
             held.into_iter().filter(|held| self.cause.is_empty() || self.cause.contains(&held.id)).collect();

@@ -8,7 +8,7 @@ use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, count, progress};
 use serde_json::json;
 
 use super::caller;
-use super::look::{Seen, hints, look};
+use super::look::{Seen, hints, look, meant};
 use crate::commands::init::resources as init;
 use crate::compose;
 use crate::config::{ConfigArgs, MEMBERS, StaleAfter};
@@ -154,6 +154,12 @@ async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Resul
     let gone = asked.done(gone).await?;
     if output.is_table() && gone == 0 {
         output.line(&format!("Nothing was deleted: the ledger knows nothing of {organization}."))?;
+        // What is only a hint is left out where the roster cannot be read.
+        let kept = roster.members(&config.experience).await.unwrap_or_default();
+        let known = kept.iter().map(|member| &member.organization).chain(&config.members);
+        if let Some(meant) = meant(organization.as_str(), known.map(OrganizationId::as_str)) {
+            progress::note(&format!("hint: {meant}"));
+        }
         progress::note("hint: `pmp-hub members` lists those that it knows");
     } else if output.is_table() {
         output.line(&format!("Forgot {organization}: {} deleted.", count(gone, "item")))?;

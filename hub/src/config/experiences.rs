@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
-use pmp_protocol::{ExperienceId, OrganizationId};
+use pmp_protocol::{ExperienceId, OrganizationId, asked_back};
 use pmp_windows::Windows;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, de};
@@ -145,8 +145,8 @@ impl Tables {
     fn read(self) -> Result<Vec<Own>, String> {
         let read = |(name, value): (String, Value)| {
             let experience = id_of(&name)?;
-            let Written { members, waves, change_windows, max_hold } =
-                serde_json::from_value(value).map_err(|problem| format!("`{name}`: {problem}"))?;
+            let Written { members, waves, change_windows, max_hold } = serde_json::from_value(value)
+                .map_err(|problem| format!("`{name}`: {}", asked_back(&problem.to_string())))?;
             let members = members.map(|Members(members)| members);
             let waves = waves.map(|WrittenWaves(waves)| waves);
             let windows = change_windows.map(|Parsed(windows)| windows);

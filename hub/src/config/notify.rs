@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use pmp_protocol::not_one_of;
+
 /// The form in which notifications are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Format {
@@ -19,7 +21,7 @@ impl FromStr for Format {
         match text {
             "json" => Ok(Self::Json),
             "chatbot" => Ok(Self::Chatbot),
-            _ => Err("it is `json` or `chatbot`".to_owned()),
+            _ => Err(not_one_of(text, &["json", "chatbot"])),
         }
     }
 }

@@ -31,7 +31,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
-use pmp_protocol::OrganizationId;
+use pmp_protocol::{OrganizationId, asked_back};
 use serde::{Deserialize, Serialize};
 
 use crate::members::{Members, Share};
@@ -130,7 +130,7 @@ pub enum Format {
 
 /// Why a text describes no waves.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot use the waves: {problem}{}, line {line}", At(field))]
+#[error("cannot use the waves: {problem}{}, line {line}{}", At(field), Question(problem))]
 pub struct WavesError {
     /// What is wrong, as a part of a sentence.
     pub problem: String,
@@ -147,6 +147,15 @@ struct At<'a>(&'a str);
 impl fmt::Display for At<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, " at `{}`", self.0) }
+    }
+}
+
+/// Which field or word was meant by one that is not known, as a question.
+struct Question<'a>(&'a str);
+
+impl fmt::Display for Question<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(asked_back(self.0).strip_prefix(self.0).unwrap_or_default())
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use pmp_protocol::not_one_of;
+
 /// What a spoke does with its plans.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -23,8 +25,8 @@ impl Mode {
 
 /// A text that is none of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("neither `apply` nor `observe`")]
-pub(crate) struct UnknownMode;
+#[error("{}", not_one_of(.0, &["apply", "observe"]))]
+pub(crate) struct UnknownMode(String);
 
 pmp_protocol::codes!(UnknownMode => "E5008");
 
@@ -37,7 +39,7 @@ impl FromStr for Mode {
         match text {
             "apply" => Ok(Self::Apply),
             "observe" => Ok(Self::Observe),
-            _ => Err(UnknownMode),
+            _ => Err(UnknownMode(text.to_owned())),
         }
     }
 }
@@ -62,6 +64,8 @@ mod tests {
         for mode in [Mode::Apply, Mode::Observe] {
             assert_eq!(mode.to_string().parse(), Ok(mode));
         }
-        assert_eq!("observ".parse::<Mode>().unwrap_err().code().to_string(), "E5008");
+        let mistyped = "observ".parse::<Mode>().unwrap_err();
+        assert_eq!(mistyped.to_string(), "`observ` is neither `apply` nor `observe`; did you mean `observe`?");
+        assert_eq!(mistyped.code().to_string(), "E5008");
     }
 }

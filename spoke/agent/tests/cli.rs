@@ -61,10 +61,10 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
         "--max-removed-percent (PMP_MAX_REMOVED_PERCENT): `101` is not a whole number from 0 to 100",
         "--max-removed-products (PMP_MAX_REMOVED_PRODUCTS): `few` is not a whole number of at least 0",
         "--max-open-change-sets (PMP_MAX_OPEN_CHANGE_SETS): `0` is not a whole number from 1 to 250",
-        "--share-change-sets (PMP_SHARE_CHANGE_SETS): `on` is neither true nor false",
+        "--share-change-sets (PMP_SHARE_CHANGE_SETS): `on` is neither `true` nor `false`",
         "--lease-term (PMP_LEASE_TERM): shorter than 1 s",
         "--stop-after (PMP_STOP_AFTER): `soon` is not a duration such as 30s, 15m, 1h",
-        "--mode (PMP_MODE): neither `apply` nor `observe`",
+        "--mode (PMP_MODE): `watch` is neither `apply` nor `observe`",
         "--change-windows (PMP_CHANGE_WINDOWS): `Mon 22:00-04:00 Berlin`: there is no time zone `Berlin`; did you mean \
          `Europe/Berlin`?",
         "--drift (PMP_DRIFT): rule 1, `drift`: unknown variant `leave`",

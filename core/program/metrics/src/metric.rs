@@ -73,7 +73,7 @@ impl MetricSet {
 
 /// A word that names no set of metrics.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not one of `none`, `alarms` and `all`")]
+#[error("{}", pmp_protocol::not_one_of(.0, &["none", "alarms", "all"]))]
 pub struct NoMetricSet(String);
 
 pmp_protocol::codes!(NoMetricSet => "E1706");

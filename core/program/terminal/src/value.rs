@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use pmp_protocol::not_one_of;
+
 use crate::parse_duration;
 
 /// A length of time: `90s`, `15m`, `1h`, `2d`.
@@ -26,7 +28,7 @@ impl FromStr for Switch {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let switch = text.to_ascii_lowercase().parse();
-        switch.map(Self).map_err(|_| format!("`{text}` is neither true nor false"))
+        switch.map(Self).map_err(|_| not_one_of(text, &["true", "false"]))
     }
 }
 
@@ -63,7 +65,7 @@ mod tests {
     fn a_switch_is_one_of_two_words() {
         let read = |text: &str| text.parse::<Switch>().map(|switch| switch.0);
         assert_eq!([read("true"), read("False"), read("FALSE")], [Ok(true), Ok(false), Ok(false)]);
-        assert_eq!(read("yes"), Err("`yes` is neither true nor false".to_owned()));
+        assert_eq!(read("yes"), Err("`yes` is neither `true` nor `false`".to_owned()));
     }
 
     #[test]

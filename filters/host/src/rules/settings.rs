@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_filter_names::key;
-use pmp_protocol::ProductId;
+use pmp_protocol::{ProductId, asked_back};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -13,9 +13,12 @@ use crate::contract::bindings::pmp_sync::filter::types;
 /// Reads settings; an error begins with the path of the field.
 pub(super) fn read<R: Rule + DeserializeOwned + 'static>(config: &str) -> Result<Box<dyn Rule>, String> {
     let mut json = serde_json::Deserializer::from_str(config);
-    let rule: R = serde_path_to_error::deserialize(&mut json).map_err(|error| match error.path().to_string() {
-        whole if whole == "." => error.inner().to_string(),
-        path => format!("{path}: {}", error.inner()),
+    let rule: R = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let problem = asked_back(&error.inner().to_string());
+        match error.path().to_string() {
+            whole if whole == "." => problem,
+            path => format!("{path}: {problem}"),
+        }
     })?;
     Ok(Box::new(rule))
 }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use pmp_protocol::{alike, not_one_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -201,7 +202,7 @@ impl FaultRule {
         let mut problems = Vec::new();
         let mut refuse = |field, problem: String| problems.push((field, problem));
         if let Some(service) = self.service.as_deref().filter(|service| !SERVICES.contains(service)) {
-            refuse("service", format!("`{service}` is none of {}", SERVICES.join(", ")));
+            refuse("service", not_one_of(service, &SERVICES));
         }
         if let Some(problem) = self.operation.as_deref().and_then(|named| operation(named, self.service.as_deref())) {
             refuse("operation", problem);
@@ -270,8 +271,9 @@ fn operation(named: &str, service: Option<&str>) -> Option<String> {
         return None;
     }
     let of = service.unwrap_or("any service here");
-    let alike = known.iter().find(|(_, operation)| operation.eq_ignore_ascii_case(named));
-    let meant = alike.map_or_else(String::new, |(_, operation)| format!(": did you mean `{operation}`?"));
+    let same = known.iter().map(|(_, operation)| *operation).find(|known| known.eq_ignore_ascii_case(named));
+    let meant = same.or_else(|| alike(named, known.iter().map(|(_, operation)| *operation)).into_iter().next());
+    let meant = meant.map_or_else(String::new, |operation| format!("; did you mean `{operation}`?"));
     Some(format!("`{named}` is no operation of {of}{meant}"))
 }
 
@@ -346,8 +348,12 @@ mod tests {
             FaultRule { operation: Some(operation.to_owned()), service, ..rule }.problems()
         };
         let problem = |text: &str| vec![("operation", text.to_owned())];
-        let mistyped = "`StartChangeset` is no operation of any service here: did you mean `StartChangeSet`?";
+        let mistyped = "`StartChangeset` is no operation of any service here; did you mean `StartChangeSet`?";
         assert_eq!(problems("StartChangeset", None), problem(mistyped));
+        let slip = "`SendMesage` is no operation of sqs; did you mean `SendMessage`?";
+        assert_eq!(problems("SendMesage", Some("sqs")), problem(slip));
+        let rule = FaultRule { service: Some("dynamo-db".into()), ..FaultRule::new(Fault::LostAnswer {}) };
+        assert!(rule.problems()[0].1.ends_with("; did you mean `dynamodb`?"), "{:?}", rule.problems());
         assert_eq!(problems("Publish", Some("sqs")), problem("`Publish` is no operation of sqs"));
         for (operation, service) in
             [("StartChangeSet", None), ("GetProduct", Some("aws-marketplace")), ("Publish", Some("sns"))]

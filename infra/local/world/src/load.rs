@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use pmp_protocol::Hint;
+use pmp_protocol::{Hint, asked_back};
 use serde::Deserialize;
 use serde_path_to_error::{Deserializer, Track};
 
@@ -76,15 +76,15 @@ impl FormatError {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Self(format!("{} at line {line}, column {column}", error.message()))
+        Self(asked_back(&format!("{} at line {line}, column {column}", error.message())))
     }
 
     fn yaml(error: &serde_saphyr::Error) -> Self {
-        Self(error.without_snippet().to_string())
+        Self(asked_back(&error.without_snippet().to_string()))
     }
 
     fn json(error: &serde_json::Error) -> Self {
-        Self(error.to_string())
+        Self(asked_back(&error.to_string()))
     }
 }
 

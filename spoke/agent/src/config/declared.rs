@@ -12,7 +12,7 @@ use pmp_catalog::RateLimits;
 use pmp_filter_host::FilterSource;
 use pmp_ledger::{LeaseTerm, TableName};
 use pmp_metrics::MetricSet;
-use pmp_protocol::{Digest, ExperienceId, OrganizationId};
+use pmp_protocol::{Digest, ExperienceId, OrganizationId, not_one_of};
 use pmp_terminal::{Span, Switch, WholeNumber, declare_settings, parse_duration};
 use pmp_windows::Windows;
 
@@ -416,13 +416,13 @@ pub(crate) enum IdLimit {
 }
 
 impl FromStr for IdLimit {
-    type Err = &'static str;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, &'static str> {
+    fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "change" => Ok(Self::Change),
             "request" => Ok(Self::Request),
-            _ => Err("neither `change` nor `request`"),
+            _ => Err(not_one_of(text, &["change", "request"])),
         }
     }
 }

@@ -14,7 +14,7 @@ use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use pmp_catalog::{ErrorClass, LookUp, ProductAttributes, ProductDirectory, SdkDirectory, Told};
 use pmp_ledger::{AnswerStore, DynamoAnswers, LedgerError, TableName};
-use pmp_protocol::{Answers, Digest, ExperienceId, FactsFrom, Hint, ProductId, one_line};
+use pmp_protocol::{Answers, Digest, ExperienceId, FactsFrom, Hint, ProductId, not_one_of, one_line};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -90,7 +90,7 @@ impl FromStr for AttributeSource {
             "hub" => Ok(Self::Hub),
             "true" => Ok(Self::HubOrOwn),
             "own" => Ok(Self::Own),
-            _ => Err("none of true, hub, own and false".to_owned()),
+            _ => Err(not_one_of(text, &["true", "hub", "own", "false"])),
         }
     }
 }

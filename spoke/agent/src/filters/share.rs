@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use pmp_filter_host::ConfiguredFilter;
-use pmp_protocol::{Digest, FactsFrom, FilterInput, MAX_SHARED_SETTINGS, Receipt, VerdictMark, Verdicts};
+use pmp_protocol::{Digest, FactsFrom, FilterInput, MAX_SHARED_SETTINGS, Receipt, VerdictMark, Verdicts, not_one_of};
 
 /// The most bytes of settings, of all filters together, that a sign of life tells.
 const MAX_SETTINGS_IN_ALL: usize = 16 << 10;
@@ -32,7 +32,7 @@ impl FromStr for FilterSharing {
             "none" => Ok(Self::Identity),
             "digest" => Ok(Self::Digest),
             "settings" => Ok(Self::Settings),
-            _ => Err("none of none, digest and settings".to_owned()),
+            _ => Err(not_one_of(text, &["none", "digest", "settings"])),
         }
     }
 }

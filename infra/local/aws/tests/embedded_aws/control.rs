@@ -39,7 +39,7 @@ async fn what_is_not_understood_is_refused_with_a_sentence_and_changes_nothing()
         ("POST /_local/faults", throttling(json!({ "sevice": "sts" })), 400, "unknown field `sevice`"),
         ("POST /_local/faults", json!({ "fault": { "kind": "throttling", "by": 1 } }), 400, "unknown field `by`"),
         ("POST /_local/faults", json!({ "fault": { "kind": "earthquake" } }), 400, "unknown variant `earthquake`"),
-        ("POST /_local/faults", throttling(json!({ "service": "s3" })), 400, "service: `s3` is none of"),
+        ("POST /_local/faults", throttling(json!({ "service": "s3" })), 400, "service: `s3` is not one of"),
         ("POST /_local/faults", throttling(json!({ "account": "me" })), 400, "account: `me`"),
         ("POST /_local/faults", throttling(json!({ "probability": 1.5 })), 400, "probability: 1.5"),
         ("POST /_local/faults", throttling(json!({ "probability": 1, "next": 2 })), 400, "only one of"),

@@ -1,7 +1,7 @@
 //! Decides by experience how edits of others are handled (`PMP_DRIFT`): one word for all, or rules
 //! in the form of the filters' rules.
 
-use pmp_protocol::{DriftHandling, ExperienceId};
+use pmp_protocol::{DriftHandling, ExperienceId, not_one_of};
 use serde::Deserialize;
 
 use super::written::{Reading, check_number, parse};
@@ -28,7 +28,7 @@ pub(crate) fn read_drift(
         "heal" => return Ok(FilterRules::without_rules(DriftHandling::Heal)),
         "report" => return Ok(FilterRules::without_rules(DriftHandling::Report)),
         other if !other.starts_with('[') => {
-            return Err(vec!["neither `heal`, nor `report`, nor a JSON list of rules".to_owned()]);
+            return Err(vec![format!("it is no JSON list of rules, and {}", not_one_of(other, &["heal", "report"]))]);
         }
         _ => {}
     }
@@ -65,7 +65,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_rule() {
         let problems = |text: &str| read_drift(text, None).unwrap_err().join("; ");
-        assert!(problems("leave").contains("neither `heal`, nor `report`"));
+        assert!(problems("leave").contains("no JSON list of rules, and `leave` is neither `heal` nor `report`"));
+        assert!(problems("repotr").ends_with("did you mean `report`?"));
         assert!(problems("[]").contains("holds no rule"));
         assert!(problems(r#"[{"drift":"report"}]"#).contains("rule 1: names no experience"));
         assert!(problems(r#"[{"names":["*"],"drift":"leave"}]"#).contains("rule 1, `drift`"));

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use pmp_filter_host::{Filter, FilterSource};
-use pmp_protocol::{Digest, ExperienceId};
+use pmp_protocol::{Digest, ExperienceId, asked_back};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -81,8 +81,8 @@ pub(super) fn parse<R: DeserializeOwned>(text: &str) -> Result<Vec<R>, String> {
             _ => return format!("is not a JSON list of rules: {}", error.inner()),
         };
         match path.map(ToString::to_string).collect::<Vec<_>>() {
-            fields if fields.is_empty() => format!("{rule}: {}", error.inner()),
-            fields => format!("{rule}, `{}`: {}", fields.join("."), error.inner()),
+            fields if fields.is_empty() => format!("{rule}: {}", asked_back(&error.inner().to_string())),
+            fields => format!("{rule}, `{}`: {}", fields.join("."), asked_back(&error.inner().to_string())),
         }
     })?;
     json.end().map_err(|error| format!("is not a JSON list of rules alone: {error}"))?;
