@@ -3,8 +3,8 @@
 use clap::Args;
 use jiff::Timestamp;
 use pmp_ledger::{DynamoRecords, Extent, Outcomes, RecordStore, Unreadable};
-use pmp_protocol::{ExperienceId, OrganizationId, Outcome, PlainText};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, count};
+use pmp_protocol::{ExperienceId, OrganizationId, Outcome};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, count, cut};
 use serde::Serialize;
 use serde_json::json;
 
@@ -94,7 +94,7 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     let summary = summary(rows.len(), shown, more);
     output.list_of("outcomes", COLUMNS, &rows, table(&rows[..shown], whole, now), &summary)?;
     if output.is_table() {
-        output.lines(problems(&unreadable).iter().map(|line| cut(line, WIDTH, whole)))?;
+        output.lines(problems(&unreadable).iter().map(|line| shortened(line, WIDTH, whole)))?;
     }
     Ok(Exit::Ok)
 }
@@ -143,10 +143,9 @@ fn problems(unreadable: &[Unreadable]) -> Vec<String> {
     lines
 }
 
-/// The text, cut to `width` columns unless it is to be shown `whole`; the output makes that one
-/// harmless as well (rule 14). A character takes no more columns than bytes.
-fn cut(text: &str, width: usize, whole: bool) -> String {
-    if whole { text.to_owned() } else { PlainText::bounded(text, width).into() }
+/// The text, cut to `width` columns unless it is to be shown `whole`.
+fn shortened(text: &str, width: usize, whole: bool) -> String {
+    if whole { text.to_owned() } else { cut(text, width) }
 }
 
 fn table(rows: &[Row], whole: bool, now: Timestamp) -> Table {
@@ -169,7 +168,7 @@ fn table(rows: &[Row], whole: bool, now: Timestamp) -> Table {
             member(row),
             status(row).to_owned(),
             row.outcome.version.to_string(),
-            cut(&message(row), left, whole),
+            shortened(&message(row), left, whole),
         ]);
     }
     table

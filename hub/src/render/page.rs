@@ -89,7 +89,7 @@ fn at_most(mut lines: Vec<String>, most: usize) -> Vec<String> {
     if lines.len() > most {
         lines.truncate(most);
         if let Some(last) = lines.last_mut() {
-            *last = format!("{} …", cut(last, WIDTH - 2));
+            *last = cut(&format!("{last} …"), WIDTH);
         }
     }
     lines

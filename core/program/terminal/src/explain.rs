@@ -6,7 +6,8 @@ use pmp_protocol::alike;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::screen::{Frame, fold};
+use crate::screen::Frame;
+use crate::text::fold;
 use crate::{Failure, Output, OutputFormat, Table};
 
 /// The pages, in the order of their codes.

@@ -62,14 +62,14 @@ pub use output::{OutputArgs, SCHEMA_VERSION, print_json, print_line, print_lines
 pub use pmp_protocol::{age, count};
 pub use program::{program, program_with, without_blanks};
 pub use records::Records;
-pub use screen::{Frame, Screen, fold};
+pub use screen::{Frame, Screen};
 pub use settings::Settings;
 pub use shell::{export, is_variable_name, print_variables, word};
 pub use signal::{leave_on_signal, stop_on_signal};
 pub use source::Source;
 pub use stream::{PrintError, stderr_is_terminal, stdout_is_terminal, stdout_width};
 pub use table::Table;
-pub use text::{cut, narrow};
+pub use text::{cut, fold, narrow};
 pub use until::{Until, parse_reason, to_the_second};
 pub use value::{Span, Switch, WholeNumber};
 pub use version::{Built, print_version};

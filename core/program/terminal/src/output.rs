@@ -9,9 +9,9 @@ use pmp_protocol::{PlainText, json_without_acting};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::screen::{Frame, fold};
+use crate::screen::Frame;
 use crate::stream::PrintError;
-use crate::text::narrow;
+use crate::text::{fold, narrow};
 use crate::{Output, OutputFormat, Table, csv, stream, yaml};
 
 /// The version of every JSON document that a command prints. It changes when a field changes its

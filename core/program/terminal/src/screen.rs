@@ -136,74 +136,9 @@ pub(crate) fn cell_alone(line: &str, color: Color) -> String {
     table.lines().collect::<String>()
 }
 
-/// Stands for a space between backquotes while a text is folded: a command is not broken, so that
-/// it can be copied.
-const KEPT_SPACE: char = '\u{a0}';
-
-/// A text in lines of at most `width` columns, broken between words, but not between backquotes; a
-/// word that is longer than a line is broken itself.
-#[must_use]
-pub fn fold(text: &str, width: usize) -> Vec<String> {
-    let mut quoted = false;
-    let kept = |c: char| {
-        quoted ^= c == '`';
-        if quoted && c == ' ' { KEPT_SPACE } else { c }
-    };
-    let kept: String = text.chars().map(kept).collect();
-    // A command that is longer than a line is broken like any other text.
-    let fits = kept.split(' ').all(|word| !word.contains(KEPT_SPACE) || measure_text_width(word) <= width);
-    let lines = broken(if fits { &kept } else { text }, width);
-    if !fits || text.contains(KEPT_SPACE) {
-        return lines;
-    }
-    lines.into_iter().map(|line| line.replace(KEPT_SPACE, " ")).collect()
-}
-
-fn broken(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let needed = measure_text_width(word) + usize::from(!lines.last().is_some_and(String::is_empty));
-        let used = lines.last().map_or(0, |line| measure_text_width(line));
-        if used > 0 && used + needed > width {
-            lines.push(String::new());
-        }
-        for (index, letter) in word.char_indices() {
-            let Some(line) = lines.last_mut() else { break };
-            if index == 0 && !line.is_empty() {
-                line.push(' ');
-            }
-            if measure_text_width(line) + measure_text_width(letter.encode_utf8(&mut [0; 4])) > width
-                && !line.is_empty()
-            {
-                lines.push(letter.to_string());
-            } else {
-                line.push(letter);
-            }
-        }
-    }
-    lines.retain(|line| !line.is_empty());
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_word_that_is_longer_than_a_line_is_broken() {
-        assert_eq!(fold("see arn:aws:sns:us-east-1:1", 10), ["see", "arn:aws:sn", "s:us-east-", "1:1"]);
-        assert_eq!(fold("", 10), [""; 0]);
-        assert_eq!(fold("日本語日本語", 5), ["日本", "語日", "本語"]);
-    }
-
-    #[test]
-    fn a_command_is_not_broken_where_it_fits_a_line() {
-        assert_eq!(
-            fold("if it is meant: `pmp-hub confirm o-alpha 1` does it", 30),
-            ["if it is meant:", "`pmp-hub confirm o-alpha 1`", "does it"]
-        );
-        assert_eq!(fold("`a b c d e f`", 5), ["`a b", "c d e", "f`"]);
-    }
 
     #[test]
     fn a_frame_is_no_wider_than_a_screen_and_nothing_in_it_acts() {

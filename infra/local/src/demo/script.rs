@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use pmp_terminal::Failure;
 use pmp_terminal::progress::Step;
+use pmp_terminal::{Failure, cut};
 use serde::Deserialize;
 
 use super::process::Part;
@@ -114,7 +114,7 @@ async fn change(args: &Demo, stage: &mut Stage, screen: &Screen) -> Result<Durat
     watch(stage, screen, began, patience, |stage, member, _| {
         let arrived = newcomers.iter().filter(|newcomer| stage.scene.keeps(member, &newcomer.id)).count();
         let missing = newcomers.iter().find(|newcomer| !stage.scene.keeps(member, &newcomer.id));
-        let missing = missing.map(|product| format!("; its filter excludes {}", short(&product.name, 28)));
+        let missing = missing.map(|product| format!("; its filter excludes {}", cut(&product.name, 28)));
         format!("{arrived} approved, 1 rejected{}", missing.unwrap_or_default())
     })
     .await
@@ -239,16 +239,7 @@ async fn until(
 fn introduce(product: &Product) -> String {
     let label = product.labels.iter().find(|label| *label == EXCLUDED_LABEL);
     let label = label.map(|label| format!(", label {label}")).unwrap_or_default();
-    format!("{} ({}{label})", short(&product.name, 44), product.id)
-}
-
-/// The beginning of a text that may be too long for a line.
-fn short(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let cut: String = text.chars().take(most.saturating_sub(1)).collect();
-    format!("{}…", cut.trim_end())
+    format!("{} ({}{label})", cut(&product.name, 44), product.id)
 }
 
 #[cfg(test)]
