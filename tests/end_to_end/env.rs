@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use pmp_tests::{ALPHA, Finished, MANAGEMENT, Program, Scene, world};
+use pmp_tests::{ALPHA, ALPHA_PROD, Finished, Lists, MANAGEMENT, Program, Scene, world};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -175,4 +175,110 @@ async fn what_keeps_the_settings_from_being_told_is_said_and_nothing_is_printed(
         assert!(none.contains("has no settings of a spoke") && none.contains("hint: name the spoke's"), "{none}");
         assert!(none.contains("code: E1703"), "{none}");
     }
+}
+
+/// The variables that a section of `docs/configuration.md` lists, which are the declared settings:
+/// a test of each program compares the two.
+fn declared(program: &str) -> Vec<String> {
+    let page = include_str!("../../docs/configuration.md");
+    let section = page.split("\n## ").find(|section| section.starts_with(&format!("{program}\n"))).unwrap();
+    let names = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let names: Vec<_> = names.map(str::to_owned).collect();
+    assert!(names.len() > 10, "{program}: {names:?}");
+    names
+}
+
+/// A setting that `env` forgets would keep the value of the shell, or be missing there.
+#[tokio::test]
+async fn every_setting_is_set_as_the_function_has_it_or_unset() {
+    for (name, function) in [("pmp-hub", "pmp-sync-hub"), ("pmp-spoke", "pmp-sync-spoke")] {
+        let declared = declared(name);
+        let value = |name: &String| format!("of {name}");
+        let all: BTreeMap<_, _> = declared.iter().map(|name| (name.clone(), value(name))).collect();
+        let printed = env_of(name, &lambda(json!({"Variables": all})).await, &["--function", function]).await;
+        let lines: Vec<_> = printed.stdout.lines().collect();
+        for setting in &declared {
+            let expected = format!("export {setting}='{}'", value(setting));
+            assert!(lines.contains(&expected.as_str()), "{name} {setting}: {printed:?}");
+        }
+        let one = json!({"Variables": {"PMP_EXPERIENCE_ID": "exp-management"}});
+        let printed = env_of(name, &lambda(one).await, &["--function", function]).await;
+        let lines: Vec<_> = printed.stdout.lines().collect();
+        for setting in declared.iter().filter(|setting| *setting != "PMP_EXPERIENCE_ID") {
+            assert!(lines.contains(&format!("unset {setting}").as_str()), "{name} {setting}: {printed:?}");
+        }
+    }
+}
+
+/// Settings that a person chooses, and no deployment says: `pmp-local env` leaves them as they are.
+const CHOSEN: [&str; 40] = [
+    "MEMBER_EXPERIENCE_IDS",
+    "PMP_CATALOG_RATES",
+    "PMP_CHANGE_WINDOWS",
+    "PMP_DRIFT",
+    "PMP_EXPERIENCES",
+    "PMP_FILTER",
+    "PMP_FILTERS",
+    "PMP_FILTERS_FOLDER",
+    "PMP_FILTER_CACHE",
+    "PMP_FILTER_CONFIG",
+    "PMP_FILTER_DIGEST",
+    "PMP_FILTER_MAX_FILE",
+    "PMP_FILTER_PROGRAM",
+    "PMP_FILTER_SHARE",
+    "PMP_GUARD_WINDOW",
+    "PMP_INTERVAL",
+    "PMP_KEEP_DECISIONS",
+    "PMP_KEEP_DECISIONS_FOR",
+    "PMP_KEEP_VERSIONS",
+    "PMP_LEASE_TERM",
+    "PMP_MAX_HOLD",
+    "PMP_MAX_OPEN_CHANGE_SETS",
+    "PMP_MAX_REMOVED_PERCENT",
+    "PMP_MAX_REMOVED_PRODUCTS",
+    "PMP_MEMBER_ORGANIZATIONS",
+    "PMP_METRICS",
+    "PMP_MODE",
+    "PMP_NOTIFY_FORMAT",
+    "PMP_NOTIFY_TOPIC_ARN",
+    "PMP_PRODUCT_ATTRIBUTES",
+    "PMP_PRODUCT_ID_LIMIT",
+    "PMP_QUEUE_NAME",
+    "PMP_SHARE_CHANGE_SETS",
+    "PMP_SIGNING_KEY",
+    "PMP_STALE_AFTER",
+    "PMP_STATEMENT_LIFETIME",
+    "PMP_STOP_AFTER",
+    "PMP_SYNC_SETTINGS",
+    "PMP_TRUSTED_KEYS",
+    "PMP_WAVES",
+];
+
+/// A new setting has to be printed, or to be among those that a person chooses.
+#[tokio::test]
+async fn pmp_local_prints_everything_that_a_program_needs_in_an_account() {
+    let scene = Scene::start(world(&["prod-a"], &["prod-x"])).await;
+    let endpoint = scene.endpoint();
+    let local = Program::new("pmp-local", &[("PMP_LOCAL_ENDPOINT", &endpoint), ("AWS_EC2_METADATA_DISABLED", "true")]);
+    let mut printed = Vec::new();
+    for who in ["Hub", "Alpha"] {
+        let lines = local.run(&["env", who]).await.stdout;
+        printed
+            .extend(lines.lines().filter_map(|line| Some(line.strip_prefix("export ")?.split_once('=')?.0.to_owned())));
+    }
+    for setting in declared("pmp-hub").iter().chain(&declared("pmp-spoke")) {
+        assert_ne!(printed.contains(setting), CHOSEN.contains(&setting.as_str()), "{setting}: {printed:?}");
+    }
+
+    // And it is all that they need, in one shell that is first the one and then the other.
+    let folder = tempfile::tempdir().unwrap();
+    let hub = "eval \"$(pmp-local env Hub)\"; pmp-hub publish; pmp-hub status";
+    let member = "eval \"$(pmp-local env Alpha)\"; pmp-spoke sync; pmp-spoke status; pmp-spoke doctor";
+    let ran = local.shell(&format!("{hub}; {member}"), folder.path()).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &["prod-x"]));
+    let back =
+        "eval \"$(pmp-local env Hub)\"; echo \"role: ${PMP_HUB_ROLE_ARN-none}, ${PMP_QUEUE_URL-none}\"; pmp-hub status";
+    let ran = local.shell(&format!("{member}; {back}"), folder.path()).await;
+    assert!(ran.code == 0 && ran.stdout.contains("role: none, none"), "{ran:?}");
 }

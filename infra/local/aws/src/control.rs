@@ -35,6 +35,7 @@ pub(crate) fn router() -> Router<Arc<Cloud>> {
     Router::new()
         .route("/health", known(get(health)))
         .route("/world", known(get(read_world)))
+        .route("/deployed/{account}", known(get(read_deployed)))
         .route("/faults", known(get(list_faults).post(add_fault).delete(clear_faults)))
         .route("/faults/{id}", known(delete(remove_fault)))
         .route("/clock", known(get(read_clock).post(set_clock)))
@@ -87,7 +88,7 @@ async fn guard(request: Request, next: Next) -> Response {
 }
 
 async fn no_such_path() -> Response {
-    let paths = "there is /_local/health, /_local/world, /_local/faults, /_local/clock, /_local/poison, /_local/requests and \
+    let paths = "there is /_local/health, /_local/world, /_local/deployed/ACCOUNT, /_local/faults, /_local/clock, /_local/poison, /_local/requests and \
                  /_local/decisions";
     Refused(StatusCode::NOT_FOUND, format!("no such path: {paths}")).into_response()
 }
@@ -220,6 +221,11 @@ async fn read_world(State(cloud): State<Arc<Cloud>>) -> Answer {
     });
     let organizations = organizations.collect::<Vec<_>>();
     ok(&json!({ "region": world.region, "organizations": organizations, "access_keys": world.access_keys }))
+}
+
+/// What of a hub and of spokes is deployed, as an account sees it.
+async fn read_deployed(State(cloud): State<Arc<Cloud>>, Path(account): Path<String>) -> Answer {
+    ok(&json!(cloud.deployed(&account)))
 }
 
 async fn list_requests(

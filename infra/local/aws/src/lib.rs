@@ -44,6 +44,7 @@ mod web;
 
 pub use authorization::{Authorization, Verdict, Witness};
 pub use clock::OutOfRange;
+pub use cloud::Deployed;
 pub use control::PREFIX as CONTROL_PREFIX;
 pub use pmp_local_catalog as catalog;
 pub use pmp_world::{self as world, World};

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::authorization::Witness;
 use crate::clock::OutOfRange;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Deployed};
 use crate::connection::{self, Connection, Connections};
 use crate::control;
 use crate::front;
@@ -183,6 +183,12 @@ impl Server {
     #[must_use]
     pub fn queue_url(&self, account: &str, queue: &str) -> String {
         format!("{}/{account}/{queue}", self.endpoint())
+    }
+
+    /// What of a hub and of spokes is deployed, as `account` sees it.
+    #[must_use]
+    pub fn deployed(&self, account: &str) -> Deployed {
+        self.cloud.deployed(account)
     }
 
     /// The emulator's time: real time plus what its clock has jumped.

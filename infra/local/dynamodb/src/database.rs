@@ -98,6 +98,13 @@ impl Database {
         table.settings.policy.as_ref().map(|policy| policy.text.as_str())
     }
 
+    /// The ARNs of the tables that have exactly these keys: partition and sort.
+    #[must_use]
+    pub fn keyed_by(&self, keys: [&str; 2]) -> Vec<String> {
+        let tables = self.tables().filter(|table| table.settings.key.attributes().map(|it| &*it.name).eq(keys));
+        tables.map(|table| self.arn(&table.settings.name)).collect()
+    }
+
     pub(crate) fn tables(&self) -> impl Iterator<Item = &Table> {
         self.tables.values().map(|table| &**table)
     }

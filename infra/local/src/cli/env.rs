@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use axum::http::Method;
 use clap::Args;
+use pmp_local_aws::Deployed;
 use pmp_terminal::progress::note;
 use pmp_terminal::{Exit, Failure, print_lines};
 use pmp_world::World;
 
 use super::control::ask;
-use super::variables::{Variables, identity};
+use super::variables::{Variables, account_of, identity};
 use super::world;
 use crate::demo;
 
@@ -51,10 +52,20 @@ impl Env {
                 }
             },
         };
-        let variables = Variables::new(&endpoint, &world, &identity(&world, self.who.as_deref())?);
+        let who = identity(&world, self.who.as_deref())?;
+        let deployed = deployed(&endpoint, account_of(&world, &who.access_key)).await;
+        let variables = Variables::new(&endpoint, &world, &who, deployed);
         print_lines(variables.lines()).map_err(|error| Failure::from(error).within("cannot print"))?;
         Ok(Exit::Ok)
     }
+}
+
+/// What of a hub and of spokes is deployed at a running pmp-local, as an account sees it. Nothing
+/// if none is running, or if it is an older version without this path.
+async fn deployed(endpoint: &str, account: &str) -> Deployed {
+    let answer = ask(endpoint, Method::GET, &format!("/deployed/{account}"), None).await;
+    let answer = answer.ok().filter(|(success, _)| *success);
+    answer.and_then(|(_, answer)| serde_json::from_value(answer).ok()).unwrap_or_default()
 }
 
 /// The organizations and keys of the world that a running pmp-local serves. `None` if none is

@@ -11,7 +11,7 @@ use pmp_terminal::progress::{Step, Waits, computing, note, step};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, log_for_people, print_json, print_lines, stop_on_signal};
 use serde_json::json;
 
-use super::variables::{Variables, identities, identity};
+use super::variables::{Variables, account_of, identities, identity};
 use super::{state, world};
 use crate::demo;
 
@@ -151,7 +151,8 @@ impl Serve {
         let source = self.source(server);
         let who = identity(world, self.who.as_deref())?;
         let endpoint = server.endpoint();
-        let variables = Variables::new(&endpoint, world, &who);
+        let deployed = server.deployed(account_of(world, &who.access_key));
+        let variables = Variables::new(&endpoint, world, &who, deployed);
         let everyone = identities(world);
         let printed = match self.output {
             ReadyForm::Json => {

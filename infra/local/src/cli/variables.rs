@@ -1,9 +1,10 @@
 //! The environment variables by which a client acts as an account of a world.
 
+use pmp_local_aws::Deployed;
 use pmp_protocol::alike;
-use pmp_terminal::Failure;
+use pmp_terminal::{Failure, export};
 use pmp_world::{Organization, World, is_account};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The account that a client acts as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,13 +33,38 @@ pub(super) struct Variables {
     /// `None` for an account without an organization.
     #[serde(rename = "PMP_ORG_ID", skip_serializing_if = "Option::is_none")]
     organization: Option<String>,
+    /// What of a hub and of spokes is deployed: variables, with `None` for what this account does
+    /// not have. Empty where nothing is deployed.
+    #[serde(flatten, serialize_with = "those_that_are_set")]
+    deployed: Vec<(&'static str, Option<String>)>,
+}
+
+/// The variables of what is deployed. Whoever was another account before must not keep that one's
+/// role and queues.
+pub(super) const OF_DEPLOYED: [&str; 8] = [
+    "PMP_EXPERIENCE_ID",
+    "PMP_SNAPSHOTS_TABLE",
+    "PMP_TIMESTAMPS_TABLE",
+    "PMP_TOPIC_ARN",
+    "PMP_HUB_ROLE_ARN",
+    "PMP_HUB_EXTERNAL_ID",
+    "PMP_QUEUE_URL",
+    "PMP_EVENTS_QUEUE_URL",
+];
+
+fn those_that_are_set<S: Serializer>(
+    variables: &[(&'static str, Option<String>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(variables.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))))
 }
 
 impl Variables {
-    pub(super) fn new(endpoint: &str, world: &World, identity: &Identity) -> Self {
-        let (endpoint, region) = (endpoint.to_owned(), world.region.clone());
+    pub(super) fn new(endpoint: &str, world: &World, identity: &Identity, deployed: Deployed) -> Self {
+        let (account, region) = (account_of(world, &identity.access_key).to_owned(), world.region.clone());
         Self {
-            endpoint,
+            deployed: of_deployed(deployed, |queue| format!("{endpoint}/{account}/{queue}")),
+            endpoint: endpoint.to_owned(),
             default_region: region.clone(),
             region,
             access_key: identity.access_key.clone(),
@@ -48,26 +74,54 @@ impl Variables {
     }
 
     /// The variables in the syntax of a shell, one per line.
-    pub(super) fn lines(&self) -> [String; 6] {
-        [
-            format!("export AWS_ENDPOINT_URL={}", self.endpoint),
-            format!("export AWS_REGION={}", self.region),
-            format!("export AWS_DEFAULT_REGION={}", self.default_region),
-            format!("export AWS_ACCESS_KEY_ID={}", self.access_key),
-            format!("export AWS_SECRET_ACCESS_KEY={}", self.secret),
-            match &self.organization {
-                Some(organization) => format!("export PMP_ORG_ID={organization}"),
-                // The value of the account that the shell was before must not stay.
-                None => "unset PMP_ORG_ID".to_owned(),
-            },
-        ]
+    pub(super) fn lines(&self) -> Vec<String> {
+        let line = |name: &str, value: Option<&str>| match value {
+            Some(value) => export(name, value).unwrap_or_else(|| format!("unset {name}")),
+            // The value of the account that the shell was before must not stay.
+            None => format!("unset {name}"),
+        };
+        let own = [
+            ("AWS_ENDPOINT_URL", Some(self.endpoint.as_str())),
+            ("AWS_REGION", Some(&self.region)),
+            ("AWS_DEFAULT_REGION", Some(&self.default_region)),
+            ("AWS_ACCESS_KEY_ID", Some(&self.access_key)),
+            ("AWS_SECRET_ACCESS_KEY", Some(self.secret)),
+            ("PMP_ORG_ID", self.organization.as_deref()),
+        ];
+        let deployed = self.deployed.iter().map(|(name, value)| (*name, value.as_deref()));
+        own.into_iter().chain(deployed).map(|(name, value)| line(name, value)).collect()
     }
+}
+
+/// The variables of what is deployed; none where nothing is.
+fn of_deployed(deployed: Deployed, url: impl Fn(String) -> String) -> Vec<(&'static str, Option<String>)> {
+    if deployed == Deployed::default() {
+        return Vec::new();
+    }
+    let Deployed {
+        experience,
+        snapshots_table,
+        timestamps_table,
+        topic,
+        hub_role,
+        hub_external_id,
+        queue,
+        events_queue,
+    } = deployed;
+    let (queue, events_queue) = (queue.map(&url), events_queue.map(&url));
+    let values = [experience, snapshots_table, timestamps_table, topic, hub_role, hub_external_id, queue, events_queue];
+    OF_DEPLOYED.into_iter().zip(values).collect()
+}
+
+/// The account that an access key belongs to.
+pub(super) fn account_of<'a>(world: &'a World, access_key: &'a str) -> &'a str {
+    let key = world.access_keys.iter().find(|key| key.id == access_key);
+    key.map_or(access_key, |key| &key.account)
 }
 
 /// The organization of an account, or of the account that an access key belongs to.
 fn organization_of(world: &World, access_key: &str) -> Option<String> {
-    let key = world.access_keys.iter().find(|key| key.id == access_key);
-    let account = key.map_or(access_key, |key| &key.account);
+    let account = account_of(world, access_key);
     let is_in = |o: &&Organization| o.management_account == account || o.member_accounts.iter().any(|a| a == account);
     world.organizations.iter().find(is_in).map(|o| o.id.clone())
 }
