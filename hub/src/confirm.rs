@@ -75,7 +75,8 @@ impl Hint for Refusal {
     }
 }
 
-/// Refuses what concerns an organization that no spoke has reported of: its id may be mistyped. Pure.
+/// Refuses what concerns an organization that no spoke has reported of: its id may be mistyped.
+/// Pure.
 pub(crate) fn heard_of(organization: &Organization) -> Result<(), Refusal> {
     if organization.seen.is_none() && organization.receipts.is_empty() {
         return Err(Refusal::UnknownOrganization(organization.id.clone()));

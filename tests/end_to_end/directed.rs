@@ -150,7 +150,7 @@ async fn a_run_that_ends_waves_says_that_it_lets_go_what_was_taken_back() {
     let fleet = taken_back(THREE).await;
     let without = fleet.hub.with(&[("PMP_WAVES", "none")]);
     let told = "PMP_WAVES is `none`: with the next run, snapshot 2, which was taken back, is published again";
-    Checkup::of(&without).await.expect("waves", "warning", told, "mend the management experience first");
+    Checkup::of(&without).await.expect("waves", "warning", told, "correct the management experience first");
     let ended = without.run(&["publish"]).await;
     assert_eq!(ended.code, 0, "{ended:?}");
     let said = "Waves are switched off: this is the content of snapshot 2, which was taken back.";

@@ -201,11 +201,11 @@ async fn waves(session: &Session, config: &DoctorConfig, view: Option<&View>) ->
                         "PMP_WAVES is `none`: with the next run, snapshot {version}, which was taken back, is published again, where the \
                          management experience still says it"
                     ),
-                    "mend the management experience first, and publish then".to_owned(),
+                    "correct the management experience first, and publish then".to_owned(),
                 ),
                 None if kept.state.rollout.stopped.is_some() => finding.warn(
                     "PMP_WAVES is `none`: with the next run, what was stopped is for everybody".to_owned(),
-                    "`pmp-hub pin` an older snapshot first, or mend the management experience and publish that".to_owned(),
+                    "`pmp-hub pin` an older snapshot first, or correct the management experience and publish that".to_owned(),
                 ),
                 None => finding.note("PMP_WAVES is `none`: waves end with the hub's next run"),
             }

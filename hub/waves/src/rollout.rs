@@ -138,7 +138,7 @@ pub enum NotPromoted {
         version: SnapshotVersion,
     },
     /// It was taken back.
-    #[error("version {from} was taken back: mend the management experience, and the next version begins anew")]
+    #[error("version {from} was taken back: correct the management experience, and the next version begins again")]
     TakenBack {
         /// The version that failed.
         from: SnapshotVersion,
@@ -148,7 +148,7 @@ pub enum NotPromoted {
     OtherWaves,
     /// The bound would not hold.
     #[error(
-        "{} failed with version {version}, and `max_failures` is {max_failures}: mend what fails there, or raise \
+        "{} failed with version {version}, and `max_failures` is {max_failures}: fix what fails there, or raise \
          `max_failures`",
         named(failed)
     )]
