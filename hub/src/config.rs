@@ -1,7 +1,7 @@
 //! What the hub needs to know, from flags or the environment, checked at start.
 
 mod declared;
-mod experiences;
+pub(crate) mod experiences;
 mod hold;
 pub(crate) mod notify;
 mod of_command;

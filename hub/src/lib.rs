@@ -68,6 +68,8 @@ mod several;
 mod signing;
 mod status;
 mod steer;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod triggers;
 mod verify;
 mod web;

@@ -20,6 +20,8 @@ use crate::{
     Experience, ExperienceStatus, Pace, Part, PolicyId, Probe, ProcurementPolicy, RateLimits, Revision, Scope,
 };
 
+pub mod documents;
+
 /// The calls that a test can make fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {

@@ -84,7 +84,7 @@ fn head_item(experience: &ExperienceId, head: &AnswersHead) -> Item {
     item
 }
 
-fn read_head(item: &Item) -> Result<AnswersHead, ItemError> {
+pub(crate) fn read_head(item: &Item) -> Result<AnswersHead, ItemError> {
     Ok(AnswersHead {
         digest: parse(item, "digest")?,
         chunks: parse(item, "chunks")?,
@@ -93,7 +93,11 @@ fn read_head(item: &Item) -> Result<AnswersHead, ItemError> {
     })
 }
 
-fn read_chunks(experience: &ExperienceId, head: &AnswersHead, items: Vec<Item>) -> Result<Answers, ItemError> {
+pub(crate) fn read_chunks(
+    experience: &ExperienceId,
+    head: &AnswersHead,
+    items: Vec<Item>,
+) -> Result<Answers, ItemError> {
     let compressed = chunks::join(head.chunks, items)?;
     Ok(SealedAnswers::from_parts(head.digest, compressed).open(experience)?)
 }

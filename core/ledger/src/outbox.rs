@@ -158,7 +158,7 @@ fn sent_item(experience: &ExperienceId, entry: &OutboxEntry, sent: &SentEntry) -
     item
 }
 
-fn read_entry(item: &Item) -> Result<OutboxEntry, ItemError> {
+pub(crate) fn read_entry(item: &Item) -> Result<OutboxEntry, ItemError> {
     let until = Timestamp::from_millisecond(parse(item, "claimed_until_ms")?);
     Ok(OutboxEntry {
         generation: parse(item, "generation")?,
@@ -191,7 +191,7 @@ fn chunk_items(new: &NewTold<'_>) -> Vec<Item> {
 
 /// The state in these chunks. `None` where they are of different generations: another hub is
 /// writing.
-fn read_chunks(items: Vec<Item>) -> Result<Option<ToldState>, ItemError> {
+pub(crate) fn read_chunks(items: Vec<Item>) -> Result<Option<ToldState>, ItemError> {
     let Some(first) = items.first() else { return Ok(Some(ToldState::default())) };
     let (generation, chunks) = (parse::<u64>(first, "generation")?, parse::<usize>(first, "chunks")?);
     // A state that was longer once left chunks behind.

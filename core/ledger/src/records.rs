@@ -133,7 +133,7 @@ pub struct DynamoRecords {
     table: TableClient,
 }
 
-fn journal_prefix(experience: &ExperienceId) -> String {
+pub(crate) fn journal_prefix(experience: &ExperienceId) -> String {
     format!("decided#{experience}#")
 }
 
@@ -299,7 +299,7 @@ fn bounded_text(text: &str) -> String {
 }
 
 /// Groups the journals by member experience. Pure.
-fn sort_journals(organization: &OrganizationId, prefix: &str, items: &[Item]) -> Journals {
+pub(crate) fn sort_journals(organization: &OrganizationId, prefix: &str, items: &[Item]) -> Journals {
     let mut journals = Journals::default();
     for item in items {
         let key = key_of(item);
@@ -317,7 +317,7 @@ fn sort_journals(organization: &OrganizationId, prefix: &str, items: &[Item]) ->
 }
 
 /// Reads outcomes, newest first. Pure.
-fn sort_outcomes(organization: &OrganizationId, items: Vec<Item>) -> Outcomes {
+pub(crate) fn sort_outcomes(organization: &OrganizationId, items: Vec<Item>) -> Outcomes {
     let mut outcomes = Outcomes::default();
     for mut item in items {
         let key = key_of(&item).to_owned();

@@ -38,9 +38,9 @@ const PAGE: usize = 64;
 /// one page of them.
 const SPOKES: usize = 8;
 /// The longest text that is kept, in characters. Spokes write shorter ones.
-const MAX_TEXT: usize = 2_048;
+pub(crate) const MAX_TEXT: usize = 2_048;
 /// The longest list that is kept, in elements.
-const MAX_LIST: usize = 1_000;
+pub(crate) const MAX_LIST: usize = 1_000;
 /// The deepest nesting of an attribute that is kept.
 pub(crate) const MAX_DEPTH: usize = 6;
 /// Number of segments in which the table is scanned for organizations at the same time.
@@ -448,7 +448,7 @@ fn cut(text: &str, length: usize) -> String {
 }
 
 /// Reads the items of one organization, after its own are cut.
-fn read(id: &OrganizationId, items: Vec<Item>, experience: &ExperienceId) -> Organization {
+pub(crate) fn read(id: &OrganizationId, items: Vec<Item>, experience: &ExperienceId) -> Organization {
     let cut = |item: Item| item.into_iter().map(|(name, value)| (name, bounded(value, MAX_DEPTH))).collect();
     let found = sort(items.into_iter().map(cut).collect(), experience).remove(id);
     found.unwrap_or_else(|| Organization::unknown(id.clone()))

@@ -6,7 +6,7 @@
 //! The items `digest#<version>` repeat the digests, so that many versions can be compared with few
 //! reads.
 
-mod items;
+pub(crate) mod items;
 
 use std::collections::{BTreeMap, BTreeSet};
 

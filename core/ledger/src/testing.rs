@@ -4,12 +4,14 @@
 //! - [`MemoryLedger`] is a ledger in memory, behind all ports.
 //! - [`contract`] has what every ledger must do, as tests. They run against the memory here, and
 //!   against DynamoDB in `tests/end_to_end/ledger_contract.rs`.
+//! - [`items`] reads items that anybody may have written, as the adapters do.
 //! - [`head`] is a value for the tests that need no ledger.
 
 // A value that cannot be made ends its test.
 #![allow(clippy::unwrap_used)]
 
 pub mod contract;
+pub mod items;
 mod memory;
 
 use jiff::SignedDuration;

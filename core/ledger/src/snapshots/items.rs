@@ -108,7 +108,7 @@ pub(super) fn digest_key(version: SnapshotVersion) -> String {
     format!("digest#{version:020}")
 }
 
-pub(super) fn read_head(item: &Item) -> Result<Head, ItemError> {
+pub(crate) fn read_head(item: &Item) -> Result<Head, ItemError> {
     // Protocol L2.
     Ok(Head {
         latest: parse(item, "latest")?,
@@ -129,7 +129,7 @@ pub(super) fn read_digests(items: &[Item]) -> BTreeMap<SnapshotVersion, Digest> 
     items.iter().filter_map(|item| known(read(item))).collect()
 }
 
-pub(super) fn read_version(item: &Item) -> Result<KeptVersion, ItemError> {
+pub(crate) fn read_version(item: &Item) -> Result<KeptVersion, ItemError> {
     let counts = match (parse_optional(item, "approved")?, parse_optional(item, "rejected")?) {
         (Some(approved), Some(rejected)) => Some(Counts { approved, rejected }),
         _ => None,
@@ -154,7 +154,7 @@ pub(super) fn known<T>(read: Result<T, ItemError>) -> Option<T> {
 
 /// What the first item of a version says of its content.
 #[derive(Debug)]
-pub(super) struct Named {
+pub(crate) struct Named {
     pub(super) digest: Digest,
     pub(super) taken_at: Timestamp,
     pub(super) counts: Counts,
@@ -162,7 +162,7 @@ pub(super) struct Named {
 
 /// A version, as its items have it.
 #[derive(Debug)]
-pub(super) enum FoundVersion {
+pub(crate) enum FoundVersion {
     Whole(Box<Snapshot>),
     InParts(Named, Parts),
 }
@@ -172,7 +172,7 @@ impl FoundVersion {
     ///
     /// # Errors
     /// If an item is missing, repeated or out of place.
-    pub(super) fn read(
+    pub(crate) fn read(
         experience: &ExperienceId,
         version: SnapshotVersion,
         items: Vec<Item>,
