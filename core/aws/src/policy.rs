@@ -4,6 +4,8 @@
 //! Three answers, because a condition may be about something that is not known here: yes, no, and
 //! unclear. Pure.
 
+use std::str::Chars;
+
 use serde_json::Value;
 
 use crate::Arn;
@@ -196,16 +198,28 @@ fn texts(value: &Value) -> Vec<String> {
     }
 }
 
-/// Whether a pattern with `*` and `?` matches all of a text.
+/// Whether a pattern with `*` and `?` matches all of a text. It goes back to the last `*` alone,
+/// because what an earlier one could take, that one can take as well. So a pattern of many stars,
+/// which anybody may write who owns the policy, takes no longer than pattern times text.
 fn is_like(pattern: &str, text: &str) -> bool {
-    match (pattern.chars().next(), text.chars().next()) {
-        (None, None) => true,
-        (Some('*'), Some(first)) => is_like(&pattern[1..], text) || is_like(pattern, &text[first.len_utf8()..]),
-        (Some('*'), None) => is_like(&pattern[1..], text),
-        (Some(wanted), Some(first)) if wanted == '?' || wanted == first => {
-            is_like(&pattern[wanted.len_utf8()..], &text[first.len_utf8()..])
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    // What follows the last `*`, and the text from which on it was tried.
+    let mut last: Option<(Chars<'_>, Chars<'_>)> = None;
+    loop {
+        let (mut after, mut rest) = (pattern.clone(), text.clone());
+        match (after.next(), rest.next()) {
+            (None, None) => return true,
+            (Some('*'), _) => (last, pattern) = (Some((after.clone(), text.clone())), after),
+            (Some(wanted), Some(first)) if wanted == '?' || wanted == first => (pattern, text) = (after, rest),
+            // The last `*` takes one more, where there is one.
+            _ => {
+                let Some((behind, tried)) = &mut last else { return false };
+                if tried.next().is_none() {
+                    return false;
+                }
+                (pattern, text) = (behind.clone(), tried.clone());
+            }
         }
-        _ => false,
     }
 }
 
@@ -226,6 +240,47 @@ mod tests {
     fn sends(topic: &str) -> Request<'_> {
         let asker = Asker::Service("sns.amazonaws.com");
         Request { asker, action: "sqs:SendMessage", resource: QUEUE, source: Some(topic) }
+    }
+
+    /// As IAM has it, by trying everything that a `*` may take.
+    fn is_like_by_trying(pattern: &str, text: &str) -> bool {
+        match (pattern.chars().next(), text.chars().next()) {
+            (None, None) => true,
+            (Some('*'), Some(first)) => {
+                is_like_by_trying(&pattern[1..], text) || is_like_by_trying(pattern, &text[first.len_utf8()..])
+            }
+            (Some('*'), None) => is_like_by_trying(&pattern[1..], text),
+            (Some(wanted), Some(first)) if wanted == '?' || wanted == first => {
+                is_like_by_trying(&pattern[wanted.len_utf8()..], &text[first.len_utf8()..])
+            }
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn every_short_pattern_matches_as_by_trying_everything() {
+        let words = |signs: &[char]| {
+            let mut all = vec![String::new()];
+            for length in 0..5 {
+                let longest: Vec<_> = all.iter().filter(|word| word.chars().count() == length).cloned().collect();
+                all.extend(longest.iter().flat_map(|word| signs.iter().map(move |sign| format!("{word}{sign}"))));
+            }
+            all
+        };
+        let texts = words(&['a', 'ä']);
+        for pattern in words(&['a', 'ä', '*', '?']) {
+            for text in &texts {
+                assert_eq!(is_like(&pattern, text), is_like_by_trying(&pattern, text), "{pattern} and {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_many_stars_is_judged_at_once() {
+        let text = "a".repeat(2_000);
+        for pattern in ["*".repeat(2_000) + "b", "*a".repeat(1_000) + "b", "a*".repeat(500) + "b*"] {
+            assert!(!is_like(&pattern, &text), "{pattern}");
+        }
     }
 
     fn let_in(condition: Value) -> Value {

@@ -68,7 +68,7 @@ impl<'a> Alter<'a> {
         Self { chance: Rng::with_seed(seed), kept }
     }
 
-    /// The next input.
+    /// The next input: a kept one with one to four changes.
     pub(crate) fn next(&mut self) -> Vec<u8> {
         let mut input = self.any().to_vec();
         // Mostly a single change, so that most of what was valid stays so.

@@ -4,7 +4,7 @@
 //! cargo test --workspace --test fuzz -- --nocapture                      # how much was tried
 //! PMP_FUZZ_TRIES=100 cargo test --workspace --test fuzz ledger           # a hundred times as much
 //! PMP_FUZZ_SEED=7 cargo test --workspace --test fuzz ledger              # by another seed
-//! PMP_FUZZ_FOLDER=DIR cargo test --workspace --test fuzz guest           # the files of a folder, as they are
+//! PMP_FUZZ_FOLDER=DIR cargo test --workspace --test fuzz guest    # the files of a folder
 //! ```
 //!
 //! An input that breaks something is written to `target/fuzz/found`. Copied into the corpus of its
@@ -81,7 +81,8 @@ macro_rules! targets {
             let targets: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
             assert_eq!(targets, tested);
             let manifest = include_str!("../libfuzzer/Cargo.toml");
-            for target in targets {
+            // A byte that is altered makes no other valid module, and wasm-smith does.
+            for target in targets.into_iter().filter(|target| *target != "guest") {
                 assert!(manifest.contains(&format!("name = \"{target}\"\n")), "libFuzzer does not drive `{target}`");
             }
         }
@@ -89,7 +90,7 @@ macro_rules! targets {
 }
 
 targets!(
-    answers audit component configuration content directed envelope experience experiences guest journal keys ledger message
+    access answers audit component configuration content directed envelope experience experiences guest journal keys ledger message
     packed policy rollout rules settings statement text waves windows world
 );
 

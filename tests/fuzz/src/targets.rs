@@ -1,5 +1,7 @@
 //! The targets, one file for each part of the system that reads what others wrote.
 
+#[cfg(feature = "aws")]
+mod access;
 mod audit;
 #[cfg(feature = "aws")]
 mod catalog;
@@ -25,8 +27,10 @@ const fn target(name: &'static str, run: fn(&[u8]), tries: usize) -> Target {
     Target { name, run, tries }
 }
 
-/// All targets.
+/// All targets, in the order of their names.
 pub const TARGETS: &[Target] = &[
+    #[cfg(feature = "aws")]
+    target("access", access::access, 2_000),
     target("answers", content::answers, 2_000),
     target("audit", audit::audit, 2_000),
     #[cfg(feature = "filters")]

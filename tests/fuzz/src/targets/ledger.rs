@@ -39,7 +39,7 @@ fn organizations(items: &[Item], experience: &ExperienceId, bytes: usize) {
             let items = items.iter().filter(|item| partition(item).is_some_and(|it| partitions.contains(&it)));
             items::organizations(items.cloned().collect(), experience).remove(id)
         };
-        assert_eq!(alone(&[&own, &hub]).as_ref(), Some(organization));
+        assert_eq!(alone(&[&own, &hub]).map(|alone| without_words(&alone)), Some(without_words(organization)));
         // Protocol L13: what a member wrote confirms nothing, and directs nobody.
         if let Some(own) = alone(&[&own]) {
             assert_eq!((own.confirmations.len(), own.direction), (0, Said::Nothing));
@@ -47,6 +47,18 @@ fn organizations(items: &[Item], experience: &ExperienceId, bytes: usize) {
         organization.receipts.iter().for_each(|receipt| comes_back(receipt, experience));
         reported(id, items, experience);
     }
+}
+
+/// The same, but for what is wrong with an item: of several faults any is told, since an item's
+/// attributes have no order.
+fn without_words(organization: &Organization) -> Organization {
+    let unreadable = |unreadable: &Unreadable| Unreadable { problem: String::new(), ..unreadable.clone() };
+    let direction = match &organization.direction {
+        Said::Unreadable(_) => Said::Unreadable(String::new()),
+        other => other.clone(),
+    };
+    let unreadable = organization.unreadable.iter().map(unreadable).collect();
+    Organization { unreadable, direction, ..organization.clone() }
 }
 
 fn count(organization: &Organization) -> usize {
