@@ -11,6 +11,8 @@ const WITHHELD: &[(WasmFeatures, &str)] = &[
     (WasmFeatures::THREADS, "threads"),
     (WasmFeatures::SHARED_EVERYTHING_THREADS, "threads"),
     (WasmFeatures::GC, "garbage-collected types"),
+    // `externref` and its like: without a collector, the compiler has no such values.
+    (WasmFeatures::GC_TYPES, "garbage-collected types"),
     (WasmFeatures::CM_GC, "garbage-collected types"),
     (WasmFeatures::EXCEPTIONS, "exceptions"),
     (WasmFeatures::LEGACY_EXCEPTIONS, "exceptions in their former encoding"),

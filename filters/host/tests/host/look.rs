@@ -106,6 +106,10 @@ fn what_a_filter_is_not_given_is_named() {
             "(component (core module (type (struct (field i32)))))",
             "the filter needs garbage-collected types, which no filter is given",
         ),
+        (
+            "(component (core module (func (param externref))))",
+            "the filter needs garbage-collected types, which no filter is given",
+        ),
         ("(component (core module (tag)))", "the filter needs exceptions, which no filter is given"),
         ("(component (core module (memory 1 1 shared)))", "the filter needs threads, which no filter is given"),
         ("(component (core module (memory i64 1)))", "the filter needs memories of 64 bits, which no filter is given"),

@@ -2,9 +2,7 @@
 
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{CodeSection, ConstExpr, DataSection, ExportSection, Function, MemArg, Module};
-use wasmparser::{
-    DataSectionReader, Export, ExternalKind, FunctionBody, Imports, Parser, Payload, TypeRef,
-};
+use wasmparser::{DataSectionReader, Export, ExternalKind, FunctionBody, Imports, Parser, Payload, TypeRef};
 
 /// Where the allocator keeps the address of what is free.
 const FREE: i32 = 1_008;
@@ -78,7 +76,15 @@ fn bodies(chance: u32) -> [Function; FUNCTIONS.len()] {
     let word = MemArg { offset: 0, align: 2, memory_index: 0 };
     let mut allocate = Function::new([(1, wasm_encoder::ValType::I32)]);
     // What is free, up to the next multiple of 16; behind it are as many bytes as were asked for.
-    allocate.instructions().i32_const(FREE).i32_load(word).i32_const(15).i32_add().i32_const(-16).i32_and().local_set(4);
+    allocate
+        .instructions()
+        .i32_const(FREE)
+        .i32_load(word)
+        .i32_const(15)
+        .i32_add()
+        .i32_const(-16)
+        .i32_and()
+        .local_set(4);
     allocate.instructions().i32_const(FREE).local_get(4).local_get(3).i32_add().i32_store(word).local_get(4).end();
     let constant = |value| {
         let mut body = Function::new([]);

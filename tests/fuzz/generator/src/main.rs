@@ -10,7 +10,7 @@
 //! | 0 | all of it, the allocator as well | |
 //! | 1 | `validate`, `evaluate` | `describe` |
 //! | 2 | `evaluate` | `describe`, `validate` |
-//! | 3, 4 | code that `evaluate` calls before it answers, and that may write over the answer | the rest |
+//! | 3, 4 | what `evaluate` calls before it answers, and may write over the answer | the rest |
 //!
 //! One in ten uses every feature of WebAssembly that wasm-smith knows, withheld ones among them.
 
@@ -33,8 +33,7 @@ const SHAPE: &str = r#"(module
   (func (export "pmp-sync:filter/rules@1.0.0#describe") (result i32) unreachable)
   (func (export "pmp-sync:filter/rules@1.0.0#validate") (param i32 i32) (result i32) unreachable)
   (func (export "pmp-sync:filter/rules@1.0.0#evaluate") (param i32) (result i32) unreachable))"#;
-const IMPORTS: &str =
-    r#"(module (import "pmp-sync:filter/logging@1.0.0" "log" (func (param i32 i32 i32))))"#;
+const IMPORTS: &str = r#"(module (import "pmp-sync:filter/logging@1.0.0" "log" (func (param i32 i32 i32))))"#;
 
 fn config(seed: u64) -> Config {
     let all = seed % 10 == 9;
@@ -50,6 +49,8 @@ fn config(seed: u64) -> Config {
         max_globals: 6,
         exceptions_enabled: all,
         gc_enabled: all,
+        // `externref` needs the types of a garbage collector.
+        reference_types_enabled: all,
         memory64_enabled: all,
         threads_enabled: all,
         wide_arithmetic_enabled: all,
