@@ -15,11 +15,4 @@ for binary in pmp-hub pmp-spoke; do
     break
 done
 
-# The record of what is installed is written last: an environment without it is made again.
-environment=$target/moto-environment
-python=$environment/bin/python
-if ! [ -x "$python" ] || ! cmp -s "$repository/tests/moto/requirements.txt" "$environment/installed.txt"; then
-    python3 -m venv --clear "$environment"
-    "$environment/bin/pip" install --quiet --disable-pip-version-check --requirement "$repository/tests/moto/requirements.txt"
-    cp "$repository/tests/moto/requirements.txt" "$environment/installed.txt"
-fi
+python=$("$repository/infra/python" moto "$repository/tests/moto/requirements.txt")
