@@ -13,8 +13,9 @@ use pmp_protocol::{Digest, OrganizationId, PlainText, Receipt};
 
 use crate::status::fleet::View;
 
-/// The bytes of a fingerprint: first those of its organization, and then those of what it says. Only
-/// a member could make two receipts of the same fingerprint, and would hide nothing but its own.
+/// The bytes of a fingerprint: first those of its organization, and then those of what it says.
+/// Only a member could make two receipts of the same fingerprint, and would hide nothing but its
+/// own.
 const PRINT: usize = 12;
 /// How many of them tell the organization. Two of the same are read whole together or not at all.
 const OF_ORGANIZATION: usize = 4;

@@ -30,8 +30,8 @@ pub(crate) struct Decided {
 }
 
 impl Hub {
-    /// Stops the version that is on its way where it is. `version` is the one that the person means:
-    /// another one may be on its way by now, and perhaps it is the mended one.
+    /// Stops the version that is on its way where it is. `version` is the one that the person
+    /// means: another one may be on its way by now, and perhaps it is the fixed one.
     pub(crate) async fn halt(&self, version: SnapshotVersion, because: &Because) -> Result<Decided, HubError> {
         let (rollouts, kept) = self.on_its_way().await?;
         kept.has_on_its_way(version)?;
