@@ -1,12 +1,13 @@
 //! Several management experiences in one hub: each has its own versions, waves and roster, and none
 //! stands in the way of another.
 
-use pmp_local_aws::world::{Experience, Organization, ProcurementPolicy};
+use pmp_local_aws::world::{Experience, Fault, FaultRule, Organization, ProcurementPolicy};
 use pmp_tests::{
     ALPHA, ALPHA_DEV, ALPHA_PROD, Function, HUB, Lists, MANAGEMENT, Program, Scene, eventually, member_role, world,
 };
 use serde_json::{Value, json};
 
+use crate::doctor::Checkup;
 use crate::functions::TIME;
 
 const SECOND: &str = "exp-second";
@@ -253,4 +254,75 @@ async fn one_process_serves_all_and_a_change_event_has_each_look() {
     assert_eq!(code, 0, "{log}");
     let named = |line: &&str| line.contains("could not publish") && line.contains(r#""experience":"exp-nowhere""#);
     assert!(log.lines().any(|line| named(&line)), "{log}");
+}
+
+/// The filter policy of the only subscription of alpha's account.
+async fn filter_policy(scene: &Scene) -> Option<Value> {
+    let sns = aws_sdk_sns::Client::new(scene.alpha_account.config());
+    let found = sns.list_subscriptions().send().await.unwrap();
+    let [one] = found.subscriptions() else { panic!("{found:?}") };
+    let found = sns.get_subscription_attributes().subscription_arn(one.subscription_arn().unwrap()).send().await;
+    let attributes = found.unwrap().attributes.unwrap_or_default();
+    attributes.get("FilterPolicy").map(|policy| serde_json::from_str(policy).unwrap())
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_there_gets_the_filter_policy() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    // It was made while the topic was that of one management experience.
+    assert_eq!(filter_policy(&scene).await, None);
+    let made = scene.spoke.run(&["init", "--shared-topic"]).await;
+    assert_eq!((made.code, filter_policy(&scene).await), (0, Some(json!({"experience": [MANAGEMENT]}))), "{made:?}");
+    let told = "# the subscription has the filter policy {\"experience\":[\"exp-management\"]} now";
+    assert!(made.stdout.contains(told), "{made:?}");
+    // What is repeated changes nothing, and an `init` without the flag takes nothing away.
+    let again = scene.spoke.run(&["init", "--shared-topic"]).await;
+    assert!(
+        again.stdout.contains("# the subscription's filter policy lets exp-management through already"),
+        "{again:?}"
+    );
+    assert_eq!(scene.spoke.run(&["init"]).await.code, 0);
+    assert_eq!(filter_policy(&scene).await, Some(json!({"experience": [MANAGEMENT]})));
+}
+
+#[tokio::test]
+async fn what_keeps_the_filter_policy_from_being_set_is_told() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let denied = Fault::AccessDenied { message: None };
+    let rule = FaultRule { operation: Some("SetSubscriptionAttributes".into()), ..FaultRule::new(denied) };
+    scene.add_fault(&rule).await;
+    let made = scene.spoke.run(&["init", "--shared-topic"]).await;
+    assert_eq!((made.code, filter_policy(&scene).await), (1, None), "{made:?}");
+    assert!(made.stderr.contains("sns:SetSubscriptionAttributes"), "{made:?}");
+}
+
+/// Who subscribed while the topic was that of one management experience gets all messages now.
+#[tokio::test]
+async fn both_doctors_warn_of_a_subscription_without_a_filter_policy() {
+    let mut world = world(&["prod-a"], &[]);
+    let policy = ProcurementPolicy::new("policy-second").approving(["prod-s"]);
+    world.organizations[0].experiences.push(Experience::new(SECOND, "Second").with_policy(policy));
+    let scene = Scene::start(world).await;
+    let hub = scene.hub.without("PMP_EXPERIENCE_ID").with(&[("PMP_EXPERIENCES", "exp-management,exp-second")]);
+    hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let text = "1 of 1 subscription has no filter policy, and the topic carries 2 management experiences";
+    let fix =
+        "let the operators of account 222222222222 run `pmp-spoke init --queue-name pmp-sync-snapshots --shared-topic`";
+    Checkup::of(&hub).await.expect("subscriptions", "warning", text, fix);
+    let checkup = Checkup::of(&scene.spoke).await;
+    let text = "no filter policy; the ledger holds another management experience, exp-second, as well: messages about it come, too, \
+                and become dead letters";
+    checkup.expect("subscription", "warning", text, "SharedTopic");
+    let command = "pmp-spoke init --queue-name pmp-sync-snapshots --shared-topic";
+    assert_eq!(checkup.commands(), [command]);
+    // The command heals it, and both say so.
+    assert_eq!(scene.spoke.run(&command.split(' ').skip(1).collect::<Vec<_>>()).await.code, 0);
+    Checkup::of(&hub).await.expect_ok("subscriptions", "1 subscription");
+    Checkup::of(&scene.spoke).await.expect_ok("subscription", "only about exp-management");
+    // One alone needs none.
+    let alone = Scene::start(pmp_tests::world(&["prod-a"], &[])).await;
+    alone.hub.json(&["publish"]).await;
+    Checkup::of(&alone.hub).await.expect_ok("subscriptions", "1 subscription");
+    Checkup::of(&alone.spoke).await.expect_ok("subscription", "no filter policy");
 }

@@ -59,7 +59,9 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     let several = configs.len() > 1;
     let mut found = Vec::new();
     for (position, config) in configs.iter().enumerate() {
-        let of_it = of_one(&session, config, run).await;
+        // The subscriptions to the topic that they share are looked at once.
+        let sharing = if position == 0 { configs.len() } else { 1 };
+        let of_it = of_one(&session, config, run, sharing).await;
         let told = of_it.into_iter().filter_map(|finding| match &config.experience {
             Some(experience) if several && !SHARED.contains(&finding.check()) => {
                 Some(finding.about(experience.as_str()))
@@ -73,8 +75,9 @@ pub(crate) async fn examine(config: &ConfigArgs, run: &RunSettings, output: Outp
     [configuration].into_iter().chain(who).chain(found).chain([network]).collect()
 }
 
-/// All checks of one management experience, and of what it needs.
-async fn of_one(session: &Session, config: &DoctorConfig, run: &RunSettings) -> Vec<Finding> {
+/// All checks of one management experience, and of what it needs. `sharing`: how many have the
+/// topic in common, as far as this is told with these.
+async fn of_one(session: &Session, config: &DoctorConfig, run: &RunSettings, sharing: usize) -> Vec<Finding> {
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_ref().map(QueueUrl::as_str));
     let (catalog, snapshots, (timestamps, admitted, view), topic, events, signing, products, notifications) = tokio::join!(
         async {
@@ -122,7 +125,7 @@ async fn of_one(session: &Session, config: &DoctorConfig, run: &RunSettings) -> 
     );
     let filters = filters(config).await;
     let waves = waves(session, config, view.as_ref()).await;
-    let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted).await;
+    let listeners = listeners(session, config.topic.as_ref(), topic.is_failed(), admitted, sharing).await;
     let (mut snapshots, [timestamps, mut spokes]) = (snapshots, timestamps);
     // Nothing can have been published of an experience that does not exist, and nobody can follow
     // it. So advice about that would mislead.

@@ -1,11 +1,11 @@
 //! Checks the topic: that it is there, who may publish, and who listens.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::types::Subscription;
 use futures::StreamExt as _;
-use pmp_aws::{Admission, ApiError, Asker, PolicyError, Request, ResourcePolicy, TopicArn};
+use pmp_aws::{Admission, ApiError, Asker, PolicyError, QueueArn, Request, ResourcePolicy, TopicArn};
 use pmp_doctor::{Session, unknown};
 use pmp_terminal::checkup::{Finding, Stage, Verdict};
 use pmp_terminal::count;
@@ -40,19 +40,21 @@ pub(super) async fn look_at_topic(session: &Session, config: &DoctorConfig) -> F
     finding.command(Stage::Settings, meant)
 }
 
-/// Checks that each admitted organization has at least one queue subscribed to the topic.
+/// Checks that each admitted organization has at least one queue subscribed to the topic. Where it
+/// carries several management `experiences`, each subscription needs a filter policy.
 pub(super) async fn listeners(
     session: &Session,
     topic: Option<&TopicArn>,
     failed: bool,
     admitted: Option<usize>,
+    experiences: usize,
 ) -> Finding {
     if failed {
         return Finding::skipped("subscriptions", "`topic` failed");
     }
     let look = async |topic: &TopicArn| {
         let client = Client::new(&pmp_aws::in_region(&session.sdk, topic.region()));
-        subscriptions(&client, topic, admitted.unwrap_or_default()).await
+        subscriptions(&client, topic, admitted.unwrap_or_default(), experiences).await
     };
     session.look("subscriptions", topic.ok_or(TOPIC), look).await
 }
@@ -104,7 +106,7 @@ fn permitted(topic: &TopicArn, session: &Session, finding: Finding, attributes: 
     }
 }
 
-async fn subscriptions(client: &Client, topic: &TopicArn, admitted: usize) -> Finding {
+async fn subscriptions(client: &Client, topic: &TopicArn, admitted: usize, experiences: usize) -> Finding {
     let finding = Finding::of("subscriptions");
     let pages = client.list_subscriptions_by_topic().topic_arn(topic.as_str()).into_paginator().items().send();
     let found = match pages.collect::<Result<Vec<_>, _>>().await {
@@ -133,7 +135,11 @@ async fn subscriptions(client: &Client, topic: &TopicArn, admitted: usize) -> Fi
     } else {
         finding
     };
-    let finding = if found.len() < NEAR { finding } else { filter_policies(client, finding, &found).await };
+    let finding = if found.len() < NEAR && experiences < 2 {
+        finding
+    } else {
+        filter_policies(client, finding, &found, experiences).await
+    };
     if pending == 0 {
         return finding;
     }
@@ -141,23 +147,61 @@ async fn subscriptions(client: &Client, topic: &TopicArn, admitted: usize) -> Fi
     finding.warn(format!("{pending} not confirmed"), fix)
 }
 
-/// Counts the subscriptions with a filter policy, because SNS limits them per topic.
-async fn filter_policies(client: &Client, finding: Finding, found: &[Subscription]) -> Finding {
-    let confirmed = found.iter().filter_map(Subscription::subscription_arn).filter(|arn| arn.starts_with("arn:"));
-    let filtered = confirmed.map(async |arn| {
+/// Whom to tell that the subscriptions of these queues lack a filter policy: only their owners can
+/// set one.
+fn filter_policies_of(queues: &BTreeSet<&str>) -> String {
+    const NAMED: usize = 3;
+    let whose = |arn: &&str| match arn.parse::<QueueArn>() {
+        Ok(queue) => {
+            let (account, name) = (queue.account(), queue.name());
+            format!("the operators of account {account} run `pmp-spoke init --queue-name {name} --shared-topic`")
+        }
+        Err(_) => format!("the owner of {arn} set one"),
+    };
+    let named: Vec<_> = queues.iter().take(NAMED).map(whose).collect();
+    let more = match queues.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(", and the same for {more} more"),
+    };
+    format!("let {}{more}; for a stack, its parameter SharedTopic", named.join(", "))
+}
+
+/// Counts the subscriptions with a filter policy, because SNS limits them per topic, and names
+/// those without one, where the topic carries several management experiences.
+async fn filter_policies(client: &Client, finding: Finding, found: &[Subscription], experiences: usize) -> Finding {
+    let is_confirmed = |one: &&Subscription| one.subscription_arn().is_some_and(|arn| arn.starts_with("arn:"));
+    let filtered = found.iter().filter(is_confirmed).map(async |one| {
+        let arn = one.subscription_arn().unwrap_or_default();
         let answer = client.get_subscription_attributes().subscription_arn(arn).send().await?;
         let policy = answer.attributes.unwrap_or_default().remove("FilterPolicy").unwrap_or_default();
-        Ok::<_, aws_sdk_sns::Error>(!matches!(policy.trim(), "" | "{}"))
+        Ok::<_, aws_sdk_sns::Error>((one.endpoint().unwrap_or_default(), !matches!(policy.trim(), "" | "{}")))
     });
     // The bound avoids throttling. A thousand subscriptions still take only seconds.
     let filtered: Vec<_> = futures::stream::iter(filtered).buffer_unordered(LOOKS).collect().await;
-    let count = filtered.iter().filter(|one| matches!(one, Ok(true))).count();
+    let policies = filtered.iter().filter(|one| matches!(one, Ok((_, true)))).count();
     let finding = match filtered.iter().filter(|one| one.is_err()).count() {
         0 => finding,
         unread => finding.note(format!("{unread} of them cannot be looked at")),
     };
-    let finding = finding.note(format!("{count} of {FILTER_POLICIES} filter policies"));
-    if count < NEAR {
+    let open: BTreeSet<_> = filtered.iter().flatten().filter(|(_, filtered)| !filtered).map(|(who, _)| *who).collect();
+    let finding = if experiences < 2 || open.is_empty() {
+        finding
+    } else {
+        let has = if open.len() == 1 { "has" } else { "have" };
+        let problem = format!(
+            "{} of {} {has} no filter policy, and the topic carries {experiences} management experiences: what is about another one than \
+             the spoke's own becomes dead letters there",
+            open.len(),
+            count(found.len(), "subscription")
+        );
+        finding.warn(problem, filter_policies_of(&open))
+    };
+    let finding = if found.len() < NEAR {
+        finding
+    } else {
+        finding.note(format!("{policies} of {FILTER_POLICIES} filter policies"))
+    };
+    if policies < NEAR {
         return finding;
     }
     let fix = "let the members take theirs away, which a topic of one management experience does without: `aws sns \

@@ -7,6 +7,8 @@ mod meant;
 mod queue;
 mod windows;
 
+pub(crate) use self::queue::lets_through;
+
 use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
@@ -50,7 +52,7 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     let (configuration, (session, who)) =
         tokio::join!(configuration, Session::begin("pmp-spoke", output, clock.as_ref()));
     let experience = config.experience.as_ref();
-    let (filter, (organization, id), catalog, inbox) = tokio::join!(
+    let (filter, (organization, id), catalog, (inbox, unfiltered)) = tokio::join!(
         // A filter may come from S3, but does not depend on the other checks.
         watched(output, "filter", filter(&session.sdk, config.filters.as_ref())),
         organization(&session, &config, is_wrong(&complete, ORG)),
@@ -67,6 +69,12 @@ pub(crate) async fn examine(config: &ConfigArgs, output: Output) -> Checkup {
     );
     let (ledger, hub) = ledger::examine(&session, &config, id.as_ref()).await;
     let is_read = !ledger.iter().any(|finding| finding.check() == "timestamps-table" && finding.is_failed());
+    let inbox = match experience {
+        Some(experience) => {
+            queue::shared(inbox, unfiltered, experience, &ledger::others_published(hub.as_ref(), &config).await)
+        }
+        None => inbox,
+    };
     let windows = windows::examine(&session, &config, hub.as_ref(), is_read).await;
     let products = products(&session, &config, hub.as_ref()).await;
     let network = session.network().await;

@@ -11,7 +11,7 @@ use pmp_ledger::{
     Organization, ReceiptStore, Reports, SnapshotStore, TableName,
 };
 use pmp_protocol::{
-    ExperienceId, Hint, Needs, OrganizationId, OrganizationSeen, ReceiptStatus, SnapshotVersion, alike,
+    Drift, ExperienceId, Hint, Needs, OrganizationId, OrganizationSeen, Receipt, ReceiptStatus, SnapshotVersion, alike,
 };
 use pmp_signature::TrustedKeys;
 use pmp_terminal::checkup::{Finding, Stage};
@@ -159,6 +159,15 @@ async fn answers_at_all(hub: &SdkConfig, config: &DoctorConfig) -> bool {
 pub(super) async fn answers(hub: &SdkConfig, config: &DoctorConfig) -> Result<AnswersHead, Option<LedgerError>> {
     let (Some(experience), Some(table)) = (&config.experience, &config.snapshots) else { return Err(None) };
     DynamoAnswers::new(hub, table.clone()).latest(experience).await.map_err(Some)?.ok_or(None)
+}
+
+/// The management experiences besides this spoke's own that the ledger holds. Empty where it cannot
+/// be asked, which the check of the table says.
+pub(super) async fn others_published(hub: Option<&SdkConfig>, config: &DoctorConfig) -> BTreeSet<ExperienceId> {
+    let (Some(hub), Some(table)) = (hub, config.timestamps.clone()) else { return BTreeSet::new() };
+    let mut known = DynamoReports::new(hub, table).management_experiences().await.unwrap_or_default();
+    known.retain(|known| Some(known) != config.experience.as_ref());
+    known
 }
 
 /// Assumes the hub's role, if one is set.
@@ -396,6 +405,10 @@ fn others(finding: Finding, beside: &Beside, now: Timestamp) -> Finding {
 /// Checks when the spoke last finished a pass, and its result. `filters`: whether there are any.
 fn sign_of_life(found: &Organization, filters: bool, now: Timestamp) -> Finding {
     let finding = Finding::of("sign-of-life");
+    // A pass may take back what a person set and the spoke leaves: that is not for a pasted
+    // command.
+    let is_left = |receipt: &Receipt| receipt.drift.as_ref().is_some_and(Drift::is_left);
+    let again = || (!found.receipts.iter().any(is_left)).then(sync);
     let Some(seen) = &found.seen else {
         let fix = "let the hub announce (`pmp-hub publish`), or run `pmp-spoke sync`; where announcements do not come, look for a resource \
                    control policy on queues (docs/deploy.md, \"Data perimeters\")"
@@ -409,12 +422,12 @@ fn sign_of_life(found: &Organization, filters: bool, now: Timestamp) -> Finding 
                 format!("the last pass finished {ago} ago"),
                 "look whether the spoke runs, whether messages wait in its queue, and what its log says".to_owned(),
             )
-            .command(Stage::Run, sync())
+            .command(Stage::Run, again())
     } else {
         finding.note(format!("the last pass finished {ago} ago"))
     };
     let finding = match &seen.error {
-        Some(error) => finding.warn(error, None).command(Stage::Run, sync()),
+        Some(error) => finding.warn(error, None).command(Stage::Run, again()),
         None => finding,
     };
     let finding = match &seen.needs {
@@ -445,16 +458,21 @@ fn sign_of_life(found: &Organization, filters: bool, now: Timestamp) -> Finding 
     let finding = warnings.into_iter().fold(finding, |finding, (warning, members)| {
         let fix = format!("check {FILTER_CONFIG}, or {FILTERS} where there are rules");
         // Without a filter, the next pass takes the warning back.
-        let command = (!filters).then(sync);
+        let command = if filters { None } else { again() };
         finding.warn(format!("{}: the filter warns: {warning}", listed(&members)), fix).command(Stage::Run, command)
     });
     let well = |status| matches!(status, ReceiptStatus::InSync | ReceiptStatus::Skipped | ReceiptStatus::Applying);
     found.receipts.iter().filter(|receipt| !well(receipt.status)).fold(finding, |finding, receipt| {
         let error = receipt.error.as_deref().unwrap_or_default();
-        // What a guard rail holds is for a person to confirm.
-        let again = (receipt.status != ReceiptStatus::Held).then(sync);
         let told = format!("{} {}: {error}", receipt.member_experience, receipt.status);
-        finding.warn(told, None).command(Stage::Run, again)
+        if is_left(receipt) {
+            let decide = "decide with whoever changed it (`pmp-hub drift`): they take it back, or the hub approves it; PMP_DRIFT=heal sets \
+                          it back with the next pass";
+            return finding.warn(told, decide.to_owned());
+        }
+        // What a guard rail holds is for a person to confirm.
+        let command = if receipt.status == ReceiptStatus::Held { None } else { again() };
+        finding.warn(told, None).command(Stage::Run, command)
     })
 }
 

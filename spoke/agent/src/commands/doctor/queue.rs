@@ -1,7 +1,7 @@
 //! Checks the path of a message into the spoke's queue: the queue, its dead-letter queue, the
 //! subscription to the hub's topic, and the policy that lets the topic send.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
@@ -14,6 +14,7 @@ use pmp_terminal::checkup::{Finding, Stage};
 use pmp_terminal::{export, word};
 use serde_json::{Value, json};
 
+use super::listed;
 use crate::config::{DoctorConfig, EXPERIENCE, QUEUE, TOPIC};
 
 /// The service principal that sends on behalf of a topic.
@@ -23,13 +24,18 @@ const SNS: &str = "sns.amazonaws.com";
 const STACKS_VISIBILITY: u32 = 360;
 const REST: [&str; 3] = ["dead-letters", "subscription", "queue-policy"];
 
-/// Makes the checks `queue`, `dead-letters`, `subscription` and `queue-policy`.
-pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Finding> {
+/// How a subscription without a filter policy gets one. The command is `None` where it is not
+/// known.
+pub(super) struct Unfiltered(Option<String>);
+
+/// Makes the checks `queue`, `dead-letters`, `subscription` and `queue-policy`. Also says whether
+/// messages about any experience come into the queue.
+pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> (Vec<Finding>, Option<Unfiltered>) {
     let Some(url) = config.queue_url.as_ref() else {
         let fix = "set it: `run` and the function take messages from it; `sync` does without".to_owned();
         let finding = Finding::of("queue").warn(format!("{QUEUE} is not set"), fix);
         let command = subscribed_queue(session, config).await;
-        return all(finding.command(Stage::Resources, command), "`queue` is not set");
+        return (all(finding.command(Stage::Resources, command), "`queue` is not set"), None);
     };
     let init = how_to_init(session, config, url);
     let init = init.as_deref();
@@ -43,12 +49,15 @@ pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Fin
             finding
         })
         .await;
-    let Some(queue) = queue else { return all(found, session.because().unwrap_or("`queue` failed")) };
+    let Some(queue) = queue else {
+        return (all(found, session.because().unwrap_or("`queue` failed")), None);
+    };
     let mut topic = config.topic_arn.as_ref().map(ToString::to_string);
+    let mut unfiltered = None;
     let (dead, subscription) = tokio::join!(
         session.look(REST[0], Ok(&queue), |queue| dead_letters(&session.sdk, REST[0], queue, init)),
         session.look(REST[1], Ok(&queue), async |queue| {
-            let (finding, found) = subscription(&session.sdk, queue, config, init).await;
+            let (finding, found) = subscription(&session.sdk, queue, config, init, &mut unfiltered).await;
             topic = found.or(topic.take());
             finding
         }),
@@ -59,7 +68,39 @@ pub(super) async fn examine(session: &Session, config: &DoctorConfig) -> Vec<Fin
             None => Finding::skipped(REST[2], &format!("no topic is known: {TOPIC} is not set")),
         })
         .await;
-    vec![found, dead, subscription, policy]
+    (vec![found, dead, subscription, policy], unfiltered)
+}
+
+/// The findings with a warning that messages about `others` come as well, where nothing keeps them
+/// out: the ledger holds these other management experiences, and they all become dead letters.
+pub(super) fn shared(
+    inbox: Vec<Finding>,
+    unfiltered: Option<Unfiltered>,
+    experience: &ExperienceId,
+    others: &BTreeSet<ExperienceId>,
+) -> Vec<Finding> {
+    let Some(Unfiltered(command)) = unfiltered.filter(|_| !others.is_empty()) else { return inbox };
+    let ids: Vec<_> = others.iter().map(ExperienceId::as_str).collect();
+    let (what, about) = match ids.as_slice() {
+        [_] => ("another management experience", "about it"),
+        _ => ("other management experiences", "about them"),
+    };
+    let problem = format!(
+        "the ledger holds {what}, {}, as well: messages {about} come, too, and become dead letters",
+        listed(&ids)
+    );
+    let fix = format!(
+        "where they share the topic, let only messages about {experience} through: `pmp-spoke init --shared-topic`, or the stack's \
+         parameter SharedTopic"
+    );
+    let warned = |finding: Finding| {
+        let is_it = finding.check() == "subscription";
+        if !is_it {
+            return finding;
+        }
+        finding.warn(problem.clone(), fix.clone()).command(Stage::Resources, command.clone())
+    };
+    inbox.into_iter().map(warned).collect()
 }
 
 /// The command of this program that makes the queue, or adds what it lacks. `None` for a queue of
@@ -109,6 +150,7 @@ async fn subscription(
     queue: &Queue,
     config: &DoctorConfig,
     init: Option<&str>,
+    unfiltered: &mut Option<Unfiltered>,
 ) -> (Finding, Option<String>) {
     let finding = Finding::of("subscription");
     // A subscription lives in the topic's region.
@@ -147,6 +189,10 @@ async fn subscription(
     match client.get_subscription_attributes().subscription_arn(arn).send().await {
         Ok(answer) => {
             let found = answer.attributes.unwrap_or_default();
+            if found.get("FilterPolicy").is_none_or(|policy| matches!(policy.trim(), "" | "{}")) {
+                let command = config.experience.as_ref().and_then(|id| how_to_narrow(queue, arn, id, init));
+                *unfiltered = Some(Unfiltered(command));
+            }
             let widen = || how_to_widen(queue, arn, &found, init);
             (attributes(finding, &found, config.experience.as_ref(), widen), topic)
         }
@@ -189,10 +235,21 @@ fn how_to_widen(
     if of_experiences && !is_of_a_stack(queue) && init.is_some() {
         return init.map(str::to_owned);
     }
-    let subscription = word(subscription)?;
-    Some(format!(
-        "aws sns set-subscription-attributes --subscription-arn {subscription} --attribute-name FilterPolicy --attribute-value '{{}}'"
-    ))
+    Some(set_filter_policy(&word(subscription)?, &json!({})))
+}
+
+fn set_filter_policy(subscription: &str, policy: &Value) -> String {
+    format!(
+        "aws sns set-subscription-attributes --subscription-arn {subscription} --attribute-name FilterPolicy --attribute-value '{policy}'"
+    )
+}
+
+/// The command that lets only messages about this experience through a subscription.
+fn how_to_narrow(queue: &Queue, subscription: &str, experience: &ExperienceId, init: Option<&str>) -> Option<String> {
+    match init.filter(|_| !is_of_a_stack(queue)) {
+        Some(init) => Some(format!("{init} --shared-topic")),
+        None => Some(set_filter_policy(&word(subscription)?, &json!({"experience": [experience]}))),
+    }
 }
 
 /// How to subscribe the queue, in a sentence and as a command. It depends on how the queue was
@@ -263,7 +320,7 @@ fn attributes(
 /// Whether a filter policy on attributes lets messages about `experience` pass. A policy that also
 /// asks for something else counts as one that may not, because SNS drops a message that it keeps
 /// out without a trace.
-fn lets_through(policy: &str, experience: &ExperienceId) -> bool {
+pub(crate) fn lets_through(policy: &str, experience: &ExperienceId) -> bool {
     let Ok(Value::Object(keys)) = serde_json::from_str(policy) else { return false };
     let names = |value: &Value| value.as_array().is_some_and(|list| list.iter().any(|one| one == experience.as_str()));
     keys.iter().all(|(key, value)| key == "experience" && names(value))

@@ -40,6 +40,19 @@ pub(crate) struct Initialized {
     pub(crate) queue_arn: String,
     pub(crate) dead_letter_queue_url: String,
     pub(crate) subscription_arn: String,
+    /// What became of the filter policy, where the topic is shared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) filter_policy: Option<Filtering>,
+}
+
+/// The filter policy of the subscription after `init`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "was", content = "is")]
+pub(crate) enum Filtering {
+    /// It is this one now.
+    Set(String),
+    /// It lets the experience through, as it is.
+    Enough(String),
 }
 
 /// Makes the resources. `shared_topic` means that the topic carries other management experiences,
@@ -60,12 +73,13 @@ pub(crate) async fn init(
     let policy = |problem| SpokeError::QueuePolicy { queue: queue.url.clone(), problem };
     let lacks = queue.lacks(&dead_letters.arn, wanted.topic_arn.as_str()).map_err(policy)?;
     queues.set(&queue.url, lacks).await?;
-    let subscription_arn = subscribe(sdk, wanted, &queue.arn, shared_topic).await?;
+    let (subscription_arn, filter_policy) = subscribe(sdk, wanted, &queue.arn, shared_topic).await?;
     Ok(Initialized {
         queue_url: queue.url,
         queue_arn: queue.arn,
         dead_letter_queue_url: dead_letters.url,
         subscription_arn,
+        filter_policy,
     })
 }
 
@@ -249,7 +263,8 @@ impl Queues {
 }
 
 /// Subscribes the queue. Its owner does so, so there is nothing to confirm. An existing
-/// subscription stays as it is; but a filter policy that names other experiences gets this one too.
+/// subscription stays as it is; but a filter policy that names other experiences gets this one too,
+/// and where the topic is shared, one that lacks a filter policy gets it.
 ///
 /// There is no filter policy unless the topic is shared: it would keep nothing out of a topic that
 /// carries one management experience, and SNS permits 200 of them per topic.
@@ -258,21 +273,21 @@ async fn subscribe(
     wanted: &InitConfig,
     queue_arn: &str,
     shared_topic: bool,
-) -> Result<String, SpokeError> {
+) -> Result<(String, Option<Filtering>), SpokeError> {
     let topic = wanted.topic_arn.as_str();
     let client = aws_sdk_sns::Client::new(&pmp_aws::in_region_of(sdk, topic));
     let call = client.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue_arn);
     let mut call = call.attributes("RawMessageDelivery", "true").return_subscription_arn(true);
     if shared_topic {
-        call = call.attributes("FilterPolicy", json!({"experience": [wanted.experience]}).to_string());
+        call = call.attributes("FilterPolicy", about(&wanted.experience).to_string());
     }
     let failed = |source| SpokeError::Subscribe { topic: topic.to_owned(), source };
     let error = match call.send().await {
         Ok(answer) => {
             let found = answer.subscription_arn.unwrap_or_default();
             // It may have been there before, with a filter policy that was not asked about.
-            widen(&client, &found, &wanted.experience).await.map_err(failed)?;
-            return Ok(found);
+            let filtering = filter(&client, &found, &wanted.experience, shared_topic).await.map_err(failed)?;
+            return Ok((found, filtering));
         }
         Err(error) => ApiError::new("sns:Subscribe", &error),
     };
@@ -281,28 +296,53 @@ async fn subscribe(
     if error.code() == Some("InvalidParameter")
         && let Some(found) = subscription(&client, topic, queue_arn).await
     {
-        widen(&client, &found, &wanted.experience).await.map_err(failed)?;
-        return Ok(found);
+        let filtering = filter(&client, &found, &wanted.experience, shared_topic).await.map_err(failed)?;
+        return Ok((found, filtering));
     }
     Err(failed(error))
 }
 
 /// Adds the experience to the filter policy of a subscription, if that names experiences and
-/// nothing else.
-async fn widen(client: &aws_sdk_sns::Client, subscription: &str, experience: &ExperienceId) -> Result<(), ApiError> {
+/// nothing else. Where the topic is `shared`, a subscription that lets messages about any
+/// experience through gets a filter policy. Returns what became of it, where the topic is shared.
+async fn filter(
+    client: &aws_sdk_sns::Client,
+    subscription: &str,
+    experience: &ExperienceId,
+    shared: bool,
+) -> Result<Option<Filtering>, ApiError> {
     let found = client.get_subscription_attributes().subscription_arn(subscription).send().await;
     let found = match found.map_err(|e| ApiError::new("sns:GetSubscriptionAttributes", &e)) {
         Ok(found) => found.attributes.unwrap_or_default(),
-        // To subscribe needs no such permission. `doctor` says what the policy keeps out.
-        Err(error) if error.is_access_denied() => return Ok(()),
+        // To subscribe needs no such permission. `doctor` says what the policy keeps out. But a
+        // filter policy that was asked for is not passed over in silence.
+        Err(error) if error.is_access_denied() && !shared => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Some(wider) = found.get("FilterPolicy").and_then(|policy| with_experience(policy, experience)) else {
-        return Ok(());
+    let policy = found.get("FilterPolicy").map(String::as_str).filter(|policy| !policy.is_empty());
+    let wanted = policy.and_then(|policy| with_experience(policy, experience));
+    let wanted = wanted.or_else(|| if shared { narrowed(policy.unwrap_or("{}"), experience) } else { None });
+    let Some(wanted) = wanted else {
+        return Ok(policy.filter(|_| shared).map(|policy| Filtering::Enough(policy.to_owned())));
     };
     let call = client.set_subscription_attributes().subscription_arn(subscription).attribute_name("FilterPolicy");
-    let set = call.attribute_value(wider).send().await;
-    set.map(drop).map_err(|e| ApiError::new("sns:SetSubscriptionAttributes", &e))
+    let set = call.attribute_value(&wanted).send().await;
+    set.map_err(|e| ApiError::new("sns:SetSubscriptionAttributes", &e))?;
+    Ok(Some(Filtering::Set(wanted)).filter(|_| shared))
+}
+
+/// The filter policy that lets only messages about this experience through.
+fn about(experience: &ExperienceId) -> Value {
+    json!({"experience": [experience]})
+}
+
+/// The filter policy with a condition on the experience. `None` if it has one. Whatever else it
+/// asks for stays.
+fn narrowed(policy: &str, experience: &ExperienceId) -> Option<String> {
+    let mut policy: Value = serde_json::from_str(policy).ok()?;
+    let keys = policy.as_object_mut().filter(|keys| !keys.contains_key("experience"))?;
+    keys.insert("experience".to_owned(), about(experience)["experience"].take());
+    Some(policy.to_string())
 }
 
 /// The filter policy with this experience. `None` if it has it, or asks for something else.
@@ -403,6 +443,16 @@ mod tests {
         {
             assert_eq!(widened(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_filter_policy_of_a_shared_topic_asks_for_the_experience() {
+        let experience = ExperienceId::new("exp-a").unwrap();
+        let narrowed = |policy: &str| narrowed(policy, &experience);
+        assert_eq!(narrowed("{}").as_deref(), Some(r#"{"experience":["exp-a"]}"#));
+        let kept = r#"{"reason":["operator"],"experience":["exp-a"]}"#;
+        assert_eq!(narrowed(r#"{"reason":["operator"]}"#).as_deref(), Some(kept));
+        assert_eq!((narrowed(kept), narrowed(r#"{"experience":["exp-b"]}"#), narrowed("no JSON")), (None, None, None));
     }
 
     #[test]
