@@ -134,7 +134,7 @@ async fn all_products_and_a_set_number_are_held_too_and_what_has_none_is_not() {
     let lax = scene.spoke.with(&[("PMP_MAX_REMOVED_PERCENT", "100")]);
     let held = lax.run(&["sync"]).await;
     assert_eq!(held.code, 3, "{}", held.stderr);
-    assert!(held.stdout.contains("it would remove 2 of 2 approved products (100%, limit not all)"), "{}", held.stdout);
+    assert!(held.stdout.contains("it would remove all 2 approved products (removing all is held)"), "{}", held.stdout);
     assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::new(&[], &["prod-a", "prod-b"]));
 
     scene.hub_account.approve(MANAGEMENT, &["prod-a"]).await;

@@ -42,7 +42,7 @@ pub enum Limit {
 
 /// A plan that was not made, because it would remove too much. Nothing may be applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it would remove {removed} of {approved} approved products ({}, limit {})", share(*.removed, *.approved, *.lately), limit_text(*.limit))]
+#[error("it would remove {}", how_much(self))]
 pub struct Refusal {
     /// Approved products that it would have removed.
     pub removed: usize,
@@ -61,21 +61,35 @@ pmp_protocol::codes!(Refusal => "E5201");
 
 pmp_protocol::without_hint!(Refusal);
 
-fn limit_text(limit: Limit) -> String {
-    match limit {
-        Limit::Everything => "not all".to_owned(),
-        Limit::Percent(percent) => format!("{percent}%"),
-        Limit::Products(products) => format!("{products} products"),
-    }
-}
-
-/// What part it is, by itself or with what went before.
-fn share(removed: usize, approved: usize, lately: Lately) -> String {
-    if lately.removed == 0 {
-        return format!("{}%", percent(removed, approved));
-    }
+/// How many products it would remove, with which limit that passes. There is no semicolon in it:
+/// the first one of a receipt's error ends what is held.
+fn how_much(refusal: &Refusal) -> String {
+    let Refusal { removed, approved, lately, limit, .. } = *refusal;
     let (all, of) = lately.with(removed, approved);
-    format!("with those removed lately {all} of {of}, {}%", percent(all, of))
+    let limit = match limit {
+        Limit::Everything => {
+            let what = if approved == 1 {
+                "the only approved product".to_owned()
+            } else {
+                format!("all {approved} approved products")
+            };
+            return match lately.removed {
+                0 => format!("{what} (removing all is held)"),
+                _ => format!("{what} (with those removed lately {all}, and removing all is held)"),
+            };
+        }
+        Limit::Percent(percent) => format!("limit {percent}%"),
+        Limit::Products(products) => format!("limit {products} products"),
+    };
+    let share = if lately.removed == 0 {
+        format!("{}%", percent(removed, approved))
+    } else if lately.removed.saturating_add(approved) <= of {
+        format!("with those removed lately {all} of {of}, {}%", percent(all, of))
+    } else {
+        // Others were approved meanwhile, so there never were as many at once as both numbers say.
+        format!("with those removed lately {all}, of {of} at most at one time")
+    };
+    format!("{removed} of {approved} approved products ({share}, {limit})")
 }
 
 fn percent(part: usize, whole: usize) -> usize {
@@ -179,6 +193,35 @@ mod tests {
         assert_eq!(
             refusal.to_string(),
             "it would remove 25 of 55 approved products (with those removed lately 70 of 100, 70%, limit 50%)"
+        );
+    }
+
+    /// Two were removed lately, and two others approved since.
+    #[test]
+    fn numbers_that_are_told_add_up() {
+        let lately = Lately { removed: 2, approved: 10 };
+        let told = |removed, approved, lately, limit| {
+            Refusal { removed, approved, lately, limit, changes: removed }.to_string()
+        };
+        assert_eq!(
+            told(10, 10, lately, Limit::Everything),
+            "it would remove all 10 approved products (with those removed lately 12, and removing all is held)"
+        );
+        assert_eq!(
+            told(10, 10, Lately::default(), Limit::Everything),
+            "it would remove all 10 approved products (removing all is held)"
+        );
+        assert_eq!(
+            told(1, 1, Lately::default(), Limit::Everything),
+            "it would remove the only approved product (removing all is held)"
+        );
+        assert_eq!(
+            told(4, 10, lately, Limit::Percent(50)),
+            "it would remove 4 of 10 approved products (with those removed lately 6, of 10 at most at one time, limit 50%)"
+        );
+        assert_eq!(
+            told(4, 8, lately, Limit::Products(5)),
+            "it would remove 4 of 8 approved products (with those removed lately 6 of 10, 60%, limit 5 products)"
         );
     }
 
