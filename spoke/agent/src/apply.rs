@@ -148,6 +148,8 @@ pub(crate) struct Order<'a> {
     pub(crate) deferred: &'a [Deferred],
     /// Products that stay as somebody else set them.
     pub(crate) left_alone: &'a BTreeSet<ProductId>,
+    /// Products that somebody else approved, and not the hub ([`crate::erosion::added_by_others`]).
+    pub(crate) added_by_others: &'a BTreeSet<ProductId>,
     /// A change set that an earlier pass started, and whose end it did not see.
     pub(crate) unfinished: Option<ChangeSetId>,
 }

@@ -68,7 +68,13 @@ pub(crate) struct Progress {
     pub(crate) change_sets: Vec<String>,
     /// Products that were approved, and that this pass has denied.
     pub(crate) removed: usize,
-    /// Approved products that the running change set denies. A pass that is stopped or killed does
+    /// Those of them that somebody else had approved, and not the hub. Later passes do not count
+    /// them as removed.
+    pub(crate) taken_back: usize,
+    /// The number of products that somebody else had approved before the pass, and not the hub.
+    pub(crate) added_by_others: usize,
+    /// Approved products that the running change set denies, without those that somebody else had
+    /// approved. A pass that is stopped or killed does
     /// not see its end. The guard rails count it all the same, because a plan that is held too
     /// early does less harm than removals that slip through.
     pub(crate) removing: usize,
@@ -190,8 +196,9 @@ impl Draft {
         if self.confirmed.is_some() {
             return Vec::new();
         }
-        let Progress { removed, removing, approved_before: approved, .. } = *progress;
-        let removed = removed.saturating_add(removing);
+        let Progress { removed, taken_back, removing, approved_before, added_by_others, .. } = *progress;
+        let removed = removed.saturating_sub(taken_back).saturating_add(removing);
+        let approved = approved_before.saturating_sub(added_by_others);
         erosion::with(&self.removals, Some(Removal { at: self.received_at, removed, approved }))
     }
 

@@ -197,7 +197,7 @@ impl<'a> ExperienceRun<'a> {
             order,
             live,
             watch,
-            progress: Progress { approved_before, ..Progress::default() },
+            progress: Progress { approved_before, added_by_others: order.added_by_others.len(), ..Progress::default() },
             backoff: backoff::for_the_catalog(&engine.chance),
             isolation: Isolation::new(order.deferred, order.pass),
             settings_step: SettingsStep::WithProducts,
@@ -376,10 +376,12 @@ impl<'a> ExperienceRun<'a> {
         }
     }
 
-    /// The number of approved products that a change set denies.
+    /// The number of approved products that a change set denies, without those that somebody else
+    /// approved.
     fn removed_by(&self, change_set: &ChangeSet) -> usize {
         let denied = change_set.deny().map_or(&[][..], ProductBatch::products);
-        denied.iter().filter(|id| self.live.policy.approved.contains(*id)).count()
+        let approved = denied.iter().filter(|id| self.live.policy.approved.contains(*id));
+        approved.filter(|id| !self.order.added_by_others.contains(*id)).count()
     }
 
     fn stop_sharing_if(&mut self, failed_together: bool) {

@@ -105,6 +105,7 @@ impl<'a> Pass<'a> {
             pass: self.at,
             deferred: &self.deferred,
             left_alone: &nothing,
+            added_by_others: &nothing,
             unfinished: self.unfinished,
         };
         self.catalog.world().clock = self.at;

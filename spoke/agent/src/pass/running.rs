@@ -237,6 +237,7 @@ impl Pass<'_> {
         let Some(judged) = self.stop.unless_stopped(edits).await else { return self.stopped(&draft) };
         let Judged { drift, left_alone } = judged;
         draft.drift = drift;
+        let added_by_others = erosion::added_by_others(before, &self.snapshot, &live.policy.approved);
         // From here on this pass may change the experience, so how it was left is not known any
         // more.
         draft.left = None;
@@ -250,6 +251,7 @@ impl Pass<'_> {
             settings: self.spoke.settings(&self.snapshot),
             deferred: &deferred,
             left_alone: &left_alone,
+            added_by_others: &added_by_others,
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
         };
         let paused = self.standing.paused.as_ref().filter(|_| self.spoke.mode == Mode::Apply);

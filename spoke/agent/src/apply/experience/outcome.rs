@@ -86,7 +86,9 @@ impl ExperienceRun<'_> {
             self.changed.insert(id.clone(), true);
         }
         for id in deny {
-            self.progress.removed += usize::from(policy.approved.remove(id));
+            let removed = policy.approved.remove(id);
+            self.progress.removed += usize::from(removed);
+            self.progress.taken_back += usize::from(removed && self.order.added_by_others.contains(id));
             policy.rejected.insert(id.clone());
             self.changed.insert(id.clone(), false);
         }
