@@ -369,7 +369,7 @@ impl Spoke {
         let misnamed = misnamed(&standing, &candidates);
         tracing::debug!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
         let version = snapshot.version();
-        let name = format!("pmp-sync snapshot {version}");
+        let name = format!("{}{version}", drift::NAME);
         let (catalog, chance) = (self.catalog.clone(), self.chance.clone());
         let closing = self.closing(&standing);
         let engine = Engine::start(catalog, self.engine, times, name, chance, closing, stop.token().clone());

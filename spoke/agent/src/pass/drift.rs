@@ -9,12 +9,12 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use pmp_catalog::{ChangeHistory, Edits, Scope};
+use pmp_catalog::{ChangeHistory, Edits, PastChangeSet, Scope};
 use pmp_ledger::SnapshotStore;
 use pmp_plan::{Desired, GuardRails, Observed, plan};
 use pmp_protocol::{
-    Content, Digest, Drift, DriftHandling, EditedProduct, ExperienceId, FilterIdentity, ForeignChangeSet, ListedAs,
-    PlainText, ProductId, Receipt, ReceiptStatus, Snapshot, SnapshotVersion, one_line,
+    AccountId, Content, Digest, Drift, DriftHandling, EditedProduct, ExperienceId, FilterIdentity, ForeignChangeSet,
+    ListedAs, PlainText, ProductId, Receipt, ReceiptStatus, Snapshot, SnapshotVersion, one_line,
 };
 
 use crate::apply::live::{Live, left};
@@ -31,8 +31,10 @@ const MAX_HEALED: usize = 20;
 /// The most change sets that a receipt names, and the longest name of one, in bytes.
 const MAX_CHANGE_SETS: usize = 5;
 const MAX_NAME: usize = 100;
-/// The catalog's clock may be this far behind the spoke's.
+/// The catalog's clock and the spoke's may differ by this much.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
+/// How the spoke names its change sets, up to the version.
+pub(crate) const NAME: &str = "pmp-sync snapshot ";
 
 /// The edits that the last receipt reported, if they are still to be reported.
 pub(crate) fn still_told(before: Option<&Receipt>, now: Timestamp) -> Option<Drift> {
@@ -58,17 +60,19 @@ struct Foreign {
 
 /// Finds out who edited the experience, in at most two calls. If AWS does not tell, nobody is
 /// named, and the pass goes on.
-async fn attribute(history: &dyn ChangeHistory, experience: &ExperienceId, before: &Receipt) -> Foreign {
-    // The last pass read and left the lists after it began, so later change sets are the ones to
-    // look at.
-    let since = before.received_at.saturating_sub(CLOCKS).unwrap_or(before.received_at);
+async fn attribute(
+    history: &dyn ChangeHistory,
+    experience: &ExperienceId,
+    account: &AccountId,
+    before: &Receipt,
+) -> Foreign {
+    let since = last_pass(before).saturating_sub(CLOCKS).unwrap_or(before.received_at);
     let foreign = async |scope| {
         let found = history.past_change_sets(experience, scope, since).await.unwrap_or_else(|error| {
             tracing::warn!(%experience, error = one_line(&error), "who edited it could not be looked up");
             Vec::new()
         });
-        let own = |id: &str| before.change_sets.iter().any(|own| own == id);
-        found.into_iter().filter(|set| !own(set.id.as_str())).take(MAX_CHANGE_SETS).collect::<Vec<_>>()
+        since_the_last_pass(found, account, before)
     };
     // A delegated administrator sees the change sets of others only as shared. Their products
     // cannot be read, which saves a call.
@@ -87,6 +91,40 @@ async fn attribute(history: &dyn ChangeHistory, experience: &ExperienceId, befor
         at: set.ended,
     });
     Foreign { by: by.collect(), named: edits.allowed.into_iter().chain(edits.denied).collect() }
+}
+
+/// When the last pass had seen the lists, by the spoke's clock.
+fn last_pass(before: &Receipt) -> Timestamp {
+    before.applied_at.map_or(before.received_at, |applied| applied.max(before.received_at))
+}
+
+/// The change sets of others among `found`, the newest first, that the last pass cannot have seen:
+/// what it saw was healed, or is told already.
+///
+/// A change set that the receipt knows was seen, and so was all before it: an experience is locked
+/// while one runs. Beyond that, only the time tells, and two clocks are compared. So within
+/// [`CLOCKS`] of the last pass, what is named as this spoke names its own is one of them. If there
+/// is a change set after the last pass, by the clocks as they are, those before it are not named.
+/// If there is none, the catalog's clock is behind, and the newest is the one.
+fn since_the_last_pass(found: Vec<PastChangeSet>, account: &AccountId, before: &Receipt) -> Vec<PastChangeSet> {
+    let told = before.drift.iter().flat_map(|drift| &drift.by).map(|set| &set.id);
+    let known: BTreeSet<&str> = before.change_sets.iter().chain(told).map(String::as_str).collect();
+    let last = last_pass(before);
+    let is_near = |at: Timestamp| at.duration_since(last).abs() <= CLOCKS;
+    let is_own = |set: &PastChangeSet| {
+        set.ended.is_some_and(is_near)
+            && set.account.as_ref() == Some(account)
+            && set.name.as_ref().is_some_and(|name| name.starts_with(NAME))
+    };
+    let unseen = found.into_iter().take_while(|set| !known.contains(set.id.as_str())).filter(|set| !is_own(set));
+    // The catalog tells times to the second.
+    let is_later = |set: &PastChangeSet| set.ended.is_some_and(|at| at.as_second() >= last.as_second());
+    let (mut later, earlier): (Vec<_>, Vec<_>) = unseen.partition(is_later);
+    if later.is_empty() {
+        later.extend(earlier.into_iter().next());
+    }
+    later.truncate(MAX_CHANGE_SETS);
+    later
 }
 
 impl Spoke {
@@ -112,7 +150,9 @@ impl Spoke {
             None => case.must_be_edited(before),
         });
         case.foreign = match (edited, &self.history) {
-            (Some(before), Some(history)) => Some(attribute(history.as_ref(), &live.experience.id, before).await),
+            (Some(before), Some(history)) => {
+                Some(attribute(history.as_ref(), &live.experience.id, &self.identity.account, before).await)
+            }
             (Some(_), None) => Some(Foreign::default()),
             (None, _) => None,
         };
@@ -172,15 +212,21 @@ impl Case<'_> {
         let all: BTreeSet<_> = edited.iter().chain(carried).cloned().collect();
         let most = if leaves { MAX_EDITED } else { MAX_HEALED };
         let shown = all.iter().take(most).map(|id| EditedProduct { product: id.clone(), now: self.listed(id) });
+        let edited_now = shown.collect();
         let (times, noticed_at) = told.as_ref().map_or((0, None), |drift| (drift.times, Some(drift.noticed_at)));
         let is_new = self.foreign.is_some();
+        // What was left before is left still, so whoever set that is named, too.
+        let carries_on = !is_new || left.is_some();
+        let earlier = told.iter().filter(|_| carries_on).flat_map(|drift| &drift.by).cloned();
+        let mut by: Vec<_> = self.foreign.into_iter().flat_map(|foreign| foreign.by).chain(earlier).collect();
+        by.truncate(MAX_CHANGE_SETS);
         let drift = Drift {
             noticed_at: noticed_at.filter(|_| !is_new).unwrap_or(self.began),
             times: times + u32::from(is_new),
             products: all.len(),
-            edited: shown.collect(),
+            edited: edited_now,
             handling: self.handling,
-            by: self.foreign.map_or_else(|| told.map(|drift| drift.by).unwrap_or_default(), |foreign| foreign.by),
+            by,
             rest_applied: false,
         };
         let left_alone = if leaves { all } else { BTreeSet::new() };
@@ -272,4 +318,76 @@ pub(crate) fn left_as_set(receipt: Receipt) -> Receipt {
     let pending = drift.products;
     let drift = Some(Drift { rest_applied: true, ..drift.clone() });
     Receipt { status: ReceiptStatus::Partial, applied_at: None, error, pending, drift, ..receipt }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_catalog::ChangeSetId;
+    use pmp_protocol::testing::receipt;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn account() -> AccountId {
+        AccountId::new("222222222222").unwrap()
+    }
+
+    /// A change set that ended at this second, with the name that its first letter says: `o`wn ones
+    /// are named as the spoke does.
+    fn ended(id: &str, second: i64) -> PastChangeSet {
+        let name = id.starts_with('o').then(|| format!("{NAME}3"));
+        PastChangeSet { id: ChangeSetId::new(id), name, account: Some(account()), ended: Some(at(second)) }
+    }
+
+    /// The last pass was in step at second 1,000, and started `own`.
+    fn in_step(own: &[&str]) -> Receipt {
+        let change_sets = own.iter().map(|id| (*id).to_owned()).collect();
+        let received_at = at(995);
+        Receipt { change_sets, received_at, applied_at: Some(at(1_000)), ..receipt(4, ReceiptStatus::InSync, None) }
+    }
+
+    fn named(found: &[(&str, i64)], before: &Receipt) -> Vec<String> {
+        let found = found.iter().map(|(id, second)| ended(id, *second)).collect();
+        since_the_last_pass(found, &account(), before).into_iter().map(|set| set.id.to_string()).collect()
+    }
+
+    #[test]
+    fn what_the_last_pass_saw_or_did_is_not_named_again() {
+        // Healed, and then healed by a snapshot that needed no change set.
+        let found = [("edit", 1_010), ("own-2", 990), ("old", 980), ("own-1", 950)];
+        assert_eq!(named(&found, &in_step(&[])), ["edit"]);
+        // A change set of the receipt ends the search, whatever the clocks say.
+        let found = [("edit", 999), ("own-2", 998), ("old", 997)];
+        assert_eq!(named(&found, &in_step(&["own-2"])), ["edit"]);
+        // So does one that the receipt told.
+        let by = vec![ForeignChangeSet { id: "old".to_owned(), account: None, name: None, at: None }];
+        let drift = Drift {
+            noticed_at: at(0),
+            times: 1,
+            products: 1,
+            edited: Vec::new(),
+            handling: DriftHandling::Heal,
+            by,
+            rest_applied: false,
+        };
+        let told = Receipt { drift: Some(drift), ..in_step(&[]) };
+        assert_eq!(named(&[("edit", 999), ("old", 990), ("older", 980)], &told), ["edit"]);
+        // The catalog's clock is ahead by half a minute: an own one is none of somebody else.
+        assert_eq!(named(&[("edit", 1_040), ("own-2", 1_030)], &in_step(&[])), ["edit"]);
+    }
+
+    #[test]
+    fn all_since_the_last_pass_are_named_whatever_they_are_called() {
+        assert_eq!(named(&[("edit-2", 1_020), ("edit-1", 1_000)], &in_step(&[])), ["edit-2", "edit-1"]);
+        // Another spoke, long after the last pass of this one: of another hub, perhaps.
+        assert_eq!(named(&[("other-spoke", 5_000), ("edit", 1_010)], &in_step(&[])), ["other-spoke", "edit"]);
+        // The catalog's clock is behind: the newest is the one.
+        assert_eq!(named(&[("edit", 970), ("old", 960), ("own-1", 950)], &in_step(&[])), ["edit"]);
+        assert_eq!(named(&[("own-1", 990)], &in_step(&[])), [""; 0]);
+        let unended = vec![PastChangeSet { ended: None, ..ended("edit", 0) }];
+        assert_eq!(since_the_last_pass(unended, &account(), &in_step(&[])).len(), 1);
+    }
 }
