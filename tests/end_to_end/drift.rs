@@ -3,6 +3,8 @@
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Finished, Lists, MANAGEMENT, Program, Scene, world};
 use serde_json::{Value, json};
 
+use crate::doctor::Checkup;
+
 /// A scene in which both experiences of alpha are in step with a first snapshot.
 async fn in_step() -> Scene {
     let scene = Scene::start(world(&["prod-a", "prod-b"], &["prod-x"])).await;
@@ -153,4 +155,80 @@ async fn an_edit_that_is_healed_together_with_a_new_snapshot_is_told() {
     assert!(receipt(&scene.spoke, ALPHA_DEV).await.get("drift").is_none());
     scene.alpha_account.reject(ALPHA_DEV, &["prod-nowhere"]).await;
     assert!(receipt(&scene.spoke, ALPHA_DEV).await.get("drift").is_none());
+}
+
+/// All of it happens within a minute, by which the catalog's clock may be behind.
+#[tokio::test]
+async fn only_who_edited_since_the_last_pass_is_named() {
+    let scene = in_step().await;
+    scene.alpha_account.approve(ALPHA_PROD, &["prod-old"]).await;
+    assert_eq!(receipt(&scene.spoke, ALPHA_PROD).await["drift"]["by"].as_array().unwrap().len(), 1);
+    // A snapshot that asks for what is there already: its receipt names no change set.
+    scene.hub_account.reject(MANAGEMENT, &["prod-old"]).await;
+    scene.hub.json(&["publish"]).await;
+    let quiet = receipt(&scene.spoke, ALPHA_PROD).await;
+    assert_eq!((&quiet["version"], quiet.get("change_sets")), (&json!(2), None), "{quiet}");
+    let before = scene.alpha_account.change_sets().await;
+    scene.alpha_account.approve(ALPHA_PROD, &["prod-own"]).await;
+    let spoke = scene.spoke.with(&[("PMP_DRIFT", "report")]);
+    let reported = receipt(&spoke, ALPHA_PROD).await;
+    assert_eq!(scene.alpha_account.change_sets().await, before + 1);
+    let by = reported["drift"]["by"].as_array().unwrap();
+    assert_eq!(by.len(), 1, "{reported}");
+    assert!(by[0].get("name").is_none_or(|name| !name.as_str().unwrap().starts_with("pmp-sync")), "{reported}");
+    assert!(!reported["error"].as_str().unwrap().contains("earlier"), "{reported}");
+    // A second edit is named beside the first, which is still left.
+    scene.alpha_account.reject(ALPHA_PROD, &["prod-a"]).await;
+    let both = receipt(&spoke, ALPHA_PROD).await;
+    assert_eq!(both["drift"]["by"].as_array().unwrap().len(), 2, "{both}");
+    assert_eq!(both["drift"]["by"][1], by[0], "{both}");
+
+    // A pass that changed nothing does not count again what one before it changed for this
+    // snapshot.
+    scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;
+    scene.hub.json(&["publish"]).await;
+    receipt(&spoke, ALPHA_PROD).await;
+    scene.alpha_account.reject(ALPHA_PROD, &["prod-b"]).await;
+    receipt(&spoke, ALPHA_PROD).await;
+    let log = scene.hub.run(&["log", ALPHA, "--experience", ALPHA_PROD, "--all"]).await.stdout;
+    let of_third: Vec<_> = log.lines().filter(|line| line.contains("   3   ")).collect();
+    assert_eq!(of_third.len(), 2, "{log}");
+    assert!(of_third[1].contains("1 allowed") && of_third[1].contains("1 change set"), "{log}");
+    assert!(!of_third[0].contains("1 allowed") && !of_third[0].contains("change set,"), "{log}");
+}
+
+#[tokio::test]
+async fn doctor_leaves_an_edit_to_whoever_decides_about_it() {
+    let scene = in_step().await;
+    scene.alpha_account.approve(ALPHA_PROD, &["prod-own"]).await;
+    let spoke = scene.spoke.with(&[("PMP_DRIFT", "report")]);
+    assert_eq!(receipt(&spoke, ALPHA_PROD).await["status"], "partial");
+    for program in [&spoke, &scene.spoke] {
+        let checkup = Checkup::of(program).await;
+        let detail = "left as somebody else set them: 1 product";
+        checkup.expect("sign-of-life", "warning", detail, "decide with whoever changed it (`pmp-hub drift`)");
+        checkup.expect("sign-of-life", "warning", detail, "PMP_DRIFT=heal");
+        assert_eq!(checkup.commands(), [""; 0], "it would undo what a person did, or change nothing");
+    }
+}
+
+/// What the hub never approved is not what a guard rail protects.
+#[tokio::test]
+async fn what_is_taken_back_from_others_holds_no_later_plan() {
+    let scene = in_step().await;
+    scene.alpha_account.approve(ALPHA_PROD, &["prod-y", "prod-z"]).await;
+    let healed = receipt(&scene.spoke, ALPHA_PROD).await;
+    assert_eq!((&healed["status"], &healed["denied"]), (&json!("in-sync"), &json!(2)), "{healed}");
+    scene.hub_account.reject(MANAGEMENT, &["prod-b"]).await;
+    scene.hub.json(&["publish"]).await;
+    let later = receipt(&scene.spoke, ALPHA_PROD).await;
+    assert_eq!((&later["status"], &later["version"]), (&json!("in-sync"), &json!(2)), "{later}");
+    // What the hub approved counts as ever: two of two, one after the other.
+    scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;
+    scene.hub.json(&["publish"]).await;
+    receipt(&scene.spoke, ALPHA_PROD).await;
+    scene.hub_account.reject(MANAGEMENT, &["prod-a"]).await;
+    scene.hub.json(&["publish"]).await;
+    let held = receipt(&scene.spoke, ALPHA_PROD).await;
+    assert_eq!(held["status"], "held", "{held}");
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::Timestamp;
 use pmp_ledger::{DynamoRecords, Extent, Outcomes, RecordStore, Unreadable};
-use pmp_protocol::{ExperienceId, OrganizationId, Outcome};
+use pmp_protocol::{ExperienceId, OrganizationId, Outcome, ReceiptStatus};
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, count, cut};
 use serde::Serialize;
 use serde_json::json;
@@ -48,6 +48,47 @@ pub(crate) struct Row {
     outcome: Outcome,
     /// Why it is not believed; none where it agrees with the ledger.
     disputed: Option<String>,
+    /// What this sync did by itself: an outcome has the sums of all that worked on the snapshot.
+    #[serde(skip)]
+    did: Did,
+}
+
+/// What one sync changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Did {
+    allowed: usize,
+    denied: usize,
+    change_sets: usize,
+}
+
+impl Did {
+    /// What `now` did, after `before`: the outcome before it in the same experience.
+    fn by(now: &Outcome, before: Option<&Outcome>) -> Self {
+        let Outcome { allowed, denied, change_sets, .. } = *now;
+        let Some(before) = before.filter(|before| adds_to(now, before)) else {
+            return Self { allowed, denied, change_sets };
+        };
+        // A change set that an earlier sync started may have ended in this one.
+        Self {
+            allowed: allowed.saturating_sub(before.allowed),
+            denied: denied.saturating_sub(before.denied),
+            change_sets: change_sets.saturating_sub(before.change_sets),
+        }
+    }
+}
+
+/// Whether the numbers of `now` are those of `before` and what came since: they are about the same
+/// snapshot, and the change sets of `before` are among those of `now`. A spoke of an earlier
+/// release tells the numbers of one sync.
+fn adds_to(now: &Outcome, before: &Outcome) -> bool {
+    let same = (now.version, now.digest) == (before.version, before.digest);
+    let has_all = now.change_set_ids.len() == now.change_sets;
+    let goes_on = match before.change_set_ids.last() {
+        Some(last) if has_all || before.status == ReceiptStatus::InSync => now.change_set_ids.contains(last),
+        Some(_) => true,
+        None => before.status != ReceiptStatus::InSync,
+    };
+    same && goes_on && now.allowed >= before.allowed && now.denied >= before.denied
 }
 
 /// What every outcome has, as the columns of a spreadsheet.
@@ -76,8 +117,8 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     let now = compose::clock().now();
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
     let Outcomes { found, unreadable, more } = outcomes;
-    let rows: Vec<_> =
-        found.into_iter().filter(|outcome| outcome.at >= since).map(|outcome| row(outcome, &view, now)).collect();
+    let mut rows = rows(found, &view, now);
+    rows.retain(|row| row.outcome.at >= since);
     if output.is_document() {
         let unreadable: Vec<_> = unreadable.iter().map(|it| json!({"item": it.key, "problem": it.problem})).collect();
         output
@@ -99,10 +140,20 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     Ok(Exit::Ok)
 }
 
-fn row(outcome: Outcome, view: &View, now: Timestamp) -> Row {
-    let Outcome { organization, version, digest, at, .. } = &outcome;
-    let disputed = view.doubt(organization, *version, *digest, *at, now);
-    Row { outcome, disputed }
+/// The rows of these outcomes, newest first.
+fn rows(found: Vec<Outcome>, view: &View, now: Timestamp) -> Vec<Row> {
+    let did: Vec<_> = (0..found.len())
+        .map(|n| {
+            let mut older = found[n + 1..].iter();
+            Did::by(&found[n], older.find(|older| older.member_experience == found[n].member_experience))
+        })
+        .collect();
+    let row = |(outcome, did): (Outcome, Did)| {
+        let Outcome { organization, version, digest, at, .. } = &outcome;
+        let disputed = view.doubt(organization, *version, *digest, *at, now);
+        Row { outcome, disputed, did }
+    };
+    found.into_iter().zip(did).map(row).collect()
 }
 
 fn nothing(args: &LogArgs, view: &View) -> String {
@@ -179,9 +230,8 @@ fn status(row: &Row) -> &'static str {
 }
 
 fn message(row: &Row) -> String {
-    let Outcome {
-        allowed, denied, pending, filtered, deferred, change_sets, error, confirmed, outside, filter, ..
-    } = &row.outcome;
+    let Outcome { pending, filtered, deferred, error, confirmed, outside, filter, .. } = &row.outcome;
+    let Did { allowed, denied, change_sets } = &row.did;
     let number = |number: usize, what: &str| (number > 0).then(|| format!("{number} {what}"));
     let filtered = filter
         .as_ref()
@@ -199,4 +249,45 @@ fn message(row: &Row) -> String {
         outside.as_ref().map(|outside| format!("outside its change windows by {}: {}", outside.by, outside.reason)),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::Receipt;
+    use pmp_protocol::testing::{now, receipt};
+
+    use super::*;
+
+    /// The outcome for this version, with sums: allowed, denied, and the change sets.
+    fn outcome(version: u64, status: ReceiptStatus, allowed: usize, denied: usize, ids: &[&str]) -> Outcome {
+        let change_sets = ids.iter().map(|id| (*id).to_owned()).collect();
+        Outcome::of(&Receipt { allowed, denied, change_sets, ..receipt(version, status, None) }, now())
+    }
+
+    #[test]
+    fn a_sync_tells_what_it_did_and_not_what_those_before_it_did() {
+        use ReceiptStatus::{Failed, InSync, Partial};
+        let did = |now: &Outcome, before: &Outcome| {
+            let Did { allowed, denied, change_sets } = Did::by(now, Some(before));
+            (allowed, denied, change_sets)
+        };
+        let first = outcome(2, Partial, 1, 1, &["cs-1"]);
+        assert_eq!(did(&first, &outcome(1, InSync, 9, 9, &["cs-0"])), (1, 1, 1), "another snapshot");
+        assert_eq!(did(&outcome(2, Failed, 1, 1, &["cs-1"]), &first), (0, 0, 0));
+        assert_eq!(did(&outcome(2, InSync, 3, 1, &["cs-1", "cs-2"]), &first), (2, 0, 1));
+        let adopted = outcome(2, Partial, 0, 0, &["cs-1"]);
+        assert_eq!(did(&first, &adopted), (1, 1, 0));
+        // Once in step, the numbers begin anew; and what was confirmed since, and is in step still,
+        // repeats them.
+        let in_step = outcome(2, InSync, 3, 1, &["cs-1", "cs-2"]);
+        assert_eq!(did(&outcome(2, InSync, 4, 2, &["cs-3"]), &in_step), (4, 2, 1));
+        assert_eq!(did(&in_step, &in_step), (0, 0, 0));
+        assert_eq!(did(&outcome(2, InSync, 4, 2, &["cs-3"]), &outcome(2, InSync, 0, 0, &[])), (4, 2, 1));
+        // An earlier release tells the numbers of one sync.
+        assert_eq!(did(&outcome(2, InSync, 1, 1, &["cs-2"]), &first), (1, 1, 1));
+        // Of many change sets, only the last are named.
+        let ids: Vec<String> = (0..60).map(|n| format!("cs-{n}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        assert_eq!(did(&outcome(2, Partial, 60, 0, &ids), &outcome(2, Partial, 30, 0, &ids[..30])), (30, 0, 30));
+    }
 }
