@@ -142,7 +142,8 @@ async fn the_fleets_windows_hold_until_the_hub_opens_them() {
     assert!(directions.stdout.contains(&format!("change windows: {windows}")), "{}", directions.stdout);
     Checkup::of(&scene.hub).await.expect_ok("change-windows", &database());
     let plan = scene.hub.run(&["plan"]).await;
-    assert!(plan.stderr.contains("hint: the fleet's change windows closed until "), "{}", plan.stderr);
+    let hint = format!("hint: the fleet's change windows ({windows}) are closed until ");
+    assert!(plan.stderr.contains(&hint) && plan.stderr.contains(": nothing is changed before"), "{}", plan.stderr);
     // A run without the setting leaves them, and `doctor` tells of one that says something else.
     scene.hub.json(&["publish"]).await;
     let other = scene.hub.with(&[("PMP_CHANGE_WINDOWS", "daily 00:00-24:00 UTC")]);

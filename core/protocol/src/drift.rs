@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, Digest, ProductId};
 
+/// How the sentence of a [`Drift`] that is left begins.
+pub const LEFT_AS_SET: &str = "left as somebody else set them: ";
+
 /// How a spoke left the lists of an experience: what it compares with when it comes back. The first
 /// 8 hexadecimal digits of their digest: the hub reads so much of an organization and no more, and
 /// nothing but a notice rests on it.
@@ -125,7 +128,7 @@ impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let products = if self.products == 1 { "product" } else { "products" };
         match self.handling {
-            DriftHandling::Report => write!(f, "left as somebody else set them: {} {products}", self.products)?,
+            DriftHandling::Report => write!(f, "{LEFT_AS_SET}{} {products}", self.products)?,
             DriftHandling::Heal => write!(f, "healed what somebody else had set: {} {products}", self.products)?,
         }
         let Some(newest) = self.by.first() else { return f.write_str("; AWS does not tell by whom") };

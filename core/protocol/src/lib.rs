@@ -59,7 +59,7 @@ pub use digest::{Digest, DigestError};
 pub use direction::{
     Because, DIRECTION_SCHEMA, Direction, DirectionChange, LONGEST_PAUSE, MAX_REASON, Pause, Pin, Turn, halted, turn,
 };
-pub use drift::{Drift, DriftHandling, EditedProduct, ForeignChangeSet, Left, ListedAs};
+pub use drift::{Drift, DriftHandling, EditedProduct, ForeignChangeSet, LEFT_AS_SET, Left, ListedAs};
 pub use filter_input::{FactsFrom, FilterInput, MAX_SHARED_SETTINGS, VerdictMark};
 pub use halt::Halted;
 pub use hint::{Hint, lines, one_line, render, told, with_code};

@@ -44,14 +44,19 @@ impl Moment {
     /// away has its date as well.
     #[must_use]
     pub fn told(&self, now: Timestamp) -> String {
-        let day = if self.at.duration_since(now).as_hours().abs() < NAME_OF_DAY { "%a" } else { "%a %Y-%m-%d" };
-        let when = self.civil.strftime(&format!("{day} %H:%M")).to_string();
-        let zone = &self.zone;
+        let (when, zone) = (self.day_and_time(now), &self.zone);
         if self.at > now {
             format!("{when} {zone} (in {})", age(now, self.at))
         } else {
             format!("{when} {zone} ({} ago)", age(self.at, now))
         }
+    }
+
+    /// The same without its zone, for a sentence that has it already: `Mon 22:00`.
+    #[must_use]
+    pub fn day_and_time(&self, now: Timestamp) -> String {
+        let day = if self.at.duration_since(now).as_hours().abs() < NAME_OF_DAY { "%a" } else { "%a %Y-%m-%d" };
+        self.civil.strftime(&format!("{day} %H:%M")).to_string()
     }
 }
 
@@ -165,6 +170,7 @@ mod tests {
     fn a_moment_is_told_by_its_day_or_by_its_date_where_it_is_far() {
         let told = |now: &str| moment().told(now.parse().unwrap());
         assert_eq!(told("2026-11-30T18:00:00Z"), "Mon 22:00 Europe/Berlin (in 3h)");
+        assert_eq!(moment().day_and_time("2026-11-30T18:00:00Z".parse().unwrap()), "Mon 22:00");
         assert_eq!(told("2026-11-30T21:05:00Z"), "Mon 22:00 Europe/Berlin (5m ago)");
         assert_eq!(told("2026-11-23T21:00:00Z"), "Mon 2026-11-30 22:00 Europe/Berlin (in 7d)");
         assert_eq!(moment().to_string(), "Mon 2026-11-30 22:00 Europe/Berlin");

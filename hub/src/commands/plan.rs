@@ -115,13 +115,16 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
 fn keeps_back(direction: &Direction, now: Timestamp) -> Vec<String> {
     let pause = direction.paused(now).map(|pause| {
         let until = moment(pause.ends());
-        format!(
-            "hint: the fleet is paused until {until}: nothing of this is changed until then, or until `pmp-hub resume`"
-        )
+        format!("hint: the fleet is paused until {until}: nothing is changed before, unless `pmp-hub resume` ends it")
     });
     let windows = windows::of_the_fleet(Some(direction), now).and_then(Result::ok).filter(|said| !said.open);
-    let windows =
-        windows.map(|said| format!("hint: the fleet's {}: nothing of this is changed until then", said.told(now)));
+    let windows = windows.map(|said| match (&said.until, &said.fleet) {
+        (Some(until), Some(words)) => format!(
+            "hint: the fleet's change windows ({words}) are closed until {}: nothing is changed before",
+            until.day_and_time(now)
+        ),
+        _ => format!("hint: {}", said.told(now)),
+    });
     pause.into_iter().chain(windows).collect()
 }
 

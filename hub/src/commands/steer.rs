@@ -124,17 +124,20 @@ enum Whom {
     These(Vec<OrganizationId>, Option<WaveName>),
 }
 
-/// The moment at which a pause ends, to the second; why it is none that a pause may last to.
-fn end_of_pause(until: Until, now: Timestamp) -> Result<Timestamp, String> {
-    let at = until.at(now);
-    if at <= now {
-        return Err(format!("{at} is over"));
+/// The moment at which a pause ends, to the second; why it is none that a pause may last to, and
+/// what to do then.
+fn end_of_pause(until: Until, now: Timestamp) -> Result<Timestamp, (String, &'static str)> {
+    let (exactly, at) = (until.at(now), to_the_second(until.at(now)));
+    if exactly <= now {
+        let over = format!("`--until` is no end of a pause: {at} is over");
+        return Err((over, "give a time from now, such as `--until 2h`"));
     }
-    if at.duration_since(now) > LONGEST_PAUSE {
+    if exactly.duration_since(now) > LONGEST_PAUSE {
         let days = LONGEST_PAUSE.as_hours() / 24;
-        return Err(format!("{at} is more than {days} days from now: what is to stay is a pin"));
+        let longer = format!("a pause lasts {days} days at most, and `--until` is {at}");
+        return Err((longer, "use a pin for longer: `pmp-hub pin`"));
     }
-    Ok(to_the_second(at))
+    Ok(at)
 }
 
 pub(super) fn reason(text: &str) -> Result<String, String> {
@@ -181,10 +184,8 @@ pub(crate) async fn unpin(config: &ConfigArgs, args: &UnpinArgs, output: Output)
 }
 
 pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output) -> Result<Exit, Failure> {
-    let until = end_of_pause(args.until, compose::clock().now()).map_err(|problem| {
-        let error = format!("`--until` is no end of a pause: {problem}");
-        Failure::new("E4063", error).hint("give a time from now, such as `--until 2h`".to_owned())
-    })?;
+    let until = end_of_pause(args.until, compose::clock().now());
+    let until = until.map_err(|(problem, hint)| Failure::new("E4063", problem).hint(hint.to_owned()))?;
     let desk = Desk::open(config, false).await?;
     let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
     let outcome = desk.direct(&whom, &DirectionChange::Pause(until), &args.why).await?;
@@ -572,12 +573,15 @@ mod tests {
     #[test]
     fn a_pause_ends_within_thirty_days_from_now() {
         let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
-        let at = |text: &str| end_of_pause(text.parse().unwrap(), now).map(|at| at.to_string());
+        let at = |text: &str| end_of_pause(text.parse().unwrap(), now).map(|at| at.to_string()).map_err(|it| it.0);
         assert_eq!(at("2h").unwrap(), "2026-11-24T14:00:00Z");
         assert_eq!(at("30d").unwrap(), "2026-12-24T12:00:00Z");
         assert_eq!(at("2026-11-25T06:00:00+01:00").unwrap(), "2026-11-25T05:00:00Z");
-        assert_eq!(at("2026-11-24T12:00:00Z").unwrap_err(), "2026-11-24T12:00:00Z is over");
-        assert!(at("31d").unwrap_err().ends_with("is more than 30 days from now: what is to stay is a pin"));
+        let over = "`--until` is no end of a pause: 2026-11-24T12:00:00Z is over";
+        assert_eq!(at("2026-11-24T12:00:00Z").unwrap_err(), over);
+        let longer = end_of_pause("31d".parse().unwrap(), "2026-11-24T12:00:00.789201468Z".parse().unwrap());
+        let told = "a pause lasts 30 days at most, and `--until` is 2026-12-25T12:00:00Z";
+        assert_eq!(longer.unwrap_err(), (told.to_owned(), "use a pin for longer: `pmp-hub pin`"));
         for text in ["", "soon", "tomorrow", "0s"] {
             assert!(text.parse::<Until>().is_err(), "{text}");
         }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use pmp_protocol::{Digest, ExperienceId, OrganizationId, PlainText, SnapshotVersion, count};
+use pmp_protocol::{Digest, ExperienceId, LEFT_AS_SET, OrganizationId, PlainText, SnapshotVersion, count};
 use serde::Serialize;
 
 use crate::notify::state::{State, Subject};
@@ -223,6 +223,11 @@ fn summary(group: &Group<'_, Transition>, organizations: usize, experiences: usi
         _ => String::new(),
     };
     let cause = cause(group);
+    // The verb has said so.
+    let cause = match class {
+        State::Drifted => cause.strip_prefix(LEFT_AS_SET).unwrap_or(&cause).to_owned(),
+        _ => cause,
+    };
     let cause = if cause.is_empty() { cause } else { format!(": {cause}") };
     let others = match group.other_causes {
         0 => String::new(),

@@ -12,7 +12,7 @@ use pmp_terminal::{
 };
 
 use crate::commands::env::SPOKE;
-use crate::commands::hold::{HoldArgs, hold, unhold};
+use crate::commands::hold::{HoldArgs, UnholdArgs, hold, unhold};
 use crate::commands::init::{InitArgs, initialize};
 use crate::commands::run::run_agent;
 use crate::commands::{doctor, plan, status, sync};
@@ -128,7 +128,7 @@ enum Command {
     Hold(HoldArgs),
     /// End a hold before its time
     #[command(after_help = "Example:\n  pmp-spoke unhold")]
-    Unhold,
+    Unhold(UnholdArgs),
     /// Make the queue with its dead-letter queue and policy, and subscribe it to the hub's topic
     #[command(after_help = "Example:
   eval \"$(pmp-spoke init)\"                        and take the queue's URL into this shell")]
@@ -191,7 +191,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::plan(&cli.config, args, output).await,
         Command::Status(args) => status::status(&cli.config, args, output).await,
         Command::Hold(args) => hold(&cli.config, args, output).await,
-        Command::Unhold => unhold(&cli.config, output).await,
+        Command::Unhold(args) => unhold(&cli.config, args, output).await,
         Command::Init(args) => waiting_for(output, "SQS, and SNS", initialize(&cli.config, args, output)).await,
         Command::Doctor => {
             let checkup = doctor::examine(&cli.config, output).await;

@@ -62,6 +62,8 @@ async fn everything_is_well_and_nothing_is_changed() {
     );
     assert!(checkup.check("filter")["detail"].as_str().unwrap().starts_with("`exclude-products` "));
     assert_eq!(checkup.check("lease")["detail"], "free");
+    checkup.expect_ok("network", &format!("services at {} (AWS_ENDPOINT_URL)", scene.endpoint()));
+    assert_eq!(checkup.check("network")["detail"].as_str().unwrap().matches("AWS_ENDPOINT_URL").count(), 1);
     assert_eq!(
         operations(&spoke, &scene.endpoint()).await,
         [

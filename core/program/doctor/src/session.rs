@@ -1,5 +1,8 @@
 //! Whose credentials these are, and where they are used. Every other check depends on it.
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
@@ -208,16 +211,29 @@ async fn network() -> Finding {
         Some(except) => finding.note(format!("not for {except} (NO_PROXY)")),
         None => finding,
     };
-    let mut finding = finding.note(format!("trusted: {}", network.roots));
+    let finding = finding.note(format!("trusted: {}", network.roots));
+    let mut ways = Vec::new();
     for Reached { service, region, endpoint, through } in pmp_aws::reached() {
         let origin = match pmp_aws::endpoint_origin(&endpoint).await {
             Some(origin) => format!(" ({origin})"),
             None => String::new(),
         };
         let way = through.map(|proxy| format!(" through {proxy}")).unwrap_or_default();
-        finding = finding.note(format!("{service} of {region} at {endpoint}{origin}{way}"));
+        ways.push((service, region, format!("{endpoint}{origin}{way}")));
     }
-    finding
+    in_few_words(&ways).into_iter().fold(finding, Finding::note)
+}
+
+/// Where each service was reached: its name, its region, and the way. What is the same for all of
+/// them is said once.
+fn in_few_words<S: Display + Ord, R: Display>(ways: &[(S, R, String)]) -> Vec<String> {
+    let services: BTreeSet<_> = ways.iter().map(|(service, ..)| service).collect();
+    match ways {
+        [(.., way), rest @ ..] if services.len() > 1 && rest.iter().all(|(.., other)| other == way) => {
+            vec![format!("all {} services at {way}", services.len())]
+        }
+        _ => ways.iter().map(|(service, region, way)| format!("{service} of {region} at {way}")).collect(),
+    }
 }
 
 /// `ahead` is by how much this machine's clock shows a later time than AWS's.
@@ -236,6 +252,20 @@ fn judge_clock(ahead: Option<SignedDuration>) -> Finding {
 mod tests {
     use super::*;
     use pmp_terminal::checkup::Verdict;
+
+    #[test]
+    fn an_endpoint_that_all_services_have_is_told_once() {
+        let told = |ways: &[(&str, &str)]| {
+            let ways: Vec<_> = ways.iter().map(|(service, way)| (*service, "us-east-1", (*way).to_owned())).collect();
+            in_few_words(&ways)
+        };
+        let one = "http://127.0.0.1:4566 (AWS_ENDPOINT_URL)";
+        assert_eq!(told(&[("sns", one), ("sqs", one), ("sqs", one)]), [format!("all 2 services at {one}")]);
+        let other = ["sns of us-east-1 at http://a", "sqs of us-east-1 at http://b"];
+        assert_eq!(told(&[("sns", "http://a"), ("sqs", "http://b")]), other);
+        assert_eq!(told(&[("sns", "http://a")]), other[..1]);
+        assert_eq!(told(&[]), [""; 0]);
+    }
 
     #[test]
     fn a_clock_may_be_off_a_little() {

@@ -62,6 +62,18 @@ fn one_change_is_one_sentence_with_the_command_that_shows_more() {
 }
 
 #[test]
+fn that_an_edit_is_left_is_told_once() {
+    let cause = "left as somebody else set them: 1 product, by account 222222222222 in change set cs-1";
+    let one = told(&[transition("o-alpha00000", Some("exp-a"), State::Drifted, cause)]);
+    let rest = "changed by others, and is left so: 1 product, by account 222222222222 in change set cs-1.";
+    assert_eq!(one[0].summary, format!("Member experience exp-a of o-alpha00000 was {rest}"));
+    let two = ["exp-a", "exp-b"].map(|id| transition("o-alpha00000", Some(id), State::Drifted, cause));
+    assert_eq!(two.len(), 2);
+    let summary = &told(&two)[0].summary;
+    assert!(summary.contains("were changed by others, and are left so: 1 product, by"), "{summary}");
+}
+
+#[test]
 fn a_version_that_was_stopped_is_told_with_its_number_and_of_no_organization() {
     let of_waves = |to, cause: &str| Transition {
         subject: Subject::WAVES,

@@ -28,6 +28,13 @@ pub(crate) struct HoldArgs {
     reason: String,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct UnholdArgs {
+    /// Why it ends, in a sentence. It stands in the ledger where the reason of the hold stood
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: Option<String>,
+}
+
 fn reason(text: &str) -> Result<String, String> {
     parse_reason(text, MAX_REASON, "the hub's operators see it")
 }
@@ -49,7 +56,7 @@ fn next(before: Option<&Hold>, wanted: Hold, bound: SignedDuration, now: Timesta
     let at = begun.unwrap_or(now);
     let most = at.checked_add(bound).unwrap_or(Timestamp::MAX);
     if wanted.until > most {
-        let since = if begun.is_some() { format!(", since it began at {at}") } else { String::new() };
+        let since = if begun.is_some() { format!(", since it began at {}", to_the_second(at)) } else { String::new() };
         return Err(format!("the hub lets a member hold for {}h at the most{since}", bound.as_hours()));
     }
     Ok(Hold { at, ..wanted })
@@ -82,7 +89,7 @@ pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -
     Ok(Exit::Ok)
 }
 
-pub(crate) async fn unhold(config: &ConfigArgs, output: Output) -> Result<Exit, Failure> {
+pub(crate) async fn unhold(config: &ConfigArgs, args: &UnholdArgs, output: Output) -> Result<Exit, Failure> {
     let (spoke, Standing { steering, before, .. }) = spoke(config, output).await?;
     let (organization, now) = (&spoke.identity.organization, spoke.clock.now());
     let bound = longest_hold(steering.fleet.as_ref());
@@ -97,6 +104,11 @@ pub(crate) async fn unhold(config: &ConfigArgs, output: Output) -> Result<Exit, 
         released_at: Some(now),
     });
     let released = held.map(|hold| Hold { released_at: Some(now), ..hold }).or(unreadable);
+    let because = |hold: Hold| match &args.reason {
+        Some(reason) => Hold { reason: reason.clone(), ..hold },
+        None => hold,
+    };
+    let released = released.map(because);
     if let Some(released) = &released {
         spoke.receipts.put_hold(organization, released).await.map_err(SpokeError::from)?;
     }

@@ -121,7 +121,7 @@ fn way_out(receipts: &[Receipt]) -> Option<&'static str> {
         WindowsOf::Member => {
             "hint: what cannot wait: `pmp-spoke sync --outside-windows --reason …` disregards this organization's own windows"
         }
-        WindowsOf::Fleet => "hint: the fleet's change windows are closed; what cannot wait is for the hub's operators",
+        WindowsOf::Fleet => "hint: the fleet's change windows are closed; only the hub's operators can open them",
     })
 }
 
