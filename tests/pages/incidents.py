@@ -120,6 +120,7 @@ INCIDENTS = {
         person Hub exp-management AllowProductProcurement prod-e
         hub publish
         spoke sync
+        export PMP_MAX_REMOVED_PERCENT=10
     """,
     "A version is stopped in the waves": """
         export PMP_WAVES='{"on_failure": "roll-back", "waves": [{"name": "all", "share": 100}]}'
