@@ -177,12 +177,14 @@ pub enum HubError {
         names: Vec<String>,
     },
     /// Another version is on its way.
-    #[error("snapshot {version} is not on its way through the waves: {on_its_way} is")]
+    #[error("{}", not_on_its_way(*version, *exists, *on_its_way))]
     NotOnItsWay {
         /// The version that was named.
         version: SnapshotVersion,
-        /// The version that the state of waves is about.
-        on_its_way: SnapshotVersion,
+        /// Whether the ledger ever had it.
+        exists: bool,
+        /// The version that is on its way; none where none is.
+        on_its_way: Option<SnapshotVersion>,
     },
     /// The hub has stored another version meanwhile.
     #[error("snapshot {on_its_way} is on its way through the waves, and is not the newest of the ledger")]
@@ -359,6 +361,16 @@ impl Hint for HubError {
             Self::NotPromoted(_) => None,
             Self::TopicPolicy(_) => None,
         }
+    }
+}
+
+/// What is wrong with a version that was named, and is not the one on its way.
+fn not_on_its_way(version: SnapshotVersion, exists: bool, on_its_way: Option<SnapshotVersion>) -> String {
+    match (exists, on_its_way) {
+        (true, Some(other)) => format!("snapshot {version} is not on its way through the waves: {other} is"),
+        (true, None) => format!("snapshot {version} is not on its way through the waves: nothing is"),
+        (false, Some(other)) => format!("there is no snapshot {version}; {other} is on its way"),
+        (false, None) => format!("there is no snapshot {version}; nothing is on its way"),
     }
 }
 

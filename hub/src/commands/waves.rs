@@ -69,11 +69,12 @@ pub(crate) async fn promote(config: &ConfigArgs, args: &PromoteArgs, output: Out
     };
     let audited = audit(&sdk, &config.timestamps, &hub, None).await;
     let announced = if directed { announce(&hub).await? } else { false };
-    let mut lines = vec![sentence(&decided)];
+    let again = published_again(&decided, args.version);
+    let mut lines = vec![again.clone().unwrap_or_else(|| sentence(&decided))];
     lines.extend(
         announced.then(|| "Announced it: the spokes whose turn has come take it up within seconds.".to_owned()),
     );
-    if goes_back || (decided.changed && decided.kept.state.rollout.stopped.is_some()) {
+    if again.is_none() && (goes_back || (decided.changed && decided.kept.state.rollout.stopped.is_some())) {
         lines.push("The hub publishes it with its next run.".to_owned());
     }
     let printed = print(&decided, lines, output)?;
@@ -136,6 +137,18 @@ async fn announce(hub: &Hub) -> Result<bool, Failure> {
     let announced = hub.announce_again(&head, Reason::Operator).await;
     announced.map_err(|error| Failure::from(error).hint(hint.to_owned()))?;
     Ok(true)
+}
+
+/// What a person reads who lets a version be published again that was taken back. None where
+/// another one was meant.
+fn published_again(decided: &Decided, asked: Option<SnapshotVersion>) -> Option<String> {
+    let from = decided.kept.taken_back().filter(|from| asked == Some(*from))?;
+    let first = decided.kept.waves.waves().first().map(|wave| format!(", beginning with wave `{}`", wave.name));
+    let next = format!("the next run publishes it as a new snapshot{}.", first.unwrap_or_default());
+    Some(match decided.changed {
+        true => format!("Snapshot {from} may be published again: {next}"),
+        false => format!("Nothing to do: snapshot {from} may be published again already: {next}"),
+    })
 }
 
 fn sentence(decided: &Decided) -> String {

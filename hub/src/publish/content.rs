@@ -56,7 +56,9 @@ impl Hub {
         if let Some(kept) = kept.filter(|kept| kept.state.refused == Some(read.digest())) {
             let (version, digest) = (kept.state.rollout.version, kept.state.digest);
             let sealed = self.stored(version, digest, "the state of waves").await?;
-            let pin = self.taken_back(kept, version, digest);
+            // The newest snapshot has the content of an older one, and that one is told each time.
+            let content_of = kept.content_of().unwrap_or(version);
+            let pin = self.taken_back(kept, content_of, digest);
             return Ok(Chosen { sealed, pin: Some(pin), origin: Origin::Management });
         }
         Ok(Chosen { sealed: read, pin: None, origin: Origin::Management })

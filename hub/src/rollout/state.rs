@@ -144,6 +144,15 @@ impl Kept {
         }
     }
 
+    /// The version whose content is in force again after one was taken back; none where none was
+    /// since the last good one.
+    pub(crate) fn content_of(&self) -> Option<SnapshotVersion> {
+        match self.state.rollout.stopped {
+            Some(Stopped::RolledBack { to, .. }) => Some(to),
+            Some(Stopped::Halted { .. } | Stopped::RollingBack { .. }) | None => None,
+        }
+    }
+
     /// The version that is on its way, as what the management experience said.
     pub(crate) fn newest(&self) -> Newest {
         Newest { version: self.state.rollout.version, digest: self.state.digest, origin: Origin::Management }

@@ -10,14 +10,6 @@ use crate::publish::waves::Rollouts;
 use crate::publish::waves::steps::{Seen, Went};
 use crate::rollout::state::{Kept, Newest, Origin, State};
 
-impl Kept {
-    /// Whether this version is the one that is on its way.
-    fn has_on_its_way(&self, version: SnapshotVersion) -> Result<(), HubError> {
-        let on_its_way = self.state.rollout.version;
-        if version == on_its_way { Ok(()) } else { Err(HubError::NotOnItsWay { version, on_its_way }) }
-    }
-}
-
 /// What came of a person's word. What failed after it was written down is in `went`.
 #[derive(Debug)]
 pub(crate) struct Decided {
@@ -34,7 +26,9 @@ impl Hub {
     /// means: another one may be on its way by now, and perhaps it is the fixed one.
     pub(crate) async fn halt(&self, version: SnapshotVersion, because: &Because) -> Result<Decided, HubError> {
         let (rollouts, kept) = self.on_its_way().await?;
-        kept.has_on_its_way(version)?;
+        if version != kept.state.rollout.version {
+            return Err(self.not_on_its_way(&kept, version).await?);
+        }
         let rollout = kept.state.rollout.halted(&because.by, &because.reason, because.at);
         if rollout == kept.state.rollout {
             return Ok(Decided { kept, changed: false, went: Went::default() });
@@ -68,7 +62,9 @@ impl Hub {
             let kept = rollouts.put(&self.experience, &kept, state).await?.ok_or(HubError::RolloutTaken)?;
             return Ok(Decided { kept, changed, went: Went::default() });
         }
-        kept.has_on_its_way(version)?;
+        if version != on_its_way {
+            return Err(self.not_on_its_way(&kept, version).await?);
+        }
         let head = self.snapshots.head(&self.experience).await?;
         self.vouch_for(head.as_ref(), &kept).await?;
         // What goes on is told by it, so it has to be the hub's newest word.
@@ -83,6 +79,16 @@ impl Hub {
         // The person's word is written down, whatever can be read after that.
         let kept = rollouts.kept(&self.experience).await.ok().flatten().unwrap_or(promoted);
         Ok(Decided { kept, changed: true, went })
+    }
+
+    /// What is told of a version that a person named and that is not on its way: also whether there
+    /// is such a version at all, and whether anything is on its way.
+    async fn not_on_its_way(&self, kept: &Kept, version: SnapshotVersion) -> Result<HubError, HubError> {
+        let rollout = &kept.state.rollout;
+        let ended = rollout.done || kept.taken_back().is_some();
+        let latest = self.snapshots.head(&self.experience).await?.map(|head| head.latest);
+        let exists = latest.is_some_and(|latest| version <= latest);
+        Ok(HubError::NotOnItsWay { version, exists, on_its_way: (!ended).then_some(rollout.version) })
     }
 
     /// The version that is on its way.
