@@ -235,6 +235,30 @@ async fn waves_and_settings_stand_in_the_audit_once() {
     assert_eq!(entry(12)["entry"], 11);
 }
 
+/// Whom the settings admit decides whose receipts count, as `members admit` does.
+#[tokio::test]
+async fn whom_the_settings_admit_stands_in_the_audit() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let run = async |members: &str| {
+        let hub = scene.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", members)]);
+        assert_eq!(hub.run(&["run", "--stop-after", "3s"]).await.code, 0);
+    };
+    run(&format!("{ALPHA},o-beta000000")).await;
+    run(&format!("{ALPHA},o-beta000000")).await;
+    // What a person's command was given admits nobody for the hub.
+    scene.hub.json(&["publish"]).await;
+    run("o-beta000000").await;
+    let audit = scene.hub.json(&["audit"]).await;
+    assert_eq!(actions(&audit), ["publish", "settings", "publish", "settings"]);
+    let (first, last) = (&audit["entries"][2], &audit["entries"][0]);
+    assert_eq!((&first["admitted"], &first["no_longer_admitted"]), (&json!([ALPHA, "o-beta000000"]), &Value::Null));
+    assert_eq!((&last["admitted"], &last["no_longer_admitted"]), (&Value::Null, &json!([ALPHA])));
+    let told = scene.hub.run(&["audit", "-o", "wide"]).await.stdout;
+    assert!(told.contains(&format!("admitted: {ALPHA} and 1 more; ")), "{told}");
+    assert!(told.contains(&format!("no longer admitted: {ALPHA}; ")), "{told}");
+}
+
 /// By schedule, in a fleet in which nothing changed.
 #[tokio::test]
 async fn a_run_without_news_writes_nothing_into_the_audit() {

@@ -248,6 +248,13 @@ pub struct HubSettings {
     /// The digest of the waves' configuration, as it was given; absent where there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waves_digest: Option<Digest>,
+    /// Organizations that the settings admit since the last such entry; absent where there are
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub admitted: Vec<OrganizationId>,
+    /// Organizations that the settings do not admit any more; absent where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub no_longer_admitted: Vec<OrganizationId>,
 }
 
 /// A member organization, or one experience of it.
@@ -399,11 +406,15 @@ impl WaveStep {
 
 impl HubSettings {
     fn in_words(&self) -> String {
-        let Self { change_windows, max_hold_seconds, waves, .. } = self;
+        let Self { change_windows, max_hold_seconds, waves, admitted, no_longer_admitted, .. } = self;
         let hold = max_hold_seconds.map_or_else(|| "the usual".to_owned(), |seconds| format!("{seconds} s"));
         let waves = if waves.is_empty() { "none".to_owned() } else { waves.join(", ") };
         let windows = change_windows.as_deref().unwrap_or("always");
-        format!("waves: {waves}; longest hold: {hold}; change windows: {windows}")
+        // First, because the end may be cut.
+        let members = [("admitted", admitted), ("no longer admitted", no_longer_admitted)];
+        let members = members.into_iter().filter(|(_, who)| !who.is_empty());
+        let members: String = members.map(|(what, who)| format!("{what}: {}; ", named(who))).collect();
+        format!("{members}waves: {waves}; longest hold: {hold}; change windows: {windows}")
     }
 }
 
@@ -492,6 +503,8 @@ pub(crate) mod tests {
                 max_hold_seconds: Some(3600),
                 waves: vec!["canary".to_owned(), "all".to_owned()],
                 waves_digest: Some(content),
+                admitted: organizations(),
+                no_longer_admitted: vec![organization()],
             }),
             Event::Sign { organizations: organizations(), fleet: true },
             Event::Admit { organizations: organizations(), large: false },

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use pmp_audit::{Event, HubSettings, WaveStep};
 use pmp_ledger::Said;
-use pmp_protocol::{Digest, Direction, PlainText, SnapshotVersion};
+use pmp_protocol::{Digest, Direction, OrganizationId, PlainText, SnapshotVersion};
 use pmp_waves::{Reason, Rollout, Stopped, WaveState};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,12 @@ use crate::status::fleet::View;
 /// The longest reason that an entry tells, in bytes.
 const MAX_REASON: usize = 400;
 
+/// The most organizations that one entry names as admitted, and as no longer admitted.
+const MAX_NAMED: usize = 1_000;
+/// The most organizations of the settings that are followed. The head of the audit is one item of
+/// DynamoDB's, of 400 KB, and an id takes at most 37 bytes there.
+const MAX_MEMBERS: usize = 5_000;
+
 /// What the ledger says of waves and of settings. What could not be read is `None`: it is not
 /// compared (rule 12).
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,6 +36,9 @@ pub(crate) struct Sight<'a> {
     pub(crate) waves: Option<Option<&'a Kept>>,
     /// What is directed for the fleet; none in it where nothing is.
     pub(crate) fleet: Option<Option<&'a Direction>>,
+    /// Whom the settings of the hub that runs by itself admit. What a person's command was given is
+    /// not looked at: it admits nobody for the hub.
+    pub(crate) members: Option<&'a BTreeSet<OrganizationId>>,
 }
 
 impl<'a> Sight<'a> {
@@ -50,7 +59,7 @@ impl<'a> Sight<'a> {
             OnTheWay::Kept(kept) => Some(Some(&**kept)),
             OnTheWay::Unreadable(_) => None,
         };
-        Self { waves, fleet: None }
+        Self { waves, fleet: None, members: None }
     }
 }
 
@@ -59,6 +68,8 @@ impl<'a> Sight<'a> {
 #[serde(default)]
 struct Noted {
     settings: HubSettings,
+    /// Whom the settings admit.
+    members: BTreeSet<OrganizationId>,
     /// The version whose steps are told.
     version: Option<SnapshotVersion>,
     /// Its steps that are told, each by its key.
@@ -82,9 +93,15 @@ pub(crate) fn notes(noted: Option<&str>, sight: Sight<'_>) -> Vec<Note> {
         notes.push(Note { event, noted: serde_json::to_string(noted).unwrap_or_default() });
     };
     let settings = settings(&noted.settings, sight);
-    if settings != noted.settings {
-        noted.settings = settings.clone();
-        note(Event::Settings(settings), &noted);
+    let mut is_new = settings != noted.settings;
+    noted.settings = settings;
+    loop {
+        let (admitted, no_longer_admitted) = members(&mut noted.members, sight);
+        if !is_new && admitted.is_empty() && no_longer_admitted.is_empty() {
+            break;
+        }
+        is_new = false;
+        note(Event::Settings(HubSettings { admitted, no_longer_admitted, ..noted.settings.clone() }), &noted);
     }
     if let Some(Some(kept)) = sight.waves {
         let (version, all) = steps(&kept.state.rollout);
@@ -113,6 +130,18 @@ fn settings(told: &HubSettings, sight: Sight<'_>) -> HubSettings {
         now.waves_digest = waves.map(|kept| Digest::of(kept.state.configuration.as_bytes()));
     }
     now
+}
+
+/// Whom the settings admit, and whom no longer, as far as no entry tells it: so many as one entry
+/// names. `told` is what entries tell by then.
+fn members(told: &mut BTreeSet<OrganizationId>, sight: Sight<'_>) -> (Vec<OrganizationId>, Vec<OrganizationId>) {
+    let Some(now) = sight.members else { return Default::default() };
+    let gone: Vec<_> = told.difference(now).take(MAX_NAMED).cloned().collect();
+    gone.iter().for_each(|id| _ = told.remove(id));
+    let room = MAX_MEMBERS.saturating_sub(told.len()).min(MAX_NAMED);
+    let admitted: Vec<_> = now.difference(told).take(room).cloned().collect();
+    told.extend(admitted.iter().cloned());
+    (admitted, gone)
 }
 
 /// The steps that a version took so far, each with a key that stays the same, and the version. What

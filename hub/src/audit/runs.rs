@@ -220,6 +220,7 @@ impl RunAudit {
             None
         };
         let sight = view.map(Sight::of).or_else(|| waves.as_ref().map(Sight::of_waves)).unwrap_or_default();
+        let sight = Sight { members: view.map(|_| &self.fleet.named), ..sight };
         self.auditor.ran(Ran { published, stored, sight, view, snapshots }).await
     }
 }

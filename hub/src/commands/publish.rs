@@ -168,7 +168,7 @@ async fn write_down(
         Some(Said::Directed(directed)) => Some(Some(&directed.direction)),
         Some(Said::Unreadable(_) | Said::NotPermitted) | None => None,
     };
-    let sight = Sight { waves: waves.as_ref().map(Option::as_ref), fleet };
+    let sight = Sight { waves: waves.as_ref().map(Option::as_ref), fleet, members: None };
     let published = published.map(|published| (published, Trigger::Operator));
     match auditor.ran(Ran { published, stored, sight, view: None, snapshots: hub.snapshots.as_ref() }).await {
         Err(error) if error.is_access_denied() => {

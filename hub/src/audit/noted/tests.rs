@@ -27,7 +27,7 @@ fn stepped(steps: &[Step]) -> Kept {
 }
 
 fn of(kept: &Kept) -> Sight<'_> {
-    Sight { waves: Some(Some(kept)), fleet: None }
+    Sight { waves: Some(Some(kept)), ..Sight::default() }
 }
 
 /// What is written one after the other, and what the head says after that.
@@ -110,14 +110,48 @@ fn directed(changes: &[DirectionChange]) -> Direction {
 fn settings_that_changed_are_told_once_and_never_by_what_cannot_be_read() {
     let windows = ChangeWindows { text: "Mon-Fri 09:00-17:00 UTC".to_owned(), tzdb: "2026a".to_owned(), at: now() };
     let direction = directed(&[DirectionChange::Windows(Some(windows.clone())), DirectionChange::MaxHold(3_600)]);
-    let sight = Sight { waves: None, fleet: Some(Some(&direction)) };
+    let sight = Sight { fleet: Some(Some(&direction)), ..Sight::default() };
     let (events, noted) = written(None, sight);
     let change_windows = Some(windows.text);
     let settings = HubSettings { change_windows, max_hold_seconds: Some(3_600), ..HubSettings::default() };
     assert_eq!(events, [Event::Settings(settings)]);
     assert_eq!(written(noted.as_deref(), sight).0, []);
     assert_eq!(written(noted.as_deref(), Sight::default()).0, []);
-    let nothing = Sight { waves: Some(None), fleet: Some(None) };
+    let nothing = Sight { waves: Some(None), fleet: Some(None), members: None };
     assert_eq!(written(noted.as_deref(), nothing).0, [Event::Settings(HubSettings::default())]);
     assert_eq!(written(None, nothing).0, [], "a hub without any of them writes nothing");
+}
+
+#[test]
+fn whom_the_settings_admit_is_told_once_and_whom_no_more() {
+    let of = |ids: &[&str]| ids.iter().map(|id| OrganizationId::new(id).unwrap()).collect::<BTreeSet<_>>();
+    let admitting = |members| Sight { members: Some(members), ..Sight::default() };
+    let (two, other, nobody) = (of(&["o-alpha00000", "o-beta000000"]), of(&["o-beta000000", "o-gamma00000"]), of(&[]));
+    assert_eq!(written(None, admitting(&nobody)).0, [], "a hub that admits nobody by settings writes nothing");
+    let (events, noted) = written(None, admitting(&two));
+    let told = |admitted: &[&str], gone: &[&str]| {
+        let (admitted, no_longer_admitted) = (of(admitted).into_iter().collect(), of(gone).into_iter().collect());
+        Event::Settings(HubSettings { admitted, no_longer_admitted, ..HubSettings::default() })
+    };
+    assert_eq!(events, [told(&["o-alpha00000", "o-beta000000"], &[])]);
+    assert_eq!(written(noted.as_deref(), admitting(&two)).0, []);
+    assert_eq!(written(noted.as_deref(), Sight::default()).0, [], "what was not looked at says nothing");
+    let (events, noted) = written(noted.as_deref(), admitting(&other));
+    assert_eq!(events, [told(&["o-gamma00000"], &["o-alpha00000"])]);
+    assert_eq!(written(noted.as_deref(), admitting(&nobody)).0, [told(&[], &["o-beta000000", "o-gamma00000"])]);
+}
+
+#[test]
+fn very_many_that_the_settings_admit_are_told_by_several_entries() {
+    let many = |number: usize| (0..number).map(|n| OrganizationId::new(&format!("o-{n:032}")).unwrap()).collect();
+    let many: BTreeSet<OrganizationId> = many(MAX_MEMBERS + 1);
+    let (events, noted) = written(None, Sight { members: Some(&many), ..Sight::default() });
+    let named = |event: &Event| match event {
+        Event::Settings(settings) => settings.admitted.len(),
+        _ => 0,
+    };
+    assert_eq!(events.iter().map(named).collect::<Vec<_>>(), [MAX_NAMED; MAX_MEMBERS / MAX_NAMED]);
+    let noted = noted.unwrap();
+    assert!(noted.len() < 250_000, "{} bytes of an item of 400 KB", noted.len());
+    assert_eq!(written(Some(&noted), Sight { members: Some(&many), ..Sight::default() }).0, []);
 }
