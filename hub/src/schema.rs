@@ -386,6 +386,10 @@ struct PlanRow {
     /// where nothing keeps it back, as far as the hub knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     waits: Option<String>,
+    /// What its spoke has to apply now: the turn for the version that is on its way through the
+    /// waves has come; absent where a change comes with the next publish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due: Option<String>,
 }
 
 /// As [`crate::inspect::plan::Outlook`] spells it.

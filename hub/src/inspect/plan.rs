@@ -18,7 +18,7 @@ use pmp_plan::{GuardRails, Lately};
 use pmp_protocol::deciding::{Answered, Ask};
 use pmp_protocol::{
     Content, Digest, ExperienceId, FilterIdentity, NamedProduct, OrganizationId, ProductId, Receipt, ReceiptStatus,
-    SnapshotVersion, Verdict, paused,
+    Sealed, SnapshotVersion, Verdict, paused,
 };
 use serde::Serialize;
 
@@ -26,6 +26,8 @@ pub use self::outlook::Outlook;
 
 use self::inquiry::{Foreseen, Inquiry, Outlooks, Supply};
 use self::moves::{Case, Moves, MovesOfAll};
+use crate::confirm::waits_for_a_halt;
+use crate::rollout::told::TurnOf;
 use crate::status::fleet::{Looked, View};
 use crate::status::judge::pinned;
 use crate::status::named::Names;
@@ -52,6 +54,10 @@ pub struct PlannedRow {
     /// where nothing keeps it back, as far as the hub knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<String>,
+    /// What its spoke has to apply now, where nothing new is published: the turn for the version
+    /// that is on its way has come. Absent where a change comes with the next publish.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<String>,
     /// The filter that narrows it, as its receipt names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterIdentity>,
@@ -208,16 +214,62 @@ fn lists_of(receipt: &Receipt) -> Option<SnapshotVersion> {
     if is_done { Some(receipt.version) } else { receipt.applied().map(|applied| applied.version) }
 }
 
-/// Why what is published now would come to an experience later.
-fn waits(view: &View, organization: &Organization, receipt: &Receipt, now: Timestamp) -> Option<String> {
+/// When a change comes to an experience.
+#[derive(Debug, Default)]
+struct Coming {
+    /// Why it comes later.
+    waits: Option<String>,
+    /// What is to be applied now.
+    due: Option<String>,
+}
+
+/// The version that goes through the waves, or went through them last, where `content` is what it
+/// says: then nothing new is published, and the plan is about what is still to be applied of it.
+fn in_the_waves(view: &View, content: &Content) -> Option<SnapshotVersion> {
+    let (kept, head) = (view.waves.kept()?, view.head.as_ref()?);
+    let is_it = kept.state.rollout.version == head.latest && kept.taken_back().is_none() && !kept.goes_back();
+    let says_it = || Sealed::new(content).is_ok_and(|sealed| sealed.digest() == head.digest);
+    (is_it && says_it()).then_some(head.latest)
+}
+
+/// When what the plan shows comes to an experience. `in_waves`: see [`in_the_waves`].
+fn coming(
+    view: &View,
+    organization: &Organization,
+    receipt: &Receipt,
+    in_waves: Option<SnapshotVersion>,
+    now: Timestamp,
+) -> Coming {
     let own = view.direction(&organization.id);
     let hold = organization.sign_for(receipt).and_then(|seen| seen.hold.as_ref());
     let directed = paused(view.fleet.direction(), own, hold, now);
     // What a spoke says of windows holds until they open. The fleet's are told for all.
     let windows = receipt.paused.as_ref().filter(|paused| paused.windows.is_some() && paused.until > now);
     let paused = directed.as_ref().or(windows).map(ToString::to_string);
-    let later = view.wave(&organization.id).filter(|wave| wave.position > 1);
-    paused.or_else(|| later.map(|wave| format!("wave `{}`: it comes after the waves before", wave.name)))
+    let waits = |why: String| Coming { waits: Some(why), due: None };
+    if let Some(paused) = paused {
+        return waits(paused);
+    }
+    let Some(wave) = view.wave(&organization.id) else { return Coming::default() };
+    let Some(version) = in_waves else {
+        // The next publish is a version of its own, and begins with the first wave.
+        return if wave.position > 1 {
+            waits(format!("wave `{}`: it comes after the waves before", wave.name))
+        } else {
+            Coming::default()
+        };
+    };
+    if let Some(halted) = waits_for_a_halt(view.fleet.direction(), own, &organization.receipts) {
+        return waits(format!("snapshot {} is halted by {}: {}", halted.version, halted.by, halted.reason));
+    }
+    match wave.turn {
+        TurnOf::Come => Coming {
+            due: Some(format!("its turn for snapshot {version} has come: its spoke has not applied it yet")),
+            waits: None,
+        },
+        TurnOf::Waiting => waits(format!("wave `{}`: its turn for snapshot {version} has not come", wave.name)),
+        TurnOf::Stopped => waits(format!("wave `{}`: snapshot {version} was stopped before its turn", wave.name)),
+    }
 }
 
 /// Plans for `content` as if it were published next. `kept` holds the needed snapshots that the
@@ -231,6 +283,7 @@ pub(crate) fn plan(
     now: Timestamp,
 ) -> FleetPlan {
     let next = view.head.as_ref().map_or(SnapshotVersion::FIRST, |head| head.latest.next());
+    let in_waves = in_the_waves(view, content);
     let mut moves = MovesOfAll::new(content, kept, outlooks, guard, next);
     let mut planned = Vec::new();
     for report in view.reports() {
@@ -251,11 +304,16 @@ pub(crate) fn plan(
                 }
             };
             let filtered = case.filter(|case| case.decided.is_some()).and_then(|case| Some(moves.of(case)?.filtered));
+            let coming = match outlook.changes() {
+                true => coming(view, organization, receipt, in_waves, now),
+                false => Coming::default(),
+            };
             let row = PlannedRow {
                 organization: organization.id.clone(),
                 member_experience: Some(receipt.member_experience.clone()),
                 applied: lists_of(receipt),
-                waits: waits(view, organization, receipt, now).filter(|_| outlook.changes()),
+                waits: coming.waits,
+                due: coming.due,
                 outlook,
                 filter: receipt.filter.clone(),
                 filtered,
@@ -269,6 +327,7 @@ pub(crate) fn plan(
                 member_experience: None,
                 applied: None,
                 waits: None,
+                due: None,
                 outlook: Outlook::not_known("admitted, and has never reported"),
                 filter: None,
                 filtered: None,

@@ -36,7 +36,7 @@ pub(crate) fn table(plan: &FleetPlan, wide: bool) -> Table {
     let from = |version: Option<SnapshotVersion>| version.map_or_else(|| "-".to_owned(), |it| it.to_string());
     if wide {
         let mut table = Table::new(&["ORGANIZATION", "EXPERIENCE", "OUTLOOK", "FROM", "ALLOW", "DENY", "MESSAGE"]);
-        for PlannedRow { organization, member_experience, applied, outlook, waits, .. } in &plan.rows {
+        for PlannedRow { organization, member_experience, applied, outlook, waits, due, .. } in &plan.rows {
             let [allow, deny] = numbers(outlook);
             table.row([
                 organization.to_string(),
@@ -45,7 +45,7 @@ pub(crate) fn table(plan: &FleetPlan, wide: bool) -> Table {
                 from(*applied),
                 allow,
                 deny,
-                [Some(outlook.reason()).filter(|reason| !reason.is_empty()), waits.as_deref()]
+                [Some(outlook.reason()).filter(|reason| !reason.is_empty()), waits.as_deref(), due.as_deref()]
                     .into_iter()
                     .flatten()
                     .collect::<Vec<_>>()
@@ -198,7 +198,11 @@ pub(crate) fn summary(plan: &FleetPlan) -> Vec<String> {
     );
     let later = of_experiences().filter(|row| row.waits.is_some()).count();
     let later = (later > 0).then(|| format!("{later} of the changes would come later: `-o wide` says why."));
+    let due = of_experiences().filter(|row| row.due.is_some()).count();
+    let due = (due > 0).then(|| {
+        format!("{due} of the changes would come now: the turn has come, and the spoke has not applied it yet.")
+    });
     let silent = plan.rows.len() - experiences;
     let silent = (silent > 0).then(|| format!("{} never reported.", count(silent, "organization")));
-    std::iter::once(counts).chain(later).chain(silent).collect()
+    std::iter::once(counts).chain(due).chain(later).chain(silent).collect()
 }
