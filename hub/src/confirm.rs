@@ -3,8 +3,8 @@
 
 use pmp_ledger::{Head, Organization};
 use pmp_protocol::{
-    Direction, ExperienceId, Halted, Hint, LAYOUT_OF_CONFIRMATIONS, OrganizationId, Receipt, ReceiptStatus,
-    SnapshotVersion, alike, halted,
+    Direction, ExperienceId, Halted, Hint, LAYOUT_OF_CONFIRMATIONS, OperatorConfirmation, OrganizationId, Receipt,
+    ReceiptStatus, SnapshotVersion, alike, halted,
 };
 
 /// The confirmation that an operator requests.
@@ -78,10 +78,50 @@ impl Hint for Refusal {
 /// Refuses what concerns an organization that no spoke has reported of: its id may be mistyped.
 /// Pure.
 pub(crate) fn heard_of(organization: &Organization) -> Result<(), Refusal> {
-    if organization.seen.is_none() && organization.receipts.is_empty() {
+    // What it wrote and nobody can read is heard of it, too.
+    if organization.seen.is_none() && organization.receipts.is_empty() && organization.unreadable.is_empty() {
         return Err(Refusal::UnknownOrganization(organization.id.clone()));
     }
     Ok(())
+}
+
+/// The confirmations of one snapshot in an organization, by whether they are to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TakenBack {
+    /// Those that are taken back.
+    pub(crate) these: Vec<OperatorConfirmation>,
+    /// Those that stay in force.
+    pub(crate) others: Vec<OperatorConfirmation>,
+}
+
+impl TakenBack {
+    /// Of all that operators confirmed in the organization, what is about `version`: for one member
+    /// experience, or, where none is named, for the organization and each experience of it. Pure.
+    pub(crate) fn of(
+        confirmations: Vec<OperatorConfirmation>,
+        version: SnapshotVersion,
+        member_experience: Option<&ExperienceId>,
+    ) -> Self {
+        let about = confirmations.into_iter().filter(|it| it.version == version);
+        let is_named = |it: &OperatorConfirmation| {
+            member_experience.is_none_or(|named| it.member_experience.as_ref() == Some(named))
+        };
+        let (these, others) = about.partition(is_named);
+        Self { these, others }
+    }
+
+    /// What stays in force, for a person who took the confirmation of `member_experience` back.
+    pub(crate) fn stays(&self, member_experience: &ExperienceId) -> Option<String> {
+        let first = self.others.first()?;
+        let OperatorConfirmation { organization, version, .. } = first;
+        let undo = format!("`pmp-hub confirm {organization} {version} --undo` takes back all of them");
+        Some(if self.others.iter().any(|it| it.member_experience.is_none()) {
+            format!("It stays confirmed for all of {organization}, and so for {member_experience}: {undo}.")
+        } else {
+            let others = pmp_protocol::count(self.others.len(), "other experience");
+            format!("It stays confirmed for {others} of {organization}: {undo}.")
+        })
+    }
 }
 
 /// The receipts that the confirmation lets through. With `force` it may be empty, because nothing
@@ -175,9 +215,10 @@ fn stands(receipts: &[&Receipt]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pmp_ledger::Unreadable;
     use pmp_ledger::testing::head;
-    use pmp_protocol::testing::{receipt, seen, version};
-    use pmp_protocol::{Coded, OrganizationSeen};
+    use pmp_protocol::testing::{now, receipt, seen, version};
+    use pmp_protocol::{Coded, Confirmed, Digest, OrganizationSeen};
 
     use super::*;
 
@@ -224,6 +265,42 @@ mod tests {
         assert_eq!(decided(41, None, true, &some).unwrap_err(), "E4004: snapshot 41 is not the newest any more: 42 is");
         let nobody = organization(&[]);
         assert_eq!(decided(42, None, true, &nobody).unwrap_err(), "E4007: no spoke of `o-alpha00000` has reported");
+    }
+
+    #[test]
+    fn what_a_member_made_unreadable_is_heard_of_it() {
+        let mut organization = organization(&[]);
+        assert!(heard_of(&organization).is_err());
+        let (key, problem) = ("exp-management#exp-a".to_owned(), "no receipt".to_owned());
+        let id = organization.id.clone();
+        organization.unreadable.push(Unreadable { organization: id, key, problem, found: None });
+        assert_eq!(heard_of(&organization), Ok(()));
+    }
+
+    #[test]
+    fn of_an_organization_each_confirmation_of_the_version_is_taken_back() {
+        let confirmation = |number, member: Option<&str>| OperatorConfirmation {
+            organization: OrganizationId::new("o-alpha00000").unwrap(),
+            experience: ExperienceId::new("exp-management").unwrap(),
+            member_experience: member.map(|id| ExperienceId::new(id).unwrap()),
+            version: version(number),
+            digest: Digest::of(b"it"),
+            confirmed: Confirmed { by: "ada".to_owned(), at: now() },
+        };
+        let (all, one, other) =
+            (confirmation(42, None), confirmation(42, Some("exp-a")), confirmation(42, Some("exp-b")));
+        let given = || vec![all.clone(), one.clone(), other.clone(), confirmation(41, Some("exp-c"))];
+        let back = TakenBack::of(given(), version(42), None);
+        assert_eq!((back.these, back.others), (vec![all.clone(), one.clone(), other.clone()], vec![]));
+        let named = ExperienceId::new("exp-a").unwrap();
+        let back = TakenBack::of(given(), version(42), Some(&named));
+        assert!(
+            back.stays(&named).unwrap().starts_with("It stays confirmed for all of o-alpha00000, and so for exp-a: ")
+        );
+        assert_eq!((back.these, back.others), (vec![one.clone()], vec![all, other.clone()]));
+        let back = TakenBack::of(vec![one.clone(), other], version(42), Some(&named));
+        assert!(back.stays(&named).unwrap().starts_with("It stays confirmed for 1 other experience of o-alpha00000: "));
+        assert_eq!(TakenBack::of(vec![one], version(42), Some(&named)).stays(&named), None);
     }
 
     #[test]

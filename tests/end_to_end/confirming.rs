@@ -1,5 +1,6 @@
 //! Guard rails (rule 5), and how an operator of either side lets a snapshot through.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, HUB, Lists, MANAGEMENT, Scene, eventually, world};
 use serde_json::{Value, json};
 
@@ -146,4 +147,91 @@ async fn all_products_and_a_set_number_are_held_too_and_what_has_none_is_not() {
         held.stdout
     );
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0, "half is not more than half");
+}
+
+/// `--all` writes a confirmation for each experience; whoever takes back an organization's takes back
+/// all of them.
+#[tokio::test]
+async fn of_an_organization_every_confirmation_is_taken_back() {
+    let scene = two_thirds_to_remove().await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
+    let hub = async |arguments: &[&str]| {
+        let finished = scene.hub.run(arguments).await;
+        assert_eq!(finished.code, 0, "{arguments:?}: {finished:?}");
+        finished.stdout
+    };
+    let undo = ["confirm", ALPHA, "1", "--undo"];
+    let undo_one = [&undo[..], &["--member-experience", ALPHA_PROD]].concat();
+    hub(&["confirm", "--all", "--yes", "--snapshot", "1", "--no-announce"]).await;
+    let told = hub(&undo_one).await;
+    assert_eq!(
+        told,
+        format!(
+            "Snapshot 1 is no longer confirmed for {ALPHA_PROD} of {ALPHA}.\nIt stays confirmed for 1 other experience of {ALPHA}: \
+             `pmp-hub confirm {ALPHA} 1 --undo` takes back all of them.\n"
+        )
+    );
+    hub(&["confirm", "--all", "--yes", "--snapshot", "1", "--no-announce"]).await;
+    hub(&["confirm", ALPHA, "1", "--no-announce"]).await;
+    assert!(hub(&undo_one).await.contains(&format!("It stays confirmed for all of {ALPHA}, and so for {ALPHA_PROD}")));
+    let again = scene.hub.run(&undo_one).await;
+    assert!(
+        again.code == 1 && again.stderr.contains(&format!("hint: It stays confirmed for all of {ALPHA}")),
+        "{again:?}"
+    );
+
+    let told = hub(&undo).await;
+    let expected = format!(
+        "Snapshot 1 is no longer confirmed for {ALPHA}. Taken back:\n  for all of the organization\n  for {ALPHA_DEV}\n"
+    );
+    assert_eq!(told, expected);
+    let audit = scene.hub.json(&["audit"]).await;
+    let whom = json!([{"organization": ALPHA}, {"organization": ALPHA, "member_experience": ALPHA_DEV}]);
+    assert_eq!((&audit["entries"][0]["action"], &audit["entries"][0]["whom"]), (&json!("unconfirm"), &whom));
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3, "nothing is removed");
+    assert_eq!(scene.alpha_account.change_sets().await, 0);
+    hub(&["confirm", ALPHA, "1", "--no-announce"]).await;
+    let document = scene.hub.json(&undo).await;
+    assert_eq!(
+        (document["undone"].as_array().map(Vec::len), &document["in_force"]),
+        (Some(1), &json!([])),
+        "{document}"
+    );
+    // One that the version moved past can be taken back as well.
+    hub(&["confirm", ALPHA, "1", "--no-announce"]).await;
+    scene.hub_account.approve(MANAGEMENT, &["prod-new"]).await;
+    scene.hub.json(&["publish"]).await;
+    hub(&undo).await;
+}
+
+/// Whatever a member does to its own items, the hub's operators take back what they confirmed.
+#[tokio::test]
+async fn a_member_cannot_keep_its_confirmation_by_deleting_or_spoiling_its_items() {
+    let scene = two_thirds_to_remove().await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
+    let table = aws_sdk_dynamodb::Client::new(scene.hub_account.config());
+    let own = || {
+        let call = table.query().table_name("SyncTimestamps").key_condition_expression("organization = :o");
+        call.expression_attribute_values(":o", AttributeValue::S(ALPHA.to_owned())).send()
+    };
+    let undo = ["confirm", ALPHA, "1", "--undo"];
+    assert_eq!(scene.hub.run(&["confirm", ALPHA, "1", "--no-announce"]).await.code, 0);
+    for item in own().await.unwrap().items() {
+        let mut spoilt = item.clone();
+        spoilt.retain(|name, _| ["organization", "item"].contains(&name.as_str()));
+        table.put_item().table_name("SyncTimestamps").set_item(Some(spoilt)).send().await.unwrap();
+    }
+    let undone = scene.hub.run(&undo).await;
+    assert_eq!(undone.code, 0, "{undone:?}");
+    // What cannot be read is heard of it, so it can be confirmed in advance.
+    let confirmed = scene.hub.run(&["confirm", ALPHA, "1", "--force", "--no-announce"]).await;
+    assert_eq!(confirmed.code, 0, "{confirmed:?}");
+    for item in own().await.unwrap().items() {
+        let call = table.delete_item().table_name("SyncTimestamps").key("organization", item["organization"].clone());
+        call.key("item", item["item"].clone()).send().await.unwrap();
+    }
+    let undone = scene.hub.run(&undo).await;
+    assert!(undone.code == 0 && undone.stdout.contains("is no longer confirmed"), "{undone:?}");
+    let nobody = scene.hub.run(&undo).await;
+    assert!(nobody.code == 1 && nobody.stderr.contains("code: E4007"), "{nobody:?}");
 }

@@ -386,6 +386,18 @@ pub trait ReceiptStore: Debug + Send + Sync {
     /// of the hub.
     async fn put_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<(), LedgerError>;
 
+    /// The confirmations of the hub's operators for one organization, and nothing that the
+    /// organization wrote: whatever that is, they can be told and taken back (rule 11). Items that
+    /// cannot be read are listed beside them. For operators of the hub.
+    async fn confirmations(
+        &self,
+        organization: &OrganizationId,
+        experience: &ExperienceId,
+    ) -> Result<Organization, LedgerError> {
+        let Organization { id, confirmations, .. } = self.organization(organization, experience).await?;
+        Ok(Organization { confirmations, ..Organization::unknown(id) })
+    }
+
     /// Deletes a confirmation. Returns whether there was one for this version. For operators of the
     /// hub.
     async fn delete_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<bool, LedgerError>;

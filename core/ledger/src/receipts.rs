@@ -151,6 +151,12 @@ impl ReceiptStore for DynamoReceipts {
         self.put_whole(self.item(confirmation, partition, key_of(confirmation))?).await
     }
 
+    async fn confirmations(&self, id: &OrganizationId, experience: &ExperienceId) -> Result<Organization, LedgerError> {
+        let partition = hub_partition(id);
+        let items = self.table.all(self.table.beginning_with(&partition, &confirm_key(experience, None))).await?;
+        Ok(sort(items, experience).remove(id).unwrap_or_else(|| Organization::unknown(id.clone())))
+    }
+
     async fn delete_confirmation(&self, confirmation: &OperatorConfirmation) -> Result<bool, LedgerError> {
         let call = self.table.dynamodb.delete_item().table_name(self.table.table.as_str());
         let answer = call

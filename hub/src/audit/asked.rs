@@ -27,6 +27,18 @@ impl Auditor {
     /// # Errors
     /// If the entry cannot be written. The caller does nothing then.
     pub(crate) async fn asked(&self, event: Event) -> Result<Asked<'_>, Failure> {
+        self.asked_or(event, "nothing was done, because it cannot be written into the audit").await
+    }
+
+    /// The same for a further part of what a person asks for, where the parts before are done.
+    ///
+    /// # Errors
+    /// If the entry cannot be written. The caller does nothing of this part then.
+    pub(crate) async fn asked_further(&self, event: Event) -> Result<Asked<'_>, Failure> {
+        self.asked_or(event, "the rest was not done, because it cannot be written into the audit").await
+    }
+
+    async fn asked_or(&self, event: Event, not_done: &'static str) -> Result<Asked<'_>, Failure> {
         // Protocol A9.
         match self.append(event).await {
             Ok(entry) => Ok(Asked { auditor: self, entry: Some(entry) }),
@@ -34,9 +46,7 @@ impl Auditor {
                 not_in_the_audit(error);
                 Ok(Asked { auditor: self, entry: None })
             }
-            Err(error) => {
-                Err(Failure::from(error).within("nothing was done, because it cannot be written into the audit"))
-            }
+            Err(error) => Err(Failure::from(error).within(not_done)),
         }
     }
 }

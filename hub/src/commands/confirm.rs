@@ -1,24 +1,28 @@
 //! `confirm`: lets a snapshot pass that a guard rail holds (rule 5).
 
+use aws_config::SdkConfig;
 use clap::Args;
 use pmp_audit::{Event, Whom};
 use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, Head, ReceiptStore, Reports, SnapshotStore};
 use pmp_protocol::{
     Confirmed, ExperienceId, Halted, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion, turn,
 };
-use pmp_terminal::{Exit, Failure, Output, progress};
+use pmp_terminal::{Exit, Failure, Output, count, progress};
 use serde_json::json;
 
 use super::announce::announce;
 use super::caller;
-use super::confirm_many::{ManyArgs, confirm_many};
+use super::confirm_many::{IN_ONE_ENTRY, ManyArgs, confirm_many};
 use super::look::meant;
 use crate::compose;
-use crate::config::ConfigArgs;
+use crate::config::{ConfigArgs, StatusConfig};
+use crate::confirm::TakenBack;
 use crate::error::{HubError, sdk};
 use crate::status::fleet::Fleet;
 use crate::{confirm, status, steer};
 
+/// The most confirmations that are named where they are taken back.
+const MAX_NAMED: usize = 20;
 /// The arguments that replace a single organization.
 const MANY: [&str; 4] = ["all", "cause", "organizations", "wave"];
 
@@ -36,7 +40,8 @@ pub(crate) struct ConfirmArgs {
     /// Confirm in advance, even if nothing is held yet
     #[arg(long, requires = "organization")]
     force: bool,
-    /// Take a confirmation back
+    /// Take back what is confirmed of this version: of the organization and of each experience, or
+    /// with --member-experience of that one
     #[arg(long, conflicts_with = "force", requires = "organization")]
     undo: bool,
     #[command(flatten)]
@@ -56,6 +61,9 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
     let sdk = sdk().await?;
     let snapshots = DynamoSnapshots::new(&sdk, config.snapshots.clone());
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
+    if args.undo {
+        return undo(&sdk, &config, &receipts, (organization, version), args.member_experience.as_ref(), output).await;
+    }
     let newest = snapshots.head(&config.experience).await.map_err(HubError::Ledger)?;
     let newest = newest.ok_or(confirm::Refusal::NoSnapshot)?;
     let reports = DynamoReports::new(&sdk, config.timestamps.clone()).consistent();
@@ -63,10 +71,7 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         reports.report(organization, &config.experience, Extent::Large).await.map_err(HubError::Ledger)?.organization;
     // First: whether it is pinned, or its turn has come, means nothing for one that is mistyped.
     if let Err(unknown) = confirm::heard_of(&reported) {
-        let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members.clone());
-        let roster = fleet.roster(&config.experience).await.map_err(HubError::Ledger)?.unwrap_or_default();
-        let others = roster.keys().filter(|id| *id != organization).map(OrganizationId::as_str);
-        return Err(Failure::from(unknown).hint(meant(organization.as_str(), others)));
+        return Err(told(&sdk, &config, unknown, organization).await?);
     }
     let said = receipts.direction(&config.experience, Some(organization)).await.map_err(HubError::Ledger)?;
     let directed = steer::said(said, Some(organization))?;
@@ -95,7 +100,7 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         organization: organization.id.clone(),
         version,
         member_experience: args.member_experience.clone(),
-        force: args.force || args.undo,
+        force: args.force,
     };
     let held = confirm::decide(&wanted, &head, &organization)?;
     let confirmation = OperatorConfirmation {
@@ -107,13 +112,8 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
         confirmed: Confirmed { by: caller(&sdk).await?, at: compose::clock().now() },
     };
     let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
-    let OperatorConfirmation { organization: whose, member_experience, version, digest, .. } = &confirmation;
-    let whom = vec![Whom { organization: whose.clone(), member_experience: member_experience.clone() }];
-    if args.undo {
-        let asked = auditor.asked(Event::Unconfirm { whom, version: *version }).await?;
-        return asked.done(undo(&receipts, &confirmation, output).await).await;
-    }
-    let asked = auditor.asked(Event::Confirm { whom, version: *version, content: *digest }).await?;
+    let OperatorConfirmation { version, digest, .. } = confirmation;
+    let asked = auditor.asked(Event::Confirm { whom: vec![whom(&confirmation)], version, content: digest }).await?;
     asked.done(receipts.put_confirmation(&confirmation).await.map_err(HubError::Ledger)).await?;
     if let Some(hint) = confirm::too_old(&organization, confirmation.version) {
         progress::note(&hint);
@@ -132,21 +132,129 @@ pub(crate) async fn confirm(config: &ConfigArgs, args: &ConfirmArgs, output: Out
     Ok(Exit::Ok)
 }
 
-async fn undo(receipts: &DynamoReceipts, confirmation: &OperatorConfirmation, output: Output) -> Result<Exit, Failure> {
-    let OperatorConfirmation { organization, version, .. } = confirmation;
-    let gone = receipts.delete_confirmation(confirmation).await.map_err(HubError::Ledger)?;
-    if !gone {
-        let error = format!("snapshot {version} is not confirmed for `{organization}`");
-        return Err(
-            Failure::new("E4045", error).hint("name the experience, too, if it was confirmed for one".to_owned())
-        );
+/// The failure for an organization that is not known, with the one that may be meant.
+async fn told(
+    sdk: &SdkConfig,
+    config: &StatusConfig,
+    unknown: confirm::Refusal,
+    organization: &OrganizationId,
+) -> Result<Failure, HubError> {
+    let fleet = Fleet::new(sdk, &config.snapshots, &config.timestamps, config.members.clone());
+    let roster = fleet.roster(&config.experience).await?.unwrap_or_default();
+    let others = roster.keys().filter(|id| *id != organization).map(OrganizationId::as_str);
+    Ok(Failure::from(unknown).hint(meant(organization.as_str(), others)))
+}
+
+/// Takes confirmations of one snapshot back: those for one member experience, or all of the
+/// organization. What the organization reports does not count: it may have deleted that (rule 11).
+async fn undo(
+    sdk: &SdkConfig,
+    config: &StatusConfig,
+    receipts: &DynamoReceipts,
+    (organization, version): (&OrganizationId, SnapshotVersion),
+    member_experience: Option<&ExperienceId>,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let said = receipts.confirmations(organization, &config.experience).await.map_err(HubError::Ledger)?;
+    for unreadable in &said.unreadable {
+        let problem = &unreadable.problem;
+        progress::note(&format!("warning: item `{}` of {organization} cannot be read: {problem}", unreadable.key));
+    }
+    let back = TakenBack::of(said.confirmations, version, member_experience);
+    if back.these.is_empty() {
+        return Err(not_confirmed(sdk, config, &back, (organization, version), member_experience).await?);
+    }
+    let auditor = compose::auditor(sdk, &config.timestamps, &config.experience);
+    let (mut undone, mut failure): (Vec<&OperatorConfirmation>, _) = (Vec::new(), None);
+    for part in back.these.chunks(IN_ONE_ENTRY) {
+        let event = Event::Unconfirm { whom: part.iter().map(whom).collect(), version };
+        let asked = match undone.is_empty() {
+            true => auditor.asked(event).await?,
+            false => match auditor.asked_further(event).await {
+                Ok(asked) => asked,
+                Err(error) => {
+                    failure.get_or_insert(error);
+                    break;
+                }
+            },
+        };
+        let mut first = None;
+        for confirmation in part {
+            match receipts.delete_confirmation(confirmation).await {
+                // Where somebody else took it back meanwhile, it is taken back all the same.
+                Ok(_) => undone.push(confirmation),
+                Err(error) => _ = first.get_or_insert(error),
+            }
+        }
+        if let Some(error) = first {
+            let whom = if undone.is_empty() { Vec::new() } else { vec![organization.clone()] };
+            let error = asked.failed(HubError::Ledger(error).into(), whom).await;
+            failure.get_or_insert(error);
+        }
+    }
+    let failure = failure.map(|failure: Failure| {
+        let left = count(back.these.len() - undone.len(), "confirmation");
+        failure.hint(format!("{left} not taken back; the same again takes back what is left"))
+    });
+    if undone.is_empty() {
+        return failure.map_or(Ok(Exit::Ok), Err);
     }
     if output.is_table() {
-        output.line(&format!("Snapshot {version} is no longer confirmed for {organization}."))?;
+        output.lines(taken_back(&undone, &back, member_experience))?;
     } else {
-        output.document(&json!({"undone": confirmation}))?;
+        output.document(&json!({"undone": undone, "in_force": back.others}))?;
     }
-    Ok(Exit::Ok)
+    failure.map_or(Ok(Exit::Ok), Err)
+}
+
+/// Whom a confirmation is for, as the audit names it.
+pub(super) fn whom(confirmation: &OperatorConfirmation) -> Whom {
+    let OperatorConfirmation { organization, member_experience, .. } = confirmation;
+    Whom { organization: organization.clone(), member_experience: member_experience.clone() }
+}
+
+/// The failure where there is no such confirmation: the organization may be mistyped, or something
+/// else of it may be confirmed.
+async fn not_confirmed(
+    sdk: &SdkConfig,
+    config: &StatusConfig,
+    back: &TakenBack,
+    (organization, version): (&OrganizationId, SnapshotVersion),
+    member_experience: Option<&ExperienceId>,
+) -> Result<Failure, Failure> {
+    let whose = member_experience.map(|member| format!("`{member}` of ")).unwrap_or_default();
+    let failure = Failure::new("E4045", format!("snapshot {version} is not confirmed for {whose}`{organization}`"));
+    if let Some(stays) = member_experience.and_then(|member| back.stays(member)) {
+        return Ok(failure.hint(stays.trim_end_matches('.').to_owned()));
+    }
+    let reports = DynamoReports::new(sdk, config.timestamps.clone()).consistent();
+    let reported = reports.report(organization, &config.experience, Extent::Usual).await.map_err(HubError::Ledger)?;
+    Ok(match confirm::heard_of(&reported.organization) {
+        Err(unknown) => told(sdk, config, unknown, organization).await?,
+        Ok(()) => failure.hint("`pmp-hub audit` shows what was confirmed and what was taken back".to_owned()),
+    })
+}
+
+/// What was taken back, for a person, in lines.
+fn taken_back(
+    undone: &[&OperatorConfirmation],
+    back: &TakenBack,
+    member_experience: Option<&ExperienceId>,
+) -> Vec<String> {
+    let Some(OperatorConfirmation { organization, version, .. }) = undone.first() else { return Vec::new() };
+    if let Some(member) = member_experience {
+        let told = format!("Snapshot {version} is no longer confirmed for {member} of {organization}.");
+        return std::iter::once(told).chain(back.stays(member)).collect();
+    }
+    let mut lines = vec![format!("Snapshot {version} is no longer confirmed for {organization}. Taken back:")];
+    let named = undone.iter().take(MAX_NAMED).map(|it| match &it.member_experience {
+        Some(member) => format!("  for {member}"),
+        None => "  for all of the organization".to_owned(),
+    });
+    lines.extend(named);
+    let more = undone.len().saturating_sub(MAX_NAMED);
+    lines.extend((more > 0).then(|| format!("  and for {more} more")));
+    lines
 }
 
 /// The result of `confirm` for a person, in lines.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use futures::StreamExt;
 use jiff::SignedDuration;
-use pmp_audit::{Event, Whom};
+use pmp_audit::Event;
 use pmp_ledger::{DynamoReceipts, Head, LedgerError, ReceiptStore};
 use pmp_protocol::{Confirmed, Halted, OperatorConfirmation, OrganizationId, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, ask, count, progress};
@@ -16,6 +16,8 @@ use serde_json::json;
 use super::announce::announce;
 use super::caller;
 use super::look::meant;
+use super::confirm::whom;
+use crate::audit::Auditor;
 use crate::commands::select::{SelectArgs, in_wave};
 use crate::compose;
 use crate::config::{ConfigArgs, SILENCE};
@@ -31,7 +33,7 @@ use crate::{confirm, status};
 /// Confirmations that are written at the same time.
 const AT_ONCE: usize = 16;
 /// Confirmations that one entry of the audit names. Each takes some 150 bytes of at most 400 KB.
-const IN_ONE_ENTRY: usize = 1_000;
+pub(super) const IN_ONE_ENTRY: usize = 1_000;
 
 /// What is let through, where it is more than one organization.
 #[derive(Debug, Args)]
@@ -144,33 +146,8 @@ pub(crate) async fn confirm_many(
         .collect();
     let receipts = DynamoReceipts::new(&sdk, config.timestamps.clone());
     let auditor = compose::auditor(&sdk, &config.timestamps, &config.experience);
-    let mut failure = None;
-    for confirmations in confirmations.chunks(IN_ONE_ENTRY) {
-        let whom = |it: &OperatorConfirmation| Whom {
-            organization: it.organization.clone(),
-            member_experience: it.member_experience.clone(),
-        };
-        let whom: Vec<Whom> = confirmations.iter().map(whom).collect();
-        let asked = auditor.asked(Event::Confirm { whom, version, content: head.digest }).await?;
-        let put = async |it| (it, receipts.put_confirmation(it).await);
-        let puts = futures::stream::iter(confirmations).map(put).buffer_unordered(AT_ONCE);
-        // One that cannot be confirmed keeps none of the others from it.
-        let put: Vec<(&OperatorConfirmation, Result<(), LedgerError>)> = puts.collect().await;
-        let failed: Vec<_> = put.into_iter().filter_map(|(it, put)| Some((it, put.err()?))).collect();
-        let some = failed.len() < confirmations.len();
-        let whom: BTreeSet<_> = failed.iter().filter(|_| some).map(|(it, _)| it.organization.clone()).collect();
-        let number = failed.len();
-        if let Some((_, error)) = failed.into_iter().next() {
-            let not_done =
-                format!("{} not confirmed; the same again confirms what is left", count(number, "experience"));
-            let error = Failure::from(HubError::Ledger(error)).hint(not_done);
-            let error = asked.failed(error, whom.into_iter().collect()).await;
-            if !some {
-                return Err(error);
-            }
-            failure.get_or_insert(error);
-        }
-    }
+    let Written { in_force, failure } = write(&receipts, &auditor, &confirmations).await?;
+    let all = confirmations.len();
     too_old(&view, &held, version);
     let announced = match topic.filter(|_| announces) {
         Some(topic) => Some(announce(&sdk, config, topic, head).await?),
@@ -181,6 +158,10 @@ pub(crate) async fn confirm_many(
         progress::note("Not all of it is confirmed.");
     }
     if output.is_table() {
+        let what = match in_force.len() {
+            done if done == all => what.to_owned(),
+            done => format!("{done} of {}", count(all, "experience")),
+        };
         let next = match halted {
             Some(halted) => confirm::not_before_it_goes_on(halted),
             None if announced.is_some() => "Announced it again: the spokes take it up within seconds.".to_owned(),
@@ -188,9 +169,71 @@ pub(crate) async fn confirm_many(
         };
         output.lines([format!("Confirmed snapshot {version} for {what}."), next])?;
     } else {
-        output.document(&json!({"confirmations": confirmations, "announced": announced, "halted": halted}))?;
+        output.document(&json!({"confirmations": in_force, "announced": announced, "halted": halted}))?;
     }
     failure.map_or(Ok(Exit::Ok), Err)
+}
+
+/// The confirmations that are in force by now, in their order, and why they are not all.
+#[derive(Debug)]
+struct Written<'a> {
+    in_force: Vec<&'a OperatorConfirmation>,
+    failure: Option<Failure>,
+}
+
+/// Writes confirmations of one snapshot, and before that into the audit that they are asked for.
+///
+/// # Errors
+/// Where none of them is in force.
+async fn write<'a>(
+    receipts: &dyn ReceiptStore,
+    auditor: &Auditor,
+    confirmations: &'a [OperatorConfirmation],
+) -> Result<Written<'a>, Failure> {
+    let (mut in_force, mut failure) = (Vec::new(), None);
+    for (index, part) in confirmations.chunks(IN_ONE_ENTRY).enumerate() {
+        let Some(OperatorConfirmation { version, digest, .. }) = part.first() else { break };
+        let event = Event::Confirm { whom: part.iter().map(whom).collect(), version: *version, content: *digest };
+        let asked = match in_force.is_empty() {
+            true => auditor.asked(event).await?,
+            false => match auditor.asked_further(event).await {
+                Ok(asked) => asked,
+                // What was confirmed before is in force, and is announced.
+                Err(error) => {
+                    let left = confirmations.len() - index * IN_ONE_ENTRY;
+                    failure.get_or_insert(error.hint(not_confirmed(left)));
+                    break;
+                }
+            },
+        };
+        let put = async |it| (it, receipts.put_confirmation(it).await);
+        let puts = futures::stream::iter(part).map(put).buffered(AT_ONCE);
+        // One that cannot be confirmed keeps none of the others from it.
+        let put: Vec<(&OperatorConfirmation, Result<(), LedgerError>)> = puts.collect().await;
+        let mut failed = Vec::new();
+        for (confirmation, put) in put {
+            match put {
+                Ok(()) => in_force.push(confirmation),
+                Err(error) => failed.push((confirmation, error)),
+            }
+        }
+        let (number, some) = (failed.len(), failed.len() < part.len());
+        let whom: BTreeSet<_> = failed.iter().filter(|_| some).map(|(it, _)| it.organization.clone()).collect();
+        if let Some((_, error)) = failed.into_iter().next() {
+            let error = Failure::from(HubError::Ledger(error)).hint(not_confirmed(number));
+            let error = asked.failed(error, whom.into_iter().collect()).await;
+            if in_force.is_empty() {
+                return Err(error);
+            }
+            failure.get_or_insert(error);
+        }
+    }
+    Ok(Written { in_force, failure })
+}
+
+/// The hint that says how many are left.
+fn not_confirmed(number: usize) -> String {
+    format!("{} not confirmed; the same again confirms what is left", count(number, "experience"))
 }
 
 /// The halt that keeps one of these from beginning with what is confirmed.
@@ -225,4 +268,86 @@ fn too_old(view: &View, held: &[&SpokeStatus], version: SnapshotVersion) {
     let organizations = view.reports().map(|report| &report.organization);
     let concerned = organizations.filter(|organization| held.iter().any(|row| row.organization == organization.id));
     concerned.filter_map(|organization| confirm::too_old(organization, version)).for_each(|hint| progress::note(&hint));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use async_trait::async_trait;
+    use jiff::Timestamp;
+    use pmp_ledger::testing::MemoryLedger;
+    use pmp_ledger::{AuditHead, AuditStore, NewAuditEntry, StoredEntry};
+    use pmp_protocol::testing::{experience, now, organization, version};
+    use pmp_protocol::{Digest, ExperienceId};
+    use pmp_runtime::Clock;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Fixed;
+
+    impl Clock for Fixed {
+        fn now(&self) -> Timestamp {
+            now()
+        }
+    }
+
+    /// An audit that takes so many entries, and fails after that.
+    #[derive(Debug)]
+    struct Full(MemoryLedger, AtomicU64);
+
+    #[async_trait]
+    impl AuditStore for Full {
+        async fn head(&self, experience: &ExperienceId) -> Result<Option<AuditHead>, LedgerError> {
+            AuditStore::head(&self.0, experience).await
+        }
+
+        async fn append(&self, entry: &NewAuditEntry<'_>) -> Result<bool, LedgerError> {
+            if self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err() {
+                self.0.fail();
+            }
+            AuditStore::append(&self.0, entry).await
+        }
+
+        async fn page(&self, experience: &ExperienceId, from: u64, to: u64) -> Result<Vec<StoredEntry>, LedgerError> {
+            AuditStore::page(&self.0, experience, from, to).await
+        }
+
+        async fn seen(&self, experience: &ExperienceId) -> Result<Vec<u8>, LedgerError> {
+            AuditStore::seen(&self.0, experience).await
+        }
+    }
+
+    async fn written(entries: u64) -> Result<(usize, Option<Failure>), Failure> {
+        let confirmation = |number: usize| OperatorConfirmation {
+            organization: organization("o-alpha00000"),
+            experience: experience("exp-management"),
+            member_experience: Some(experience(&format!("exp-{number}"))),
+            version: version(8),
+            digest: Digest::of(b"eight"),
+            confirmed: Confirmed { by: "ada".to_owned(), at: now() },
+        };
+        let confirmations: Vec<_> = (0..IN_ONE_ENTRY + 200).map(confirmation).collect();
+        let (ledger, audit) = (MemoryLedger::default(), Full(MemoryLedger::default(), AtomicU64::new(entries)));
+        let auditor = Auditor::of(Arc::new(audit), experience("exp-management"), Arc::new(Fixed), "ada");
+        let written = write(&ledger, &auditor, &confirmations).await?;
+        let kept = ledger.organization(&organization("o-alpha00000"), &experience("exp-management")).await.unwrap();
+        assert_eq!(kept.confirmations.len(), written.in_force.len());
+        Ok((written.in_force.len(), written.failure))
+    }
+
+    #[tokio::test]
+    async fn what_is_in_force_is_told_where_the_audit_fails_after_it() {
+        let (all, failure) = written(2).await.unwrap();
+        assert_eq!((all, failure.is_none()), (IN_ONE_ENTRY + 200, true));
+        let (some, failure) = written(1).await.unwrap();
+        assert_eq!(some, IN_ONE_ENTRY);
+        let told = failure.unwrap().render();
+        assert!(told.contains("the rest was not done, because it cannot be written into the audit"), "{told}");
+        assert!(told.contains("200 experiences not confirmed; the same again confirms what is left"), "{told}");
+        let nothing = written(0).await.unwrap_err().render();
+        assert!(nothing.contains("nothing was done, because it cannot be written into the audit"), "{nothing}");
+    }
 }

@@ -351,14 +351,16 @@ impl Desk {
         for (number, part) in open.chunks(IN_ONE_ENTRY).enumerate() {
             let organizations: Vec<OrganizationId> = part.iter().copied().flatten().cloned().collect();
             let asked = match event(&organizations, wave, change, &why.reason) {
-                Some(event) => match auditor.asked(event).await {
-                    Ok(asked) => Some(asked),
-                    Err(failure) if directed.iter().any(|it: &Changed| it.changed) => {
-                        failures.push((open[number * IN_ONE_ENTRY..].to_vec(), failure));
-                        break;
+                Some(event) if directed.iter().any(|it: &Changed| it.changed) => {
+                    match auditor.asked_further(event).await {
+                        Ok(asked) => Some(asked),
+                        Err(failure) => {
+                            failures.push((open[number * IN_ONE_ENTRY..].to_vec(), failure));
+                            break;
+                        }
                     }
-                    Err(failure) => return Err(failure),
-                },
+                }
+                Some(event) => Some(auditor.asked(event).await?),
                 None => None,
             };
             let Some((not_done, failure)) = self.change(part, change, &because, &mut directed).await else { continue };
