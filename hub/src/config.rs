@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use pmp_aws::{QueueUrl, TopicArn};
 use pmp_ledger::TableName;
 use pmp_protocol::{ExperienceId, OrganizationId};
-use pmp_terminal::{Failure, Settings};
+use pmp_terminal::{Failure, Settings, Source};
 use pmp_windows::Windows;
 
 pub(crate) use self::declared::{
@@ -34,6 +34,15 @@ const UNSIGNED: &str = "none";
 /// For how long a statement holds, where nothing else is asked for: a weekend and its holidays may
 /// pass without the hub.
 const STATEMENT_LIFETIME: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Where the hub's management experiences are named, and which.
+#[derive(Debug, Clone)]
+pub(crate) struct Named {
+    /// The setting that names them, and that is wrong where one does not exist.
+    pub(crate) source: Source,
+    /// All that it names. None of them is meant by another one.
+    pub(crate) all: BTreeSet<ExperienceId>,
+}
 
 /// What `publish` and `run` need for one management experience.
 #[derive(Debug, Clone)]
@@ -160,6 +169,8 @@ impl SteerConfig {
 #[derive(Debug, Clone)]
 pub(crate) struct DoctorConfig {
     pub(crate) experience: Option<ExperienceId>,
+    /// Where it is named, and with which others.
+    pub(crate) named: Named,
     pub(crate) snapshots: Option<TableName>,
     pub(crate) timestamps: Option<TableName>,
     pub(crate) topic: Option<TopicArn>,
@@ -190,6 +201,15 @@ pub(crate) struct InitConfig {
 }
 
 impl ConfigArgs {
+    /// Where the hub's management experiences are named, and which they are.
+    pub(crate) fn named(&self) -> Named {
+        if !self.hub_experiences().is_set() {
+            return Named { source: EXPERIENCE, all: self.experience_id().if_right().into_iter().collect() };
+        }
+        let experiences = self.hub_experiences().if_right().map(Experiences::all).unwrap_or_default();
+        Named { source: EXPERIENCES, all: experiences.into_iter().map(|own| own.experience).collect() }
+    }
+
     /// The management experience that a command is about: the one that is chosen, or the only one.
     fn one(&self, settings: &mut Settings) -> Option<Own> {
         if !self.hub_experiences().is_set() {

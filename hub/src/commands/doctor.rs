@@ -13,7 +13,7 @@ use pmp_aws::{QueueUrl, TopicArn};
 use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_doctor::{Corrections, Place, Session, configuration, look_at_queue, told};
 use pmp_ledger::schema::Table;
-use pmp_ledger::{DynamoOutbox, DynamoRollouts, Outbox, TableName};
+use pmp_ledger::{DynamoOutbox, DynamoRollouts, Outbox};
 use pmp_protocol::{ExperienceId, Hint};
 use pmp_terminal::checkup::{Checkup, Finding, Stage, Verdict, watched};
 use pmp_terminal::{Output, Source, count, export, unset};
@@ -81,9 +81,8 @@ async fn of_one(session: &Session, config: &DoctorConfig, run: &RunSettings, sha
     let (experience, events) = (config.experience.as_ref(), config.events_queue_url.as_ref().map(QueueUrl::as_str));
     let (catalog, snapshots, (timestamps, admitted, view), topic, events, signing, products, notifications) = tokio::join!(
         async {
-            let found = session.look("catalog", experience.ok_or(EXPERIENCE), |experience| {
-                catalog(&session.sdk, experience, config.timestamps.as_ref())
-            });
+            let found = session
+                .look("catalog", experience.ok_or(EXPERIENCE), |experience| catalog(&session.sdk, experience, config));
             let found = found.await;
             if experience.is_some() {
                 found
@@ -267,16 +266,18 @@ fn both<'a, T>(
 }
 
 /// Checks that the management experience can be read, as `publish` reads it.
-async fn catalog(sdk: &SdkConfig, experience: &ExperienceId, timestamps: Option<&TableName>) -> Finding {
+async fn catalog(sdk: &SdkConfig, experience: &ExperienceId, config: &DoctorConfig) -> Finding {
+    let (timestamps, named) = (config.timestamps.as_ref(), &config.named);
     let finding = Finding::of("catalog");
     match read::management_experience(&SdkCatalog::new(sdk, RateLimits::default()), experience).await {
         Ok(content) => finding.note(format!("{experience}: {}", content.counts())),
         Err(error) => {
-            let mistyped = mistyped::told(sdk, timestamps, error).await;
+            let mistyped = mistyped::told(sdk, timestamps, named, error).await;
             let finding = told(finding, &mistyped);
-            match mistyped::meant(sdk, timestamps, experience).await {
-                // It is another one that cannot be read: the id is right.
-                Some(meant) if meant != *experience => {
+            match mistyped::meant_in_the_catalog(sdk, timestamps, named, experience).await {
+                // It is another one that cannot be read: the id is right. And no command sets one
+                // of several.
+                Some(meant) if meant != *experience && named.source.variable == EXPERIENCE.variable => {
                     finding.command(Stage::Settings, export(EXPERIENCE.variable, meant.as_str()))
                 }
                 _ => finding,

@@ -20,7 +20,7 @@ use super::look::no_snapshot;
 use super::plan::seal;
 use crate::commands::mistyped;
 use crate::compose;
-use crate::config::ConfigArgs;
+use crate::config::{ConfigArgs, Named};
 use crate::error::{HubError, sdk};
 use crate::inspect::difference;
 use crate::inspect::difference::{ChangedProduct, Difference, Listed, ListedProduct};
@@ -163,6 +163,7 @@ struct History {
     snapshots: DynamoSnapshots,
     /// The table that names other management experiences, if it is set.
     timestamps: Option<TableName>,
+    named: Named,
     sdk: SdkConfig,
 }
 
@@ -170,7 +171,8 @@ impl History {
     async fn open(config: &ConfigArgs) -> Result<Self, Failure> {
         let (experience, table, timestamps) = config.for_history()?;
         let sdk = sdk().await?;
-        Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table), timestamps, sdk })
+        let named = config.named();
+        Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table), timestamps, named, sdk })
     }
 
     /// The version that the ledger's head names. It is an error if nothing was stored yet.
@@ -179,7 +181,7 @@ impl History {
         match head {
             Some(head) => Ok(head.latest),
             None => {
-                let meant = mistyped::meant(&self.sdk, self.timestamps.as_ref(), &self.experience).await;
+                let meant = mistyped::meant(&self.sdk, self.timestamps.as_ref(), &self.named, &self.experience).await;
                 Err(no_snapshot(&self.experience, meant.as_ref()))
             }
         }
@@ -246,7 +248,7 @@ impl History {
                 let catalog = SdkCatalog::new(&self.sdk, RateLimits::default());
                 match read::management_experience(&catalog, &self.experience).await {
                     Ok(content) => Ok(content),
-                    Err(error) => Err(mistyped::told(&self.sdk, self.timestamps.as_ref(), error).await),
+                    Err(error) => Err(mistyped::told(&self.sdk, self.timestamps.as_ref(), &self.named, error).await),
                 }
             }
         }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use pmp_protocol::{ExperienceId, OrganizationId, alike};
-use pmp_terminal::{Failure, progress};
+use pmp_terminal::{Failure, Source, progress};
 
 use crate::compose;
-use crate::config::{ConfigArgs, MEMBERS, WAVES};
+use crate::config::{ConfigArgs, EXPERIENCE, MEMBERS, WAVES};
 use crate::error::{HubError, sdk};
 use crate::status;
 use crate::status::SpokeStatus;
@@ -27,20 +27,25 @@ pub(crate) struct Seen {
 }
 
 pub(crate) async fn look(config: &ConfigArgs, stale_after: Duration) -> Result<Seen, Failure> {
+    let source = config.named().source;
     let config = config.for_status()?;
     let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
-    let view = fleet.look(&config.experience).await.map_err(HubError::Ledger)?;
+    let mut view = fleet.look(&config.experience).await.map_err(HubError::Ledger)?;
     let stale_after = SignedDuration::try_from(stale_after).unwrap_or(SignedDuration::MAX);
     let rows = status::judge::rows(&view, compose::clock().now(), stale_after);
     let meant =
         if view.knows_experience() { None } else { fleet.meant(&config.experience).await.map_err(HubError::Ledger)? };
+    view.meant = meant.as_ref().map(|meant| not_known(Some(meant), source));
     Ok(Seen { experience: config.experience, view, rows, meant })
 }
 
 /// Prints hints that accompany every view, on standard error.
 pub(crate) fn hints(view: &View) {
-    if view.roster.is_none() {
+    // First, and alone: whom the hub admits means nothing for an experience that is mistyped.
+    if let Some(meant) = &view.meant {
+        progress::note(&format!("hint: {meant}"));
+    } else if view.roster.is_none() {
         progress::note(&format!(
             "hint: nobody is admitted, so the receipts of every organization count, and one that never reports is not missed: \
              `pmp-hub members admit ORG`, or {MEMBERS}"
@@ -79,13 +84,13 @@ pub(crate) fn meant<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) ->
 /// The failure for an experience that the ledger does not know.
 pub(crate) fn no_snapshot(experience: &ExperienceId, meant: Option<&ExperienceId>) -> Failure {
     let error = format!("the ledger knows of no snapshot of `{experience}`");
-    Failure::new("E4054", error).hint(not_known(meant))
+    Failure::new("E4054", error).hint(not_known(meant, EXPERIENCE))
 }
 
-/// The hint for an experience that the ledger does not know.
-pub(crate) fn not_known(meant: Option<&ExperienceId>) -> String {
+/// The hint for an experience that is not known, which `source` names.
+pub(crate) fn not_known(meant: Option<&ExperienceId>, source: Source) -> String {
     match meant {
-        Some(meant) => format!("did you mean `{meant}`? See --experience-id (PMP_EXPERIENCE_ID)"),
-        None => "check --experience-id (PMP_EXPERIENCE_ID), or let the hub publish once: `pmp-hub publish`".to_owned(),
+        Some(meant) => format!("did you mean `{meant}`? See {source}"),
+        None => format!("check {source}, or let the hub publish once: `pmp-hub publish`"),
     }
 }

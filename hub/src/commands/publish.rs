@@ -13,7 +13,7 @@ use super::Keep;
 use crate::audit::{Ran, Sight, not_in_the_audit};
 use crate::commands::mistyped;
 use crate::compose;
-use crate::config::{ConfigArgs, PublishConfig};
+use crate::config::{ConfigArgs, Named, PublishConfig};
 use crate::error::{HubError, sdk};
 use crate::publish::products::{LookedUp, Products};
 use crate::publish::{Hub, Outcome, Published, Sent, Trigger, products};
@@ -29,7 +29,7 @@ pub(crate) struct PublishArgs {
 }
 
 pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Output) -> Result<Exit, Failure> {
-    let configs = config.for_publish()?;
+    let (configs, named) = (config.for_publish()?, config.named());
     let sdk = sdk().await?;
     let catalog = compose::catalog(&sdk);
     let hubs: Vec<_> = configs
@@ -37,7 +37,7 @@ pub(crate) async fn publish(config: &ConfigArgs, args: &PublishArgs, output: Out
         .map(|config| (config, compose::hub_of(&sdk, config, args.keep.keep_versions, catalog.clone())))
         .collect();
     // Side by side: one that hangs holds none of the others up.
-    let all = join_all(hubs.iter().map(|(config, hub)| publish_one(&sdk, config, hub, args.dry_run)));
+    let all = join_all(hubs.iter().map(|(config, hub)| publish_one(&sdk, config, &named, hub, args.dry_run)));
     let what = "the catalog, and the ledger: the management experience is read, and stored if it changed";
     let outcomes = progress::waiting_for(output, what, all).await;
     let several = hubs.len() > 1;
@@ -108,7 +108,13 @@ fn document(dry_run: bool, hubs: &[(&PublishConfig, Hub)], documents: Vec<Value>
     }
 }
 
-async fn publish_one(sdk: &SdkConfig, config: &PublishConfig, hub: &Hub, dry_run: bool) -> Result<Published, Failure> {
+async fn publish_one(
+    sdk: &SdkConfig,
+    config: &PublishConfig,
+    named: &Named,
+    hub: &Hub,
+    dry_run: bool,
+) -> Result<Published, Failure> {
     let published = if dry_run { hub.dry_run(Trigger::Operator).await } else { hub.publish(Trigger::Operator).await };
     let error = match published {
         Ok(published) => return Ok(published),
@@ -117,7 +123,7 @@ async fn publish_one(sdk: &SdkConfig, config: &PublishConfig, hub: &Hub, dry_run
     if let Some(timestamps) = config.timestamps.as_ref().filter(|_| !dry_run) {
         audit_failed(sdk, timestamps, hub, &error).await;
     }
-    Err(mistyped::told(sdk, config.timestamps.as_ref(), error).await)
+    Err(mistyped::told(sdk, config.timestamps.as_ref(), named, error).await)
 }
 
 /// Writes down what a person published, and what came of it in the waves and in the settings.

@@ -101,8 +101,8 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
         output.list_of("spokes", SpokeStatus::COLUMNS, &rows, table, &shown::summary(&rows))?;
     }
     hints(&view);
-    if !view.knows_experience() {
-        progress::note(&format!("hint: {}", not_known(meant.as_ref())));
+    if !view.knows_experience() && meant.is_none() {
+        progress::note(&format!("hint: {}", not_known(None, config.named().source)));
     }
     let anyone = args.allow_empty || view.heard_of_any();
     if args.check && !anyone {

@@ -171,6 +171,7 @@ impl ConfigArgs {
         let of_the_hub = self.waves().is_set() && !self.waves().is("none");
         DoctorConfig {
             experience,
+            named: self.named(),
             snapshots: self.snapshots_table().optional(settings),
             timestamps: self.timestamps_table().optional(settings),
             topic: self.topic_arn().optional(settings),

@@ -61,6 +61,9 @@ pub(crate) struct View {
     pub(crate) looked: Vec<Looked>,
     /// What was not looked at, in words; none where everything was.
     pub(crate) left_out: Option<String>,
+    /// Which experience may be meant, in words, where the ledger knows nothing of this one; none
+    /// where it does, and where nobody looked for that.
+    pub(crate) meant: Option<String>,
 }
 
 /// How an organization came to the roster.
@@ -195,7 +198,7 @@ impl Fleet {
         let looked = vec![Looked { id: organization.clone(), report: Ok(report) }];
         let kept = self.snapshots.digests(experience).await?;
         let waves = OnTheWay::look(self.rollouts.as_ref(), experience).await?;
-        let view = View { head, mark, kept, fleet, directions, waves, roster, looked, left_out: None };
+        let view = View { head, mark, kept, fleet, directions, waves, roster, looked, left_out: None, meant: None };
         self.with_places(view, experience).await
     }
 
@@ -244,7 +247,7 @@ impl Fleet {
     /// The management experience that is meant where the ledger knows nothing of `experience`: the
     /// one whose id is most like it.
     pub(crate) async fn meant(&self, experience: &ExperienceId) -> Result<Option<ExperienceId>, LedgerError> {
-        most_like(&*self.reports, experience).await
+        most_like(&*self.reports, experience, &BTreeSet::new()).await
     }
 
     /// Whom the hub admitted; none where that is nobody.
@@ -312,14 +315,19 @@ impl Fleet {
     }
 }
 
-/// The management experience of the ledger whose id is most like `experience`.
+/// The management experience of the ledger whose id is most like `experience`, but for `others`,
+/// which are not meant.
 pub(crate) async fn most_like(
     reports: &dyn Reports,
     experience: &ExperienceId,
+    others: &BTreeSet<ExperienceId>,
 ) -> Result<Option<ExperienceId>, LedgerError> {
     let known = reports.management_experiences().await?;
     // There are few, and a person who named none of them meant one of them.
-    Ok(most_alike(experience.as_str(), known.into_iter().filter(|known| known != experience)))
+    Ok(most_alike(
+        experience.as_str(),
+        known.into_iter().filter(|known| known != experience && !others.contains(known)),
+    ))
 }
 
 impl View {
