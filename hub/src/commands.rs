@@ -15,6 +15,7 @@ pub(crate) mod log;
 mod look;
 pub(crate) mod members;
 pub(crate) mod mistyped;
+mod not_kept;
 pub(crate) mod notify;
 pub(crate) mod plan;
 pub(crate) mod public_key;

@@ -253,6 +253,9 @@ struct WhySnapshot {
     listed: Option<Listed>,
     /// The administrator's note on it.
     note: Option<Note>,
+    /// The older snapshot whose content it is, because of a pin or since a newer one was taken
+    /// back; none where it is what the management experience said.
+    content_of: Option<SnapshotVersion>,
 }
 
 /// How the product stands in a member experience; asked of one organization, with how it came to

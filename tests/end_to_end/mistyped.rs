@@ -1,6 +1,7 @@
 //! What a person mistypes ends in a sentence: nothing panics, nothing silently means something
 //! else (rules 8 and 12).
 
+use pmp_local_aws::world::{Experience, ProcurementPolicy};
 use pmp_tests::{ALPHA, ALPHA_PROD, Finished, MANAGEMENT, Program, Scene, world};
 
 use crate::doctor::Checkup;
@@ -312,5 +313,69 @@ async fn a_bare_command_prints_its_help() {
         assert!(told && !finished.stderr.contains("error:"), "{name} {command:?}: {finished:?}");
         // A script may have lost its argument.
         assert_eq!((finished.code, finished.stdout.as_str()), (1, ""), "{name} {command:?}");
+    }
+}
+
+/// No incident of the ledger is told where a person mistypes a number.
+#[tokio::test]
+async fn a_snapshot_that_is_not_there_is_told_with_those_that_are() {
+    let scene = Scene::start(world(&["prod-0"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    for number in 1..=4 {
+        scene.hub_account.approve(MANAGEMENT, &[format!("prod-{number}").as_str()]).await;
+        scene.hub.json(&["publish", "--keep-versions", "3"]).await;
+    }
+    let pin = |version| ["pin", version, "--reason", "it is mistyped", "--no-announce"];
+    let commands = |version| {
+        [
+            pin(version).to_vec(),
+            vec!["show", version],
+            vec!["diff", version, "5"],
+            vec!["why", "prod-0", "--at", version],
+        ]
+    };
+    for (version, told) in [
+        ("9", "error: the ledger has no snapshot 9: the newest is 5\n"),
+        ("1", "error: the ledger does not keep snapshot 1 any more: it keeps 3 to 5\n"),
+    ] {
+        for command in commands(version) {
+            let ran = scene.hub.run(&command).await;
+            refused(&ran, told, "hint: `pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)");
+            assert!(ran.stderr.starts_with(told) && ran.stderr.contains("code: E4071"), "{command:?}: {}", ran.stderr);
+        }
+    }
+}
+
+/// One that was mistyped among several is not replaced by another one that is named as well.
+#[tokio::test]
+async fn the_experience_that_was_meant_is_looked_for_in_the_catalog() {
+    let mut world = world(&["prod-a"], &[]);
+    for id in ["exp-alpha", "exp-gamma"] {
+        let policy = ProcurementPolicy::new(&format!("policy-{id}"));
+        world.organizations[0].experiences.push(Experience::new(id, id).with_policy(policy));
+    }
+    let scene = Scene::start(world).await;
+    let hub = scene.hub.without("PMP_EXPERIENCE_ID");
+    assert_eq!(hub.with(&[("PMP_EXPERIENCES", "exp-alpha")]).run(&["publish"]).await.code, 0);
+    let mistyped = hub.with(&[("PMP_EXPERIENCES", "exp-alpha,exp-gama")]);
+    let told = "did you mean `exp-gamma`? See --experiences (PMP_EXPERIENCES)";
+    let published = mistyped.run(&["publish"]).await;
+    refused(&published, "`exp-gama`", &format!("hint: {told}"));
+    assert!(!published.stderr.contains("`exp-alpha`?"), "{}", published.stderr);
+    let doctor = mistyped.run(&["doctor"]).await;
+    let flat = doctor.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains(told) && !flat.contains("export PMP_EXPERIENCE_ID"), "{}", doctor.stdout);
+}
+
+/// Whom the hub admits means nothing for an experience that does not exist.
+#[tokio::test]
+async fn what_was_meant_comes_before_all_other_advice() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let mistyped = scene.hub.with(&[("PMP_EXPERIENCE_ID", "exp-managment")]);
+    for command in ["status", "versions", "drift", "exceptions"] {
+        let hints = mistyped.run(&[command]).await.stderr;
+        let meant = "hint: did you mean `exp-management`? See --experience-id (PMP_EXPERIENCE_ID)\n";
+        assert!(hints.starts_with(meant) && !hints.contains("nobody is admitted"), "{command}: {hints}");
     }
 }

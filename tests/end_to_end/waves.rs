@@ -169,6 +169,12 @@ async fn a_version_that_fails_in_the_canary_is_taken_back_and_kept_off() {
     // The management experience still says it: nothing new comes of that.
     let same = fleet.hub.json(&["publish"]).await;
     assert_eq!((&same["published"]["version"], &same["published"]["outcome"]), (&json!(3), &json!("announced")));
+    assert_eq!(same["published"]["pinned"], 1, "it is the content of 1 still");
+    assert_eq!(fleet.hub.json(&["publish", "--dry-run"]).await["published"]["pinned"], 1);
+    let audit = fleet.hub.json(&["audit"]).await;
+    let about =
+        audit["entries"].as_array().unwrap().iter().filter(|it| it["action"] == "publish" && it["version"] == 3);
+    assert_eq!(about.map(|it| &it["pinned"]).collect::<Vec<_>>(), [1, 1], "{audit}");
     // Mended, it begins with the canary.
     tell(Method::POST, &poison, &json!({"remove": ["prod-bad"]})).await;
     fleet.scene.hub_account.reject(MANAGEMENT, &["prod-bad"]).await;
@@ -576,4 +582,93 @@ async fn one_that_is_forgotten_and_admitted_again_gets_its_turn_again() {
     assert_eq!(turn().await, None);
     scene.hub.json(&["publish"]).await;
     assert_eq!(turn().await, Some(2.into()));
+}
+
+/// What `promote` says of a version that was taken back, and of one that there is not.
+#[tokio::test]
+async fn promote_says_what_becomes_of_a_version_that_was_taken_back() {
+    let fleet = failed(THREE).await;
+    let why = ["--reason", "it was a misunderstanding"];
+    let promote = async |version: &str| fleet.hub.run(&[&["promote", version][..], &why].concat()).await;
+    let early = promote("3").await;
+    assert!(early.code == 1 && early.stderr.contains("there is no snapshot 3; 2 is on its way"), "{early:?}");
+    fleet.hub.json(&["publish"]).await;
+    let never = promote("9").await;
+    assert!(never.code == 1 && never.stderr.contains("there is no snapshot 9; nothing is on its way"), "{never:?}");
+    assert!(never.stderr.contains("code: E4024"), "{never:?}");
+    let old = promote("1").await;
+    assert!(old.stderr.contains("snapshot 1 is not on its way through the waves: nothing is"), "{old:?}");
+    let next = "the next run publishes it as a new snapshot, beginning with wave `canary`.\n";
+    let promoted = promote("2").await;
+    assert_eq!((promoted.code, promoted.stdout), (0, format!("Snapshot 2 may be published again: {next}")));
+    let again = promote("2").await;
+    assert_eq!(again.stdout, format!("Nothing to do: snapshot 2 may be published again already: {next}"));
+    assert_eq!(fleet.hub.json(&["publish"]).await["published"]["version"], 4);
+    fleet.sync_all().await;
+    assert_eq!(fleet.versions().await, [4, 1, 1]);
+}
+
+/// The newest snapshot has the content of an older one then: that is not what the management
+/// experience says, and what it said is known.
+#[tokio::test]
+async fn why_does_not_speak_for_the_management_experience_after_a_roll_back() {
+    let fleet = taken_back(THREE).await;
+    let told = async |arguments: &[&str]| fleet.hub.run(&[&["why", "prod-bad"][..], arguments].concat()).await;
+    let of_the_fleet = told(&[]).await;
+    let lines: Vec<_> = of_the_fleet.stdout.lines().skip(1).take(2).collect();
+    let expected =
+        ["snapshot 3 has it on neither list: it is the content of 1;", "snapshot 2, which approved it, was taken back"];
+    assert_eq!(lines, expected, "{}", of_the_fleet.stdout);
+    assert!(!of_the_fleet.stderr.contains("no product"), "{}", of_the_fleet.stderr);
+    assert_eq!(fleet.hub.json(&["why", "prod-bad"]).await["snapshot"]["content_of"], 1);
+    fleet.sync_all().await;
+    let chain = told(&["--org", ALPHA]).await.stdout;
+    assert!(!chain.contains(MANAGEMENT) && !chain.contains("management"), "{chain}");
+    assert!(chain.contains("on neither list by the content of snapshot 1: "), "{chain}");
+    let before = told(&["--at", "2"]).await.stdout;
+    assert!(before.contains(&format!("{MANAGEMENT} approves it")), "{before}");
+
+    // The same under a person's pin, and after it.
+    fleet.hub.json(&["pin", "2", "--reason", "it is tried again"]).await;
+    let pinned = told(&[]).await.stdout;
+    assert!(pinned.contains("snapshot 4 approves it: it is the content of 2\n"), "{pinned}");
+    assert!(pinned.contains("the fleet is pinned to the content of snapshot 2, by root"), "{pinned}");
+    let later = told(&["--at", "3"]).await.stdout;
+    assert!(later.contains("it is the content of 1;\nit was stored so by "), "{later}");
+}
+
+/// A version that is published is not to come any more for those whose turn has come.
+#[tokio::test]
+async fn a_plan_says_whose_turn_for_the_version_in_the_waves_has_come() {
+    let fleet = fleet(THREE).await;
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-b"]).await;
+    let waits = async |experience: &str, of: &str| {
+        let plan = fleet.hub.json(&["plan"]).await;
+        let rows = plan["experiences"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["member_experience"] == experience).unwrap();
+        row[of].as_str().map(str::to_owned)
+    };
+    let later = Some("wave `second`: it comes after the waves before".to_owned());
+    assert_eq!((waits(BETA_PROD, "waits").await, waits(BETA_PROD, "due").await), (later, None), "not published yet");
+    fleet.hub.json(&["publish"]).await;
+    let not_come = Some("wave `second`: its turn for snapshot 2 has not come".to_owned());
+    assert_eq!(waits(BETA_PROD, "waits").await, not_come);
+    fleet.alpha.run(&["sync"]).await;
+    fleet.hub.json(&["publish"]).await;
+    let has_come = Some("its turn for snapshot 2 has come: its spoke has not applied it yet".to_owned());
+    assert_eq!((waits(BETA_PROD, "waits").await, waits(BETA_PROD, "due").await), (None, has_come.clone()));
+    let told = fleet.hub.run(&["plan"]).await.stdout;
+    assert!(
+        told.contains("1 of the changes would come now: the turn has come, and the spoke has not applied it yet."),
+        "{told}"
+    );
+    assert!(told.contains("1 of the changes would come later"), "gamma's: {told}");
+    let wide = fleet.hub.run(&["plan", "-o", "wide"]).await.stdout;
+    assert!(wide.contains("its turn for snapshot 2 has come"), "{wide}");
+    fleet.beta.run(&["sync"]).await;
+    fleet.hub.json(&["publish"]).await;
+    assert_eq!(waits(GAMMA_PROD, "due").await, has_come);
+    // Another content is a version of its own again.
+    fleet.scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;
+    assert_eq!(waits(GAMMA_PROD, "waits").await, Some("wave `all`: it comes after the waves before".to_owned()));
 }

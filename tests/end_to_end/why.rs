@@ -144,8 +144,20 @@ async fn in_one_organization_the_whole_chain_is_told() {
     );
     assert!(steps[2].2.starts_with("filtered by `exclude-ids@"), "{steps:?}");
     assert_eq!(steps[3].2, "not approved since snapshot 1, or before");
-    assert!(steps[4].2.contains("allowed"), "{steps:?}");
+    assert_eq!(steps[4].2, "not known which one", "it was never approved there, so no change set named it");
     assert_eq!(steps[5].2, "partial at 1; the ledger confirms it");
+
+    // Another filter at the same snapshot: what it did is not told of the change set before.
+    let first = scene.hub.json(&["log", ALPHA, "--experience", ALPHA_PROD]).await;
+    let first = first["outcomes"][0]["change_set_ids"].as_array().unwrap().clone();
+    assert_eq!(excluding(&scene, "prod-a").run(&["sync"]).await.code, 1);
+    for (product, plan) in [("prod-a", "deny"), ("prod-b", "allow")] {
+        let steps = chain(&hub.json(&["why", product, "--org", ALPHA]).await, ALPHA_PROD);
+        assert_eq!(steps[3].2, plan, "{steps:?}");
+        assert!(steps[4].2.ends_with(", 1 allowed, 1 denied") && !steps[4].2.contains("one of"), "{steps:?}");
+        assert!(first.iter().all(|id| !steps[4].2.contains(id.as_str().unwrap())), "{steps:?}");
+    }
+    assert_eq!(spoke.run(&["sync"]).await.code, 1);
 
     // It is filtered where it was approved: the plan that did so is told, and later ones had
     // nothing to do.

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::look::no_snapshot;
+use super::not_kept;
 use super::plan::seal;
 use crate::commands::mistyped;
 use crate::compose;
@@ -208,9 +209,7 @@ impl History {
                 // If the ledger does not know the experience, this is the error, because there is
                 // no list of versions either.
                 self.newest().await?;
-                // The ledger may hold other versions. `publish` would not bring this one back.
-                Err(Failure::from(HubError::Ledger(error))
-                    .hint_instead("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned()))
+                Err(not_kept::told(&self.snapshots, &self.experience, version, error).await)
             }
             Err(error) => Err(ledger(error)),
         }

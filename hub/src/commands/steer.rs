@@ -18,6 +18,7 @@ use pmp_waves::WaveName;
 use serde_json::json;
 
 use super::announce::announce;
+use super::not_kept;
 use super::publish::{audit, audit_failed, sentence};
 use super::{Keep, caller, would_not_unsign};
 use crate::compose;
@@ -288,9 +289,7 @@ impl Desk {
     async fn fetch(&self, version: SnapshotVersion) -> Result<pmp_protocol::Digest, Failure> {
         match self.snapshots.fetch(&self.config.experience, version).await {
             Ok(snapshot) => Ok(snapshot.digest()),
-            Err(error @ LedgerError::NoSnapshot { .. }) => Err(Failure::from(HubError::Ledger(error))
-                .hint_instead("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned())),
-            Err(error) => Err(ledger(error)),
+            Err(error) => Err(not_kept::told(&self.snapshots, &self.config.experience, version, error).await),
         }
     }
 

@@ -9,19 +9,20 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_ledger::{DynamoRecords, DynamoSnapshots, Extent, Journals, Outcomes, RecordStore, SnapshotStore};
 use pmp_protocol::{
-    DecisionJournal, ExperienceId, NamedProduct, OrganizationId, PlainText, ProductId, SnapshotVersion,
+    DecisionJournal, ExperienceId, NamedProduct, OrganizationId, Pin, PlainText, ProductId, SnapshotVersion,
 };
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, progress};
 use serde_json::json;
 
 use super::history::Since;
 use super::look::no_snapshot;
+use super::not_kept;
 use crate::compose;
 use crate::config::{ConfigArgs, StatusConfig};
 use crate::error::{HubError, sdk};
 use crate::inspect::kept::{Kept, KeptSnapshot};
 use crate::inspect::why::chain::{Chain, Step, chain};
-use crate::inspect::why::{Answer, Group, Known, Moment, answers, depth, groups, summary};
+use crate::inspect::why::{Answer, Group, Known, Moment, Stance, answers, depth, groups, summary};
 use crate::render::status as shown;
 use crate::status::fleet::{Fleet, Looked, View};
 use crate::status::named::{Meant, Names};
@@ -87,6 +88,9 @@ struct Found {
     moment: Moment,
     version: SnapshotVersion,
     kept: Kept,
+    /// Whether anything is known of the product: a list that has it, a decision about it, or that
+    /// somebody set it.
+    is_known: bool,
     answers: Vec<Answer>,
     chains: Vec<Chain>,
 }
@@ -112,8 +116,11 @@ pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> 
     };
     let now = compose::clock().now();
     let (moment, version) = place.moment(args.at, head.latest, now).await?;
-    let product = place.product(&args.product, version, &names).await?;
+    let (product, question) = place.product(&args.product, version, &names).await?;
     let found = place.find(args, &view, names.of(&product), moment, version, now).await?;
+    if let Some(question) = question.filter(|_| !found.is_known) {
+        progress::note(&format!("hint: no product `{product}` is known; {question}"));
+    }
     if let Some(organization) = args.org.as_ref().filter(|_| found.answers.is_empty()) {
         if let (Some(experience), true) = (&args.experience, view.reports().any(|report| !report.is_empty())) {
             let error = format!("`{organization}` has no member experience `{experience}`");
@@ -148,40 +155,39 @@ impl Place {
     ) -> Result<(Moment, SnapshotVersion), Failure> {
         match at {
             None => Ok((Moment::Now, latest)),
-            Some(At::Version(version)) if version > latest => {
-                let error = format!("the ledger has no snapshot {version}: the newest is {latest}");
-                Err(Failure::new("E4071", error).hint("`pmp-hub history` lists the versions that are kept".to_owned()))
-            }
+            Some(At::Version(version)) if version > latest => Err(not_kept::not_stored(version, latest)),
             Some(At::Version(version)) => Ok((Moment::Version(version), version)),
             Some(At::Time(time)) => {
                 let time = time.at(now);
                 let kept = self.snapshots.versions(&self.config.experience).await.map_err(ledger)?;
                 let of_then = kept.iter().rev().find(|kept| kept.version <= latest && kept.taken_at <= time);
-                let Some(of_then) = of_then else {
-                    let error = format!("no snapshot is kept from {} or before", shown::moment(time));
-                    return Err(Failure::new("E4071", error)
-                        .hint("`pmp-hub history` lists the versions that are kept".to_owned()));
-                };
+                let of_then = of_then.ok_or_else(|| not_kept::nothing_from(time))?;
                 Ok((Moment::Time(time), of_then.version))
             }
         }
     }
 
-    /// Finds the product that the text means.
-    async fn product(&self, text: &str, version: SnapshotVersion, names: &Names) -> Result<ProductId, Failure> {
-        let snapshot = self.snapshots.fetch(&self.config.experience, version).await.map_err(|error| {
-            ledger(error).hint("`pmp-hub history` lists the versions that are kept (PMP_KEEP_VERSIONS)".to_owned())
-        })?;
+    /// Finds the product that the text means. If it is not in this version, also which one may be
+    /// meant, as a question: it may still be known from another version or from a member.
+    async fn product(
+        &self,
+        text: &str,
+        version: SnapshotVersion,
+        names: &Names,
+    ) -> Result<(ProductId, Option<String>), Failure> {
+        let experience = &self.config.experience;
+        let snapshot = match self.snapshots.fetch(experience, version).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Err(not_kept::told(&self.snapshots, experience, version, error).await),
+        };
         let content = snapshot.content();
         match names.meant(text, content.approved().iter().chain(content.rejected())) {
-            Meant::Product(product) => Ok(product),
+            Meant::Product(product) => Ok((product, None)),
             // The product may have been there at another time, and being on neither list is an
             // answer, too.
             Meant::Unknown(product, like) => {
-                if let Some(question) = names.question(&like) {
-                    progress::note(&format!("hint: no product `{product}` is known; {question}"));
-                }
-                Ok(product)
+                let question = names.question(&like);
+                Ok((product, question))
             }
             Meant::None(like) => {
                 let text = PlainText::bounded(text, 80);
@@ -210,6 +216,7 @@ impl Place {
         let kept = Kept::read(&self.snapshots, experience, versions, &product.id).await.map_err(ledger)?;
         let mut found: Vec<Answer> =
             known.iter().flat_map(|known| answers(known, view, &kept, &product.id, moment, now)).collect();
+        let is_known = is_known(&kept, &known, &found, &product.id);
         if let Some(only) = &args.experience {
             found.retain(|answer| answer.member_experience.as_ref() == Some(only));
         }
@@ -223,7 +230,7 @@ impl Place {
             chains =
                 found.iter().map(|answer| one_chain(answer, known, view, &kept, &product.id, &outcomes, now)).collect();
         }
-        Ok(Found { product, moment, version, kept, answers: found, chains })
+        Ok(Found { product, moment, version, kept, is_known, answers: found, chains })
     }
 
     /// Reads the records of one organization, of which the report is known.
@@ -255,6 +262,19 @@ impl Place {
     }
 }
 
+/// Whether the ledger or a member says anything of the product.
+fn is_known(kept: &Kept, known: &[Known], answers: &[Answer], product: &ProductId) -> bool {
+    let decided = |answer: &Answer| {
+        use Stance::{Approved, Deferred, Drifted, Filtered, Rejected};
+        matches!(answer.stance, Approved | Filtered | Drifted | Deferred | Rejected)
+    };
+    let receipts = known.iter().flat_map(|known| &known.report).flat_map(|report| &report.organization.receipts);
+    let mut edited = receipts.flat_map(|receipt| &receipt.drift).flat_map(|drift| &drift.edited);
+    kept.snapshots.values().any(|snapshot| snapshot.listed.is_some())
+        || answers.iter().any(decided)
+        || edited.any(|edited| edited.product == *product)
+}
+
 /// The versions whose snapshots the answer needs.
 pub(super) fn versions(
     view: &View,
@@ -265,6 +285,8 @@ pub(super) fn versions(
 ) -> BTreeSet<SnapshotVersion> {
     let mut versions = BTreeSet::from([version]);
     versions.extend(view.head.as_ref().map(|head| head.latest));
+    // What it said is told beside what is in force again.
+    versions.extend(view.waves.kept().and_then(|kept| kept.taken_back()));
     for known in known {
         let pin = view.direction(&known.organization).and_then(|direction| direction.pin.as_ref());
         versions.extend(pin.map(|pin| pin.version));
@@ -357,11 +379,12 @@ impl Found {
         let listed = listed.map_or("has it on neither list", |listed| listed.verb());
         let note = snapshot.and_then(|snapshot| snapshot.note.as_ref());
         let note = note.map(|note| format!(", with the note \"{}\"", note.as_str())).unwrap_or_default();
-        let mut lines = vec![
-            if whole { self.product.label() } else { self.product.label_within(WIDTH) },
-            format!("{experience} {listed}{note}"),
-            format!("by snapshot {} ({digest}), taken {} ago{which}", self.version, age(taken, now)),
-        ];
+        let mut lines = vec![if whole { self.product.label() } else { self.product.label_within(WIDTH) }];
+        lines.extend(match self.kept.content_of.get(&self.version) {
+            Some(pin) => self.content_of(view, pin, &format!("{listed}{note}")),
+            None => vec![format!("{experience} {listed}{note}")],
+        });
+        lines.push(format!("by snapshot {} ({digest}), taken {} ago{which}", self.version, age(taken, now)));
         let pin = view.fleet.direction().and_then(|fleet| fleet.pin.as_ref());
         lines.extend(pin.map(|pin| {
             let (by, since) = (shown::person(&pin.by), age(pin.at, now));
@@ -372,6 +395,28 @@ impl Found {
         }));
         lines.extend(view.restored().map(|restored| restored.to_string()));
         lines
+    }
+
+    /// The lines about a snapshot that has the content of an older one: the management experience
+    /// says something else, or did.
+    fn content_of(&self, view: &View, pin: &Pin, listed: &str) -> Vec<String> {
+        let (version, of) = (self.version, pin.version);
+        let told = format!("snapshot {version} {listed}: it is the content of {of}");
+        let taken_back = view.waves.kept().filter(|kept| kept.state.rollout.version == version);
+        if let Some(from) = taken_back.and_then(|kept| kept.taken_back()) {
+            let listed = self.kept.snapshots.get(&from);
+            let listed = listed.map(|snapshot| match snapshot.listed {
+                Some(listed) => format!(", which {},", listed.past()),
+                None => ", which had it on neither list,".to_owned(),
+            });
+            return vec![format!("{told};"), format!("snapshot {from}{} was taken back", listed.unwrap_or_default())];
+        }
+        let pinned = view.fleet.direction().and_then(|fleet| fleet.pin.as_ref());
+        if pinned.is_some_and(|pinned| pinned.version == of) {
+            // The pin is told below.
+            return vec![told];
+        }
+        vec![format!("{told};"), format!("it was stored so by {}: {}", shown::person(&pin.by), pin.reason)]
     }
 
     fn table(&self) -> Table {
@@ -427,7 +472,8 @@ impl Found {
         json!({
             "experience": experience, "product": self.product, "at": at,
             "snapshot": snapshot.map(|it| json!({"version": self.version, "digest": it.digest, "taken_at": it.taken_at,
-                "listed": it.listed, "note": it.note})),
+                "listed": it.listed, "note": it.note,
+                "content_of": self.kept.content_of.get(&self.version).map(|pin| pin.version)})),
             "groups": groups(&self.answers), "experiences": self.rows(args),
         })
     }

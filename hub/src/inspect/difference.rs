@@ -34,6 +34,14 @@ impl Listed {
         }
     }
 
+    /// The same of what was said before.
+    pub(crate) fn past(self) -> &'static str {
+        match self {
+            Self::Approved => "approved it",
+            Self::Rejected => "rejected it",
+        }
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Approved => "approved",

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_ledger::{DynamoSnapshots, LedgerError, SnapshotStore};
-use pmp_protocol::{Digest, ExperienceId, JournalEntry, Listing, Listings, Note, ProductId, Snapshot, SnapshotVersion};
+use pmp_protocol::{
+    Digest, ExperienceId, JournalEntry, Listing, Listings, Note, Pin, ProductId, Snapshot, SnapshotVersion,
+};
 
 use crate::inspect::difference::Listed;
 
@@ -23,6 +25,8 @@ pub(crate) struct KeptSnapshot {
     pub(crate) listed: Option<Listed>,
     pub(crate) note: Option<Note>,
     pub(crate) listing: Arc<Listing>,
+    /// How many products it approves.
+    pub(crate) approved: usize,
 }
 
 /// A version, and the version that it is compared with.
@@ -34,6 +38,9 @@ type Places = Arc<Vec<u32>>;
 #[derive(Debug)]
 pub(crate) struct Kept {
     pub(crate) snapshots: BTreeMap<SnapshotVersion, KeptSnapshot>,
+    /// The versions that have the content of an older one, and why: nothing of them is what the
+    /// management experience said then.
+    pub(crate) content_of: BTreeMap<SnapshotVersion, Pin>,
     /// The products that one version lacks of the other, remembered after the first comparison.
     gone: Arc<Mutex<HashMap<Pair, Places>>>,
 }
@@ -47,6 +54,7 @@ impl KeptSnapshot {
             listed: Listed::of(content, product),
             note: content.note(product).cloned(),
             listing: Arc::new(Listing::of(content).sharing(pool)),
+            approved: content.approved().len(),
         }
     }
 }
@@ -54,7 +62,7 @@ impl KeptSnapshot {
 impl Kept {
     /// Takes snapshots that were read already, so that no read is needed for them.
     pub(crate) fn new(snapshots: BTreeMap<SnapshotVersion, KeptSnapshot>) -> Self {
-        Self { snapshots, gone: Arc::default() }
+        Self { snapshots, content_of: BTreeMap::new(), gone: Arc::default() }
     }
 
     /// Reads `versions`. Versions that are not kept any more, or are damaged, are left out.
@@ -68,6 +76,8 @@ impl Kept {
         product: &ProductId,
     ) -> Result<Self, LedgerError> {
         let mut kept = Self::new(BTreeMap::new());
+        let stored = snapshots.versions(experience).await?;
+        kept.content_of = stored.into_iter().filter_map(|it| Some((it.version, it.pinned?))).collect();
         let mut pool = HashSet::new();
         let fetch = async |version: SnapshotVersion| (version, snapshots.fetch(experience, version).await);
         let mut found = futures::stream::iter(versions.into_iter().map(fetch)).buffer_unordered(AT_ONCE);
@@ -163,9 +173,12 @@ impl KeptWhole {
                 .map(|rejected| if *rejected { Listed::Rejected } else { Listed::Approved });
             let WholeSnapshot { digest, taken_at, listing, .. } = whole;
             let listing = listing.clone();
-            Some((*version, KeptSnapshot { digest: *digest, taken_at: *taken_at, listed, note: None, listing }))
+            let approved = whole.rejected.iter().filter(|rejected| !**rejected).count();
+            let (digest, taken_at) = (*digest, *taken_at);
+            Some((*version, KeptSnapshot { digest, taken_at, listed, note: None, listing, approved }))
         };
-        Kept { snapshots: versions.iter().filter_map(of).collect(), gone: self.gone.clone() }
+        let snapshots = versions.iter().filter_map(of).collect();
+        Kept { snapshots, content_of: BTreeMap::new(), gone: self.gone.clone() }
     }
 }
 

@@ -62,7 +62,14 @@ pub(crate) fn chain(
     let snapshot = version.and_then(|version| kept.snapshots.get(&version));
     if let (Some(version), Some(snapshot)) = (version, snapshot) {
         let listed = snapshot.listed.map_or("on neither list", Listed::as_str);
-        chain.push(Some(snapshot.taken_at), "hub", "management", listed);
+        // Nothing is said for the management experience that it did not say then.
+        match kept.content_of.get(&version) {
+            None => chain.push(Some(snapshot.taken_at), "hub", "management", listed),
+            Some(pin) => {
+                let what = format!("{listed} by the content of snapshot {}: {}", pin.version, pin.reason);
+                chain.push(Some(snapshot.taken_at), "hub", "content", what);
+            }
+        }
         let newest = view.head.as_ref().map(|head| head.latest);
         let newest = newest.filter(|newest| *newest != version);
         let newest = newest.map(|newest| format!("; the newest is {newest}")).unwrap_or_default();
@@ -80,9 +87,13 @@ pub(crate) fn chain(
             let since = since(&all, index);
             let first = &journal.entries()[since];
             chain.push(Some(first.at), "member", "plan", plan(journal, &all, index, since));
-            let change_sets = change_sets(first, outcomes);
-            let ended = change_sets.map(|outcome| outcome.at);
-            chain.push(ended, "member", "change set", change_sets.map_or_else(not_known, ids));
+            // What was decided otherwise before has to have been in force: else it may always have
+            // been as it is.
+            let before = journal.entries().get(since + 1).filter(|_| all[since + 1].is_some());
+            let begins = before.is_some_and(JournalEntry::is_applied);
+            let carried = carried(first, now_said, begins, outcomes, kept);
+            let ended = carried.as_ref().map(|carried| carried.at);
+            chain.push(ended, "member", "change set", carried.map_or_else(|| not_known(outcomes), |it| it.in_words()));
         }
     }
     match (outcome_of(entry.map(|(_, entry)| entry), outcomes), receipt) {
@@ -144,24 +155,69 @@ fn plan(journal: &DecisionJournal, all: &[Option<Said>], index: usize, since: us
     }
 }
 
-fn change_sets<'a>(entry: &JournalEntry, outcomes: &[&'a Outcome]) -> Option<&'a Outcome> {
-    let of = |outcome: &&&Outcome| entry.is_about(outcome.version, outcome.digest) && outcome.change_sets > 0;
-    // The oldest one, because that is when the version was applied there.
-    outcomes.iter().rev().find(of).copied()
+/// The change sets that carried a plan out.
+struct Carried<'a> {
+    at: Timestamp,
+    /// The last ones of them, the newest first.
+    ids: Vec<&'a str>,
+    number: usize,
+    allowed: usize,
+    denied: usize,
 }
 
-fn not_known() -> String {
-    "none is kept".to_owned()
+impl Carried<'_> {
+    fn in_words(&self) -> String {
+        let named = &self.ids[..self.ids.len().min(MAX_CHANGE_SETS)];
+        let more = self.number.saturating_sub(named.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        // Which of several it was is not kept.
+        let one_of = if self.number > 1 { "one of " } else { "" };
+        format!("{one_of}{}{more}, {} allowed, {} denied", named.join(", "), self.allowed, self.denied)
+    }
 }
 
-fn ids(outcome: &Outcome) -> String {
-    let ids = &outcome.change_set_ids;
-    let named: Vec<_> = ids.iter().rev().take(MAX_CHANGE_SETS).map(String::as_str).collect();
-    let more = outcome.change_sets.saturating_sub(named.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    // Which of several it was is not kept.
-    let one_of = if outcome.change_sets > 1 { "one of " } else { "" };
-    format!("{one_of}{}{more}, {} allowed, {} denied", named.join(", "), outcome.allowed, outcome.denied)
+/// The change sets that carried out the plan of `entry`, as far as the outcomes tell for certain.
+/// `begins`: whether the product was decided otherwise before. Without that, it may have been as it
+/// is before the plan, and then no change set named it.
+fn carried<'a>(
+    entry: &JournalEntry,
+    said: &Said,
+    begins: bool,
+    outcomes: &[&'a Outcome],
+    kept: &Kept,
+) -> Option<Carried<'a>> {
+    if said.stance == super::Stance::Deferred {
+        return None;
+    }
+    let about: Vec<_> = outcomes.iter().filter(|it| entry.is_about(it.version, it.digest)).copied().collect();
+    // The oldest one that is not older than the plan, because that is when it was applied there. An
+    // outcome counts all passes for its snapshot: what older ones name is taken off.
+    let later = about.iter().rev().find(|it| it.at >= entry.at && it.change_sets > 0)?;
+    let older = about.iter().find(|it| it.at < entry.at);
+    let before = |id: &&str| older.is_some_and(|older| older.change_set_ids.iter().any(|it| it == id));
+    let ids: Vec<_> = later.change_set_ids.iter().rev().map(String::as_str).filter(|id| !before(id)).collect();
+    let of_older = |number: fn(&Outcome) -> usize| older.map_or(0, |older| number(older).min(number(later)));
+    let carried = Carried {
+        at: later.at,
+        number: later.change_sets - of_older(|it| it.change_sets),
+        allowed: later.allowed - of_older(|it| it.allowed),
+        denied: later.denied - of_older(|it| it.denied),
+        ids,
+    };
+    let approved = said.approved();
+    let all_were_named = || {
+        // Each approved product was newly approved, so this one was.
+        let snapshot = kept.of(entry);
+        approved && later.deferred == 0 && snapshot.is_some_and(|it| it.approved == carried.allowed + later.filtered)
+    };
+    let counts = if approved { carried.allowed } else { carried.denied };
+    let named = counts > 0 && carried.number > 0 && !carried.ids.is_empty();
+    (named && (begins || all_were_named())).then_some(carried)
+}
+
+fn not_known(outcomes: &[&Outcome]) -> String {
+    let any = outcomes.iter().any(|outcome| outcome.change_sets > 0);
+    if any { "not known which one".to_owned() } else { "none is kept".to_owned() }
 }
 
 fn outcome_of<'a>(entry: Option<&JournalEntry>, outcomes: &[&'a Outcome]) -> Option<&'a Outcome> {

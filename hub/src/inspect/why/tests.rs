@@ -27,7 +27,17 @@ fn kept(before: Option<Listed>, after: Option<Listed>) -> Kept {
         let experience = ExperienceId::new("exp-management").unwrap();
         let content = Content::new(experience, approved, rejected, BTreeMap::new(), ResourceRequests::Allow).unwrap();
         let listing = Arc::new(Listing::of(&content));
-        (version(number), KeptSnapshot { digest: digest(number), taken_at: now(), listed, note: None, listing })
+        (
+            version(number),
+            KeptSnapshot {
+                digest: digest(number),
+                taken_at: now(),
+                listed,
+                note: None,
+                listing,
+                approved: content.approved().len(),
+            },
+        )
     };
     Kept::new([snapshot(41, before), snapshot(42, after)].into())
 }
