@@ -1,11 +1,21 @@
 //! Lets one exact snapshot pass that a guard rail holds in a member organization (rule 5). This
 //! module decides from the ledger; the command writes and announces.
 
+use pmp_audit::Whom;
 use pmp_ledger::{Head, Organization};
 use pmp_protocol::{
     Direction, ExperienceId, Halted, Hint, LAYOUT_OF_CONFIRMATIONS, OperatorConfirmation, OrganizationId, Receipt,
     ReceiptStatus, SnapshotVersion, alike, halted,
 };
+
+/// Confirmations that one entry of the audit names. Each takes some 150 bytes of at most 400 KB.
+pub(crate) const IN_ONE_ENTRY: usize = 1_000;
+
+/// Whom a confirmation is for, as the audit names it.
+pub(crate) fn whom(confirmation: &OperatorConfirmation) -> Whom {
+    let OperatorConfirmation { organization, member_experience, .. } = confirmation;
+    Whom { organization: organization.clone(), member_experience: member_experience.clone() }
+}
 
 /// The confirmation that an operator requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,9 +86,8 @@ impl Hint for Refusal {
 }
 
 /// Refuses what concerns an organization that no spoke has reported of: its id may be mistyped.
-/// Pure.
+/// What it wrote and nobody can read is heard of it, too. Pure.
 pub(crate) fn heard_of(organization: &Organization) -> Result<(), Refusal> {
-    // What it wrote and nobody can read is heard of it, too.
     if organization.seen.is_none() && organization.receipts.is_empty() && organization.unreadable.is_empty() {
         return Err(Refusal::UnknownOrganization(organization.id.clone()));
     }

@@ -149,8 +149,8 @@ async fn all_products_and_a_set_number_are_held_too_and_what_has_none_is_not() {
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0, "half is not more than half");
 }
 
-/// `--all` writes a confirmation for each experience; whoever takes back an organization's takes back
-/// all of them.
+/// `--all` writes a confirmation for each experience. Whoever takes back an organization's takes
+/// back all of them.
 #[tokio::test]
 async fn of_an_organization_every_confirmation_is_taken_back() {
     let scene = two_thirds_to_remove().await;

@@ -624,7 +624,7 @@ async fn why_does_not_speak_for_the_management_experience_after_a_roll_back() {
     fleet.sync_all().await;
     let chain = told(&["--org", ALPHA]).await.stdout;
     assert!(!chain.contains(MANAGEMENT) && !chain.contains("management"), "{chain}");
-    assert!(chain.contains("on neither list by the content of snapshot 1: "), "{chain}");
+    assert!(chain.contains("on neither list, as in snapshot 1: "), "{chain}");
     let before = told(&["--at", "2"]).await.stdout;
     assert!(before.contains(&format!("{MANAGEMENT} approves it")), "{before}");
 

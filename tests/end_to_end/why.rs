@@ -117,18 +117,20 @@ async fn every_kind_of_answer_has_its_reason() {
     drop(spoke);
 }
 
+/// The steps in one experience, each with whose view it is.
+fn chain(why: &Value, member: &str) -> Vec<(String, String, String)> {
+    let row = why["experiences"].as_array().unwrap().iter().find(|row| row["member_experience"] == member).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let steps = row["chain"].as_array().unwrap().iter();
+    steps.map(|step| (text(&step["view"]), text(&step["step"]), text(&step["what"]))).collect()
+}
+
 #[tokio::test]
 async fn in_one_organization_the_whole_chain_is_told() {
     let (scene, hub, spoke) = decided().await;
     let why = hub.json(&["why", "prod-b", "--org", ALPHA]).await;
     let product = json!({"id": "prod-b", "name": "Port Knocker", "vendor": "Example Security"});
     assert_eq!((&why["product"], &why["snapshot"]["listed"]), (&product, &json!("approved")));
-    let chain = |why: &Value, member: &str| -> Vec<(String, String, String)> {
-        let row = why["experiences"].as_array().unwrap().iter().find(|row| row["member_experience"] == member).unwrap();
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let steps = row["chain"].as_array().unwrap().iter();
-        steps.map(|step| (text(&step["view"]), text(&step["step"]), text(&step["what"]))).collect()
-    };
     let steps = chain(&why, ALPHA_PROD);
     let order: Vec<_> = steps.iter().map(|(view, step, _)| (view.as_str(), step.as_str())).collect();
     assert_eq!(
@@ -146,18 +148,6 @@ async fn in_one_organization_the_whole_chain_is_told() {
     assert_eq!(steps[3].2, "not approved since snapshot 1, or before");
     assert_eq!(steps[4].2, "not known which one", "it was never approved there, so no change set named it");
     assert_eq!(steps[5].2, "partial at 1; the ledger confirms it");
-
-    // Another filter at the same snapshot: what it did is not told of the change set before.
-    let first = scene.hub.json(&["log", ALPHA, "--experience", ALPHA_PROD]).await;
-    let first = first["outcomes"][0]["change_set_ids"].as_array().unwrap().clone();
-    assert_eq!(excluding(&scene, "prod-a").run(&["sync"]).await.code, 1);
-    for (product, plan) in [("prod-a", "deny"), ("prod-b", "allow")] {
-        let steps = chain(&hub.json(&["why", product, "--org", ALPHA]).await, ALPHA_PROD);
-        assert_eq!(steps[3].2, plan, "{steps:?}");
-        assert!(steps[4].2.ends_with(", 1 allowed, 1 denied") && !steps[4].2.contains("one of"), "{steps:?}");
-        assert!(first.iter().all(|id| !steps[4].2.contains(id.as_str().unwrap())), "{steps:?}");
-    }
-    assert_eq!(spoke.run(&["sync"]).await.code, 1);
 
     // It is filtered where it was approved: the plan that did so is told, and later ones had
     // nothing to do.
@@ -320,4 +310,41 @@ async fn the_pin_of_the_fleet_stands_above_the_answer() {
     assert_eq!(scene.hub.run(&["pin", "1", "--reason", "not yet"]).await.code, 0);
     let told = scene.hub.run(&["why", "prod-a"]).await.stdout;
     assert!(told.contains("the fleet is pinned to the content of snapshot 1, by root"), "{told}");
+}
+
+/// What another filter did at the same snapshot is not told of the change sets before it.
+#[tokio::test]
+async fn a_change_set_that_is_older_than_the_plan_did_not_carry_it_out() {
+    let (scene, hub, _) = decided().await;
+    let log = hub.json(&["log", ALPHA, "--experience", ALPHA_PROD]).await;
+    let before = log["outcomes"][0]["change_set_ids"].as_array().unwrap().clone();
+    assert!(!before.is_empty(), "{log}");
+    assert_eq!(excluding(&scene, "prod-a").run(&["sync"]).await.code, 1);
+    for (product, plan) in [("prod-a", "deny"), ("prod-b", "allow")] {
+        let steps = chain(&hub.json(&["why", product, "--org", ALPHA]).await, ALPHA_PROD);
+        assert_eq!(steps[3].2, plan, "{steps:?}");
+        assert!(steps[4].2.ends_with(", 1 allowed, 1 denied") && !steps[4].2.contains("one of"), "{steps:?}");
+        assert!(before.iter().all(|id| !steps[4].2.contains(id.as_str().unwrap())), "{before:?}: {steps:?}");
+    }
+    // It is as it was before the first plan, or that plan did it: nobody knows.
+    let steps = chain(&hub.json(&["why", "prod-x", "--org", ALPHA]).await, ALPHA_PROD);
+    assert_eq!(
+        (steps[3].2.as_str(), steps[4].2.as_str()),
+        ("not approved since snapshot 1, or before", "not known which one")
+    );
+}
+
+/// A product that a row of the answer knows is not one that is not known.
+#[tokio::test]
+async fn nobody_is_asked_what_was_meant_of_a_product_that_somebody_set() {
+    let scene = Scene::start(world(&["prod-scanner"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke.with(&[("PMP_DRIFT", "report")]);
+    assert_eq!(spoke.run(&["sync"]).await.code, 0);
+    let asked = scene.hub.run(&["why", "prod-scaner"]).await;
+    assert!(asked.stderr.contains("hint: no product `prod-scaner` is known; did you mean prod-scanner?"), "{asked:?}");
+    scene.alpha_account.approve(ALPHA_PROD, &["prod-scaner"]).await;
+    spoke.run(&["sync"]).await;
+    let known = scene.hub.run(&["why", "prod-scaner"]).await;
+    assert!(known.stdout.contains("DRIFTED") && !known.stderr.contains("no product"), "{known:?}");
 }

@@ -2,7 +2,7 @@
 
 use aws_config::SdkConfig;
 use clap::Args;
-use pmp_audit::{Event, Whom};
+use pmp_audit::Event;
 use pmp_ledger::{DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, Head, ReceiptStore, Reports, SnapshotStore};
 use pmp_protocol::{
     Confirmed, ExperienceId, Halted, OperatorConfirmation, OrganizationId, Receipt, SnapshotVersion, turn,
@@ -12,11 +12,11 @@ use serde_json::json;
 
 use super::announce::announce;
 use super::caller;
-use super::confirm_many::{IN_ONE_ENTRY, ManyArgs, confirm_many};
+use super::confirm_many::{ManyArgs, confirm_many};
 use super::look::meant;
 use crate::compose;
 use crate::config::{ConfigArgs, StatusConfig};
-use crate::confirm::TakenBack;
+use crate::confirm::{IN_ONE_ENTRY, TakenBack, whom};
 use crate::error::{HubError, sdk};
 use crate::status::fleet::Fleet;
 use crate::{confirm, status, steer};
@@ -205,12 +205,6 @@ async fn undo(
         output.document(&json!({"undone": undone, "in_force": back.others}))?;
     }
     failure.map_or(Ok(Exit::Ok), Err)
-}
-
-/// Whom a confirmation is for, as the audit names it.
-pub(super) fn whom(confirmation: &OperatorConfirmation) -> Whom {
-    let OperatorConfirmation { organization, member_experience, .. } = confirmation;
-    Whom { organization: organization.clone(), member_experience: member_experience.clone() }
 }
 
 /// The failure where there is no such confirmation: the organization may be mistyped, or something

@@ -16,11 +16,11 @@ use serde_json::json;
 use super::announce::announce;
 use super::caller;
 use super::look::meant;
-use super::confirm::whom;
 use crate::audit::Auditor;
 use crate::commands::select::{SelectArgs, in_wave};
 use crate::compose;
 use crate::config::{ConfigArgs, SILENCE};
+use crate::confirm::{IN_ONE_ENTRY, whom};
 use crate::error::{HubError, sdk};
 use crate::inspect::exceptions;
 use crate::inspect::exceptions::HeldGroup;
@@ -32,8 +32,6 @@ use crate::{confirm, status};
 
 /// Confirmations that are written at the same time.
 const AT_ONCE: usize = 16;
-/// Confirmations that one entry of the audit names. Each takes some 150 bytes of at most 400 KB.
-pub(super) const IN_ONE_ENTRY: usize = 1_000;
 
 /// What is let through, where it is more than one organization.
 #[derive(Debug, Args)]

@@ -66,7 +66,7 @@ pub(crate) fn chain(
         match kept.content_of.get(&version) {
             None => chain.push(Some(snapshot.taken_at), "hub", "management", listed),
             Some(pin) => {
-                let what = format!("{listed} by the content of snapshot {}: {}", pin.version, pin.reason);
+                let what = format!("{listed}, as in snapshot {}: {}", pin.version, pin.reason);
                 chain.push(Some(snapshot.taken_at), "hub", "content", what);
             }
         }
