@@ -319,6 +319,8 @@ async fn a_change_set_that_is_older_than_the_plan_did_not_carry_it_out() {
     let log = hub.json(&["log", ALPHA, "--experience", ALPHA_PROD]).await;
     let before = log["outcomes"][0]["change_set_ids"].as_array().unwrap().clone();
     assert!(!before.is_empty(), "{log}");
+    // Decisions have their times in whole seconds.
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     assert_eq!(excluding(&scene, "prod-a").run(&["sync"]).await.code, 1);
     for (product, plan) in [("prod-a", "deny"), ("prod-b", "allow")] {
         let steps = chain(&hub.json(&["why", product, "--org", ALPHA]).await, ALPHA_PROD);

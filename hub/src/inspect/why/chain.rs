@@ -190,6 +190,10 @@ fn carried<'a>(
         return None;
     }
     let about: Vec<_> = outcomes.iter().filter(|it| entry.is_about(it.version, it.digest)).copied().collect();
+    // An entry's time is in whole seconds: of two outcomes in that second nobody knows which it was.
+    if about.iter().filter(|it| it.change_sets > 0 && it.at.as_second() == entry.at.as_second()).count() > 1 {
+        return None;
+    }
     // The oldest one that is not older than the plan, because that is when it was applied there. An
     // outcome counts all passes for its snapshot: what older ones name is taken off.
     let later = about.iter().rev().find(|it| it.at >= entry.at && it.change_sets > 0)?;
