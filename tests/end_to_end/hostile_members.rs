@@ -220,6 +220,136 @@ async fn each_hostile_item_has_its_named_state_and_nobody_else_is_touched() {
     assert_eq!((&figures_before["FailedExperiences"], &after["FailedExperiences"]), (&json!(0), &json!(1)));
 }
 
+/// What a receipt of mallory's says where each number in it is the largest that can be written: one
+/// receipt for each number, and the name of that number.
+fn largest_numbers(items: &[Item]) -> Vec<(String, Item)> {
+    let largest = |number: &str| AttributeValue::N(number.into());
+    let map = |fields: &[(&str, AttributeValue)]| {
+        AttributeValue::M(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+    };
+    let (u64_max, u32_max) = ("18446744073709551615", "4294967295");
+    let reason = |reason: &str| {
+        let fields = [("verdict", text("exclude")), ("reason", text(reason)), ("example", text("prod-a"))];
+        map(&[&fields[..], &[("products", largest(u64_max))]].concat())
+    };
+    let drift = |name: &str, number: &str| {
+        let fields = [("noticed_at", text("2026-11-24T12:00:00Z")), ("handling", text("report"))];
+        let (times, products) = (("times", largest("1")), ("products", largest("1")));
+        map(&[&fields[..], &[times, products], &[(name, largest(number))]].concat())
+    };
+    let removal =
+        map(&[("at", text("2026-11-24T12:00:00Z")), ("removed", largest(u64_max)), ("approved", largest(u64_max))]);
+    let set_aside = [("product", text("prod-a")), ("error", text("no")), ("tries", largest(u32_max))];
+    let would = [("allow", largest(u64_max)), ("deny", largest(u64_max))];
+    let numbers = [
+        ("allowed", largest(u64_max)),
+        ("denied", largest(u64_max)),
+        ("pending", largest(u64_max)),
+        ("narrowed", largest(u64_max)),
+        ("line", largest(u64_max)),
+        ("narrowed_for", AttributeValue::L(vec![reason("one"), reason("another")])),
+        ("would_change", map(&would)),
+        ("removals", AttributeValue::L(vec![removal.clone(), removal])),
+        ("quarantined", AttributeValue::L(vec![map(&set_aside), map(&set_aside)])),
+        ("recorded", map(&[("outcomes", largest(u64_max))])),
+    ];
+    let drifts = [("times", u32_max), ("products", u64_max)].map(|(name, number)| ("drift", drift(name, number)));
+    let mut all = Vec::new();
+    for (at, (name, value)) in numbers.into_iter().chain(drifts).enumerate() {
+        // Two of each: a sum of them has to hold as well.
+        for again in 0..2 {
+            let member = format!("exp-{name}-{at}-{again}").replace('_', "-");
+            let item = with(receipt(items, MALLORY, &member), name, value.clone());
+            all.push((name.to_owned(), with(item, "status", text(if at % 2 == 0 { "in-sync" } else { "partial" }))));
+        }
+    }
+    // As it was found: both numbers in one receipt, twice.
+    for again in 0..2 {
+        let item = with(receipt(items, MALLORY, &format!("exp-found-{again}")), "narrowed", largest(u64_max));
+        let reasons = AttributeValue::L(vec![reason("one"), reason("another")]);
+        all.push(("narrowed".to_owned(), with(item, "narrowed_for", reasons)));
+    }
+    all
+}
+
+#[tokio::test]
+async fn the_largest_numbers_of_one_organization_stop_no_command() {
+    // Protocol R16.
+    let (scene, items) = all_in_step().await;
+    let before = others(&scene).await;
+    let largest = largest_numbers(&items);
+    let mallory = of_mallory(&scene).await;
+    for (_, item) in &largest {
+        mallory.put_item().table_name(TIMESTAMPS).set_item(Some(item.clone())).send().await.unwrap();
+    }
+    let seen = with(sign_of_life(&items, MALLORY), "experiences", AttributeValue::N("18446744073709551615".into()));
+    let seen = with(
+        seen,
+        "change_set_times",
+        AttributeValue::M(
+            ["quickest_ms", "typical_ms"]
+                .map(|name| (name.to_owned(), AttributeValue::N("18446744073709551615".into())))
+                .into(),
+        ),
+    );
+    mallory.put_item().table_name(TIMESTAMPS).set_item(Some(seen)).send().await.unwrap();
+
+    assert_eq!(others(&scene).await, before);
+    let rows = rows(&scene).await;
+    // Those that count products cannot be read. Ten of one organization are told, and the number of
+    // the others.
+    let (mut told, mut unreadable) = (0, 0);
+    for (name, item) in &largest {
+        let key = item["item"].as_s().unwrap();
+        let of_products = !["line", "quarantined", "recorded"].contains(&name.as_str()) && !key.contains("drift-10");
+        unreadable += usize::from(of_products);
+        let Some(row) = rows.iter().find(|row| row["key"] == **key) else { continue };
+        assert!(of_products && row["state"] == "UNREADABLE", "{row:#}");
+        assert!(row["message"].as_str().unwrap().contains("more than the 1000000 products of any snapshot"), "{row:#}");
+        told += 1;
+    }
+    assert_eq!((told, unreadable), (10, 18), "{rows:#?}");
+    let more = rows.iter().find(|row| row["message"] == "8 more items cannot be read");
+    assert!(more.is_some_and(|row| row["organization"] == MALLORY), "{rows:#?}");
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("fleet.html").to_string_lossy().into_owned();
+    for command in [
+        &["status"][..],
+        &["status", "--all"],
+        &["status", "-o", "wide"],
+        &["status", "-o", "json"],
+        &["status", "-o", "csv"],
+        &["exceptions"],
+        &["exceptions", "--all"],
+        &["exceptions", "-o", "json"],
+        &["exceptions", "-o", "csv"],
+        &["confirm", "--all", "--dry-run"],
+        &["drift"],
+        &["drift", "-o", "wide"],
+        &["versions"],
+        &["members"],
+        &["directions"],
+        &["plan"],
+        &["plan", "-o", "json"],
+        &["why", "prod-a"],
+        &["why", "prod-a", "--org", MALLORY],
+        &["log", "--org", MALLORY],
+        &["history"],
+        &["report", "--csv"],
+        &["report", "--html", &page],
+        &["wait", "1", "--timeout", "1s"],
+        &["doctor"],
+        &["publish"],
+    ] {
+        let ran = scene.hub.run(command).await;
+        assert!([0, 1, 4].contains(&ran.code), "{command:?}: {} {}", ran.code, ran.stderr);
+        assert!(!ran.stderr.contains("panicked") && !ran.stderr.contains("overflow"), "{command:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("unexpected argument"), "{command:?}: {}", ran.stderr);
+    }
+    let figures = figures(&scene).await;
+    assert_eq!(figures["FailedExperiences"], json!(0), "{figures:#}");
+}
+
 /// An item that someone with a member's role might put: from nearly honest to anything at all.
 fn adversarial(random: &mut fastrand::Rng, items: &[Item], at: usize) -> Item {
     let member = if random.bool() { format!("exp-{at}") } else { noise(random, 40) };

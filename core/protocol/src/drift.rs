@@ -36,6 +36,7 @@ pub struct Drift {
     /// How often it noticed some, as long as receipts tell of it.
     pub times: u32,
     /// How many products were not as hub and filter ask for because of the latest of them.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub products: usize,
     /// Those products, with the list that they were put on. Bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

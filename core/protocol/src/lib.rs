@@ -32,6 +32,7 @@ mod named;
 mod outcome;
 mod paused;
 mod plain;
+mod products;
 mod receipt;
 mod recorded;
 #[cfg(feature = "schema")]
@@ -73,13 +74,16 @@ pub use named::NamedProduct;
 pub use outcome::{MAX_OUTCOMES, Outcome, is_news};
 pub use paused::{Paused, PausedBy, paused};
 pub use plain::{PlainText, json_without_acting, plain_document};
+pub use products::total;
 pub use receipt::{
     Applied, Attempt, ChangeSetTimes, DeferralReason, Deferred, DisputedReceipt, FilterIdentity, FilteredFor,
     LAYOUT_OF_CONFIRMATIONS, LAYOUT_OF_DIRECTIONS, LAYOUT_OF_HALTS, LAYOUT_OF_PARTS, LAYOUT_OF_WAVES,
     LAYOUT_OF_WINDOWS, LEDGER_LAYOUT, Needs, OrganizationSeen, Receipt, ReceiptStatus, Removal,
 };
 pub use recorded::Recorded;
-pub use seal::{EARLIER_CONTENT_BYTES, MAX_CONTENT_BYTES, MAX_PRODUCTS, SealError, Sealed, pack, unpack_if_packed};
+pub use seal::{
+    EARLIER_CONTENT_BYTES, MAX_CONTENT_BYTES, MAX_PRODUCTS, SealError, Sealed, pack, unpack, unpack_if_packed,
+};
 pub use snapshot::Snapshot;
 pub use spoke::SpokeScope;
 pub use verdict::{Decision, Verdict, Verdicts};

@@ -39,13 +39,20 @@ pub struct Outcome {
     /// What came of it.
     pub status: ReceiptStatus,
     /// Products that were newly approved, by all passes for this snapshot.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub allowed: usize,
     /// Products that were newly denied, by all passes for this snapshot.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub denied: usize,
     /// Products that were still to be changed.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub pending: usize,
     /// Products that the filter took away.
-    #[serde(rename = "narrowed")]
+    #[serde(
+        rename = "narrowed",
+        deserialize_with = "crate::products::read",
+        serialize_with = "crate::products::write"
+    )]
     pub filtered: usize,
     /// Products that were set aside.
     #[serde(rename = "set_aside")]

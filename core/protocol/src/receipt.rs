@@ -60,10 +60,13 @@ pub struct Receipt {
     pub applied: Option<Applied>,
     /// Products newly approved for this snapshot, by all passes until it was in step; in receipts
     /// of older spokes by the last one.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub allowed: usize,
     /// Products newly denied for it.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub denied: usize,
     /// Products that the plan names and that are not applied yet.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub pending: usize,
     /// What it would change, where the spoke only observes; absent in receipts of all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,7 +79,11 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
     /// Products that the filter excluded or rejected.
-    #[serde(rename = "narrowed")]
+    #[serde(
+        rename = "narrowed",
+        deserialize_with = "crate::products::read",
+        serialize_with = "crate::products::write"
+    )]
     pub filtered: usize,
     /// Its most frequent reasons, the most frequent one first. Bounded by the writer.
     #[serde(default, rename = "narrowed_for", skip_serializing_if = "Vec::is_empty")]
@@ -186,8 +193,10 @@ pub struct Removal {
     #[cfg_attr(feature = "schema", schemars(with = "crate::schema::DateTime"))]
     pub at: Timestamp,
     /// How many it took away.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub removed: usize,
     /// How many were approved before.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub approved: usize,
 }
 
@@ -273,6 +282,7 @@ pub struct FilteredFor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// For how many products.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub products: usize,
     /// One of these products, for whoever wants to look.
     pub example: ProductId,

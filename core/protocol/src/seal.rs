@@ -206,8 +206,11 @@ pub fn unpack_if_packed(bytes: &[u8]) -> std::io::Result<Cow<'_, [u8]>> {
     unpacked.map(Cow::Owned).ok_or_else(|| std::io::Error::other("it is larger than is ever written"))
 }
 
-/// The bytes; none where they would be more than `most`.
-pub(crate) fn unpack(compressed: &[u8], most: usize) -> std::io::Result<Option<Vec<u8>>> {
+/// The bytes that were packed; none where they would be more than `most`.
+///
+/// # Errors
+/// Where it is no zstd.
+pub fn unpack(compressed: &[u8], most: usize) -> std::io::Result<Option<Vec<u8>>> {
     // Protocol S4.
     let mut decoder = zstd::Decoder::new(compressed)?;
     decoder.window_log_max(MAX_WINDOW_LOG)?;

@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WouldChange {
     /// Products that would be newly approved.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub allow: usize,
     /// Products that would be newly denied.
+    #[serde(deserialize_with = "crate::products::read", serialize_with = "crate::products::write")]
     pub deny: usize,
     /// Whether the policy's settings would be changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -39,10 +41,11 @@ impl fmt::Display for WouldChange {
         }
         let Self { allow, deny, settings } = self;
         f.write_str("WOULD CHANGE: ")?;
-        if allow + deny > 0 {
-            write!(f, "allow {allow}, deny {deny} {}", if allow + deny == 1 { "product" } else { "products" })?;
+        let products = allow.saturating_add(*deny);
+        if products > 0 {
+            write!(f, "allow {allow}, deny {deny} {}", if products == 1 { "product" } else { "products" })?;
         }
-        match (settings, allow + deny) {
+        match (settings, products) {
             (false, _) => Ok(()),
             (true, 0) => f.write_str("the settings"),
             (true, _) => f.write_str(", and the settings"),

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use pmp_ledger::Head;
-use pmp_protocol::{Digest, ExperienceId, OrganizationId, Paused, ProductId, Receipt, SnapshotVersion, Verdict, count};
+use pmp_protocol::{
+    Digest, ExperienceId, OrganizationId, Paused, ProductId, Receipt, SnapshotVersion, Verdict, count, total,
+};
 use serde::Serialize;
 
 use crate::status::group::{Caused, Group, group};
@@ -199,7 +201,7 @@ fn filtered(receipt: &Receipt) -> Vec<(String, usize, Option<ProductId>)> {
             (format!("{verb} by {filter}: {why}"), filtered.products, Some(filtered.example.clone()))
         })
         .collect();
-    let rest = receipt.filtered.saturating_sub(told.iter().map(|(_, products, _)| products).sum());
+    let rest = receipt.filtered.saturating_sub(total(told.iter().map(|(_, products, _)| *products)));
     if rest > 0 {
         told.push((format!("{filter}, for reasons that its spoke does not list"), rest, None));
     }
@@ -284,7 +286,7 @@ pub(crate) fn experiences(group: &Group<'_, ExceptionRow>) -> usize {
 }
 
 pub(crate) fn products(group: &Group<'_, ExceptionRow>) -> usize {
-    group.members.iter().filter_map(|row| row.products).sum()
+    total(group.members.iter().filter_map(|row| row.products))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What `exceptions` prints: one screen by cause, or a table with a row each.
 
 use jiff::Timestamp;
-use pmp_protocol::{age, count};
+use pmp_protocol::{age, count, total};
 use pmp_terminal::Table;
 
 use crate::inspect::exceptions::{
@@ -47,7 +47,7 @@ fn head(group: &Group<'_, ExceptionRow>) -> String {
 pub(crate) fn summary(exceptions: &[ExceptionRow]) -> String {
     let told = ExceptionKind::ALL.into_iter().filter_map(|kind| {
         let of_it = exceptions.iter().filter(|row| row.kind == kind);
-        let number: usize = of_it.map(|row| row.products.unwrap_or(1)).sum();
+        let number = total(of_it.map(|row| row.products.unwrap_or(1)));
         let what = if kind.counts_products() { "product" } else { "experience" };
         (number > 0).then(|| format!("{} {}", count(number, what), kind.as_str()))
     });

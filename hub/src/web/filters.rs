@@ -65,7 +65,7 @@ fn by_filter(rows: &[SpokeStatus]) -> (BTreeMap<Filter<'_>, Narrowed<'_>>, Narro
         };
         place.organizations.insert(&row.organization);
         place.experiences += 1;
-        place.products += receipt.filtered;
+        place.products = place.products.saturating_add(receipt.filtered);
     }
     (filters, without)
 }

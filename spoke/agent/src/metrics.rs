@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pmp_metrics::{Component, Datum, Metric};
-use pmp_protocol::{ExperienceId, Paused, Receipt, ReceiptStatus};
+use pmp_protocol::{ExperienceId, Paused, Receipt, ReceiptStatus, total};
 
 use crate::metrics_sink::MetricsSink;
 use crate::pass::tally::Tally;
@@ -66,7 +66,7 @@ fn datum(management: &ExperienceId, ended: &Ended<'_>, throttles: usize, now: Ti
 
 fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
     let count = |status| receipts.iter().filter(|receipt| receipt.status == status).count();
-    let sum = |figure: fn(&Receipt) -> usize| receipts.iter().map(figure).sum();
+    let sum = |figure: fn(&Receipt) -> usize| total(receipts.iter().map(figure));
     let kept = receipts.len() - count(ReceiptStatus::Skipped);
     // What is paused waits for its time, and not for a person, unless that time never comes.
     let waits = |receipt: &&Receipt| receipt.paused.as_ref().is_some_and(Paused::ends);
@@ -95,7 +95,7 @@ fn of_pass(datum: Datum, receipts: &[Receipt], tally: &Tally) -> Datum {
 /// How many products a spoke that only observes would change. `None` for a spoke that applies.
 fn would_change(receipts: &[Receipt]) -> Option<usize> {
     let observed: Vec<_> = receipts.iter().filter_map(|receipt| receipt.would_change).collect();
-    (!observed.is_empty()).then(|| observed.iter().map(|it| it.allow + it.deny).sum())
+    (!observed.is_empty()).then(|| total(observed.iter().map(|it| it.allow.saturating_add(it.deny))))
 }
 
 #[cfg(test)]

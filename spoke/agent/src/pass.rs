@@ -39,7 +39,7 @@ use pmp_ledger::{AnswerStore, LeaseStore, LeaseTerm, LedgerError, ReceiptStore, 
 use pmp_plan::GuardRails;
 use pmp_protocol::{
     ChangeSetTimes, Confirmed, DriftHandling, ExperienceId, LAYOUT_OF_CONFIRMATIONS, LEDGER_LAYOUT, ManagementId,
-    OrganizationSeen, Outside, Receipt, ReceiptStatus, ResourceRequests, Snapshot, one_line,
+    OrganizationSeen, Outside, Receipt, ReceiptStatus, ResourceRequests, Snapshot, one_line, total,
 };
 use pmp_runtime::{Chance, Clock, Stop, SystemChance, SystemClock};
 use pmp_windows::Windows;
@@ -439,7 +439,7 @@ fn misnamed(standing: &Standing, candidates: &[Candidate]) -> Vec<String> {
 /// The organization's sign of life, from this spoke's own: it counts the experiences of the other
 /// spokes, too.
 fn with_neighbours(seen: OrganizationSeen, beside: &Beside) -> OrganizationSeen {
-    let others: usize = beside.neighbours().map(|seen| seen.experiences).sum();
+    let others = total(beside.neighbours().map(|seen| seen.experiences));
     OrganizationSeen { experiences: seen.experiences.saturating_add(others), ..seen }
 }
 

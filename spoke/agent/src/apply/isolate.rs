@@ -203,7 +203,7 @@ impl Isolation {
     pub(super) fn defer(&mut self, ids: &[ProductId], error: &str) {
         for product in ids {
             let before = self.before.get(product);
-            let tries = before.map_or(0, |before| before.tries) + 1;
+            let tries = before.map_or(0, |before| before.tries).saturating_add(1);
             let found = Deferred {
                 product: product.clone(),
                 reason: DeferralReason::Refused,
