@@ -165,6 +165,19 @@ pub enum HubError {
     /// Another hub, or a person, changed the state of waves at the same time.
     #[error("the state of waves was changed by someone else at the same time")]
     RolloutTaken,
+    /// The ledger could not hold the state of these waves, once the turn of everybody has come.
+    #[error(
+        "waves that name so many organizations do not fit: for the {organizations} that follow, their state would take {bytes} \
+         bytes packed, and the ledger holds at most {limit}"
+    )]
+    WavesTooLarge {
+        /// How many organizations follow.
+        organizations: usize,
+        /// Size of the packed state, in bytes.
+        bytes: usize,
+        /// The most bytes that the ledger holds.
+        limit: usize,
+    },
     /// There are no waves to promote or halt anything in.
     #[error("there are no waves: the newest snapshot is for everybody")]
     NoWaves,
@@ -279,6 +292,7 @@ pmp_protocol::codes!(HubError {
     Windows { source } => source,
     RolloutUnreadable => "E4019",
     RolloutTaken => "E4020",
+    WavesTooLarge => "E4090",
     NoWaves => "E4021",
     NoSuchWave => "E4022",
     NotOnItsWay => "E4024",
@@ -350,6 +364,10 @@ impl Hint for HubError {
                     .to_owned(),
             ),
             Self::RolloutTaken => Some("look at `pmp-hub status`, and ask again; the hub's next run goes on".to_owned()),
+            Self::WavesTooLarge { .. } => Some(format!(
+                "name fewer organizations in {WAVES}: a wave with a `share` names none, and holds the same ones each time; no \
+                 wave was entered, and everybody stays where they are"
+            )),
             Self::NoWaves => Some(format!("waves begin with the hub's next run after {WAVES} is set")),
             Self::Windows { source } | Self::Unfinished { source, .. } => source.hint(),
             Self::NoSuchWave { name, names } => {

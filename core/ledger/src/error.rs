@@ -73,6 +73,14 @@ pub enum LedgerError {
         /// The most bytes that fit into one transaction beside the other attributes.
         limit: usize,
     },
+    /// The state of waves is too large for one item, packed as well.
+    #[error("the state of waves is {bytes} bytes packed; the ledger holds at most {limit}")]
+    RolloutTooLarge {
+        /// Size of the packed state, in bytes.
+        bytes: usize,
+        /// The most bytes that one item holds beside its other attributes.
+        limit: usize,
+    },
     /// DynamoDB did not finish what was asked for within the time or the tries.
     #[error("table `{table}` is not ready: {problem}")]
     NotReady {
@@ -102,9 +110,11 @@ impl LedgerError {
             | Self::WrongKeys { table, .. }
             | Self::Unreadable { table, .. }
             | Self::NotReady { table, .. } => Some(table),
-            Self::NoSnapshot { .. } | Self::Damaged { .. } | Self::TooLarge { .. } | Self::AnswersTooLarge { .. } => {
-                None
-            }
+            Self::NoSnapshot { .. }
+            | Self::Damaged { .. }
+            | Self::TooLarge { .. }
+            | Self::AnswersTooLarge { .. }
+            | Self::RolloutTooLarge { .. } => None,
         }
     }
 }
@@ -119,6 +129,7 @@ pmp_protocol::codes!(LedgerError {
     TooLarge => "E1206",
     NotReady => "E1215",
     AnswersTooLarge => "E1216",
+    RolloutTooLarge => "E1221",
 });
 
 impl Hint for LedgerError {
@@ -152,6 +163,9 @@ impl Hint for LedgerError {
             Self::AnswersTooLarge { .. } => Some(
                 "it is not stored, and what was looked up before stays; spread the products over two management experiences"
                     .to_owned(),
+            ),
+            Self::RolloutTooLarge { .. } => Some(
+                "name fewer organizations in PMP_WAVES: a wave with a `share` names none; or end waves with PMP_WAVES=none".to_owned(),
             ),
             Self::NotReady { .. } => {
                 Some("run the same command again in a minute: it goes on where it stopped".to_owned())

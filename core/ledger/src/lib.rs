@@ -60,7 +60,7 @@ pub use port::{
 pub use receipts::DynamoReceipts;
 pub use records::{DynamoRecords, EXPIRES_AT, FoundJournal, Journals, NewJournal, Outcomes, RecordStore};
 pub use reports::{DynamoReports, Extent, Partitions, Report, Reports};
-pub use rollouts::{DynamoRollouts, RolloutStore, StoredRollout};
+pub use rollouts::{DynamoRollouts, NewRollout, RolloutStore, StoredRollout};
 pub use roster::{Admission, DynamoRoster, Member, Roster};
 pub use snapshots::DynamoSnapshots;
 pub use table::{Table, TableName, TableNameError};

@@ -13,10 +13,11 @@ use pmp_aws::{ApiError, Outcome as ApiOutcome};
 use pmp_catalog::testing::FakeCatalog;
 use pmp_catalog::{CatalogError, ProductDirectory};
 use pmp_ledger::testing::MemoryLedger;
-use pmp_ledger::{NewSnapshot, RolloutStore, SnapshotStore, StoredRollout};
+use pmp_ledger::{NewRollout, NewSnapshot, RolloutStore, SnapshotStore, StoredRollout};
 use pmp_protocol::testing::{self, management, now, version};
 use pmp_protocol::{
-    Because, Body, Coded, DirectionChange, ProductAttributes, ProductId, Reason, SnapshotMessage, SnapshotVersion,
+    Because, Body, Coded, DirectionChange, OrganizationId, ProductAttributes, ProductId, Reason, SnapshotMessage,
+    SnapshotVersion,
 };
 use pmp_runtime::SystemClock;
 use pmp_signature::{LocalKey, PublicKey};
@@ -26,7 +27,8 @@ use tokio_util::sync::CancellationToken;
 use super::products::Products;
 use super::*;
 use crate::config::waves::{Configured, WavesSetting};
-use crate::rollout::state::State;
+use crate::rollout::state::tests::{fleet, named_waves};
+use crate::rollout::state::{Newest, Origin, State};
 use crate::signing::{Signer, SigningError};
 use crate::status::fleet::Fleet;
 use crate::steer::Helm;
@@ -206,7 +208,7 @@ impl RolloutStore for Contended {
         self.0.rollout(experience).await
     }
 
-    async fn put_rollout(&self, _: &ExperienceId, _: &str, _: u64) -> Result<bool, LedgerError> {
+    async fn put_rollout(&self, _: &ExperienceId, _: &NewRollout, _: u64) -> Result<bool, LedgerError> {
         Ok(false)
     }
 }
@@ -234,8 +236,51 @@ async fn waves_are_left_where_their_state_is_none_that_can_go_on() {
     assert_eq!(code(hub.halt(version(1), &because).await), "E4024");
     let contended = with_waves(&hub, &ledger, Arc::new(Contended(ledger.clone())));
     assert_eq!(code(contended.halt(version(2), &because).await), "E4020");
-    assert!(ledger.put_rollout(&management(), "no JSON", 1).await.unwrap());
+    let broken = NewRollout { state: "no JSON".to_owned(), stand_in: String::new() };
+    assert!(ledger.put_rollout(&management(), &broken, 1).await.unwrap());
     assert_eq!(code(hub.publish(Trigger::Operator).await), "E4019");
+}
+
+/// The hub of a fleet in four waves that name all of it, and one for all others.
+fn with_named_waves(hub: &Hub, ledger: &Arc<MemoryLedger>, organizations: BTreeSet<OrganizationId>) -> Hub {
+    let setting = WavesSetting::Given(Box::new(named_waves(&organizations)));
+    let fleet = Fleet { named: organizations, ..Fleet::in_memory(ledger) };
+    Hub { rollouts: Some(Rollouts { store: ledger.clone(), fleet, setting }), ..hub.clone() }
+}
+
+#[tokio::test]
+async fn ten_thousand_organizations_are_promoted_through_named_waves() {
+    let Stage { ledger, hub, .. } = after_a_newer_release().await;
+    let hub = with_named_waves(&hub, &ledger, fleet(10_000, 10));
+    let head = ledger.head(&management()).await.unwrap().unwrap();
+    assert!(hub.kept(Some(&head)).await.unwrap().is_some());
+    let second = testing::snapshot(2, &testing::content(&["prod-a", "prod-c"], &["prod-b"]));
+    ledger.keep(&second);
+    let newest = Newest { version: version(2), digest: second.digest(), origin: Origin::Management };
+    let rollouts = hub.rollouts.as_ref().unwrap();
+    assert!(hub.take_steps(rollouts, newest).await.failure().is_none());
+    for wave in 2..=4 {
+        let decided = hub.promote(None, &because("it is good")).await.unwrap();
+        assert!(decided.went.failure().is_none(), "wave {wave}");
+    }
+    let kept = rollouts.kept(&management()).await.unwrap().unwrap();
+    assert_eq!((kept.state.rollout.directed.len(), kept.state.pending.len()), (10_000, 0));
+    assert!(kept.state.write().state.len() > 400_000, "one item does not hold it as a text");
+}
+
+#[tokio::test]
+async fn waves_that_could_not_hold_the_fleet_are_refused_before_they_begin() {
+    let Stage { ledger, hub, .. } = after_a_newer_release().await;
+    let hub = with_named_waves(&hub, &ledger, fleet(20_000, 32));
+    let head = ledger.head(&management()).await.unwrap().unwrap();
+    assert_eq!(code(hub.kept(Some(&head)).await), "E4090");
+    assert_eq!(ledger.rollout(&management()).await.unwrap(), None);
+    // Waves that name nobody hold any fleet.
+    let shares = Configured::read("[[waves]]\nname = \"all\"\nshare = 100\n").unwrap();
+    let rollouts = hub.rollouts.clone().unwrap();
+    let rollouts = Rollouts { setting: WavesSetting::Given(Box::new(shares)), ..rollouts };
+    let hub = Hub { rollouts: Some(rollouts), ..hub };
+    assert!(hub.kept(Some(&head)).await.unwrap().is_some());
 }
 
 /// A directory that nobody may ask, or that does not answer.

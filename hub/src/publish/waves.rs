@@ -23,9 +23,10 @@ pub(crate) mod by_hand;
 pub(crate) mod observe;
 pub(crate) mod steps;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pmp_ledger::RolloutStore;
+use pmp_ledger::{LedgerError, RolloutStore};
 use pmp_protocol::ExperienceId;
 
 use crate::config::waves::WavesSetting;
@@ -49,6 +50,21 @@ impl Rollouts {
             RolloutError::Ledger(error) => HubError::Ledger(error),
             RolloutError::Unreadable(problem) => HubError::RolloutUnreadable { problem },
         })
+    }
+
+    /// Whether the ledger can hold what a state becomes while a version goes through the waves. A
+    /// wave that was entered and whose members cannot be admitted would be stuck.
+    ///
+    /// # Errors
+    /// Where it cannot, and where it is not known who follows.
+    pub(crate) async fn would_fit(&self, experience: &ExperienceId, state: &State) -> Result<(), HubError> {
+        let followers: BTreeSet<_> = self.fleet.followers(experience).await?.into_keys().collect();
+        match state.at_its_largest(&followers).write().fits() {
+            Err(LedgerError::RolloutTooLarge { bytes, limit }) => {
+                Err(HubError::WavesTooLarge { organizations: followers.len(), bytes, limit })
+            }
+            fits => Ok(fits?),
+        }
     }
 
     /// Writes the next state over the one that was read. None where another hub wrote first.

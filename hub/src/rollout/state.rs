@@ -1,9 +1,9 @@
 //! The state of waves as the ledger keeps it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use pmp_ledger::{LedgerError, RolloutStore};
+use pmp_ledger::{LedgerError, NewRollout, RolloutStore};
 use pmp_protocol::{Digest, ExperienceId, OrganizationId, SnapshotVersion};
 use pmp_waves::{Rollout, Stopped, WaveName, Waves};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,9 @@ use crate::rollout::{RolloutError, read};
 
 /// The form of the state. A hub refuses any other, rather than half understand it.
 const SCHEMA: &str = "pmp-sync.rollout/1";
+/// The form of what stands in for a state that the ledger has to pack. No release reads that one: a
+/// hub that cannot unpack says that it needs a newer release.
+const SCHEMA_OF_STAND_IN: &str = "pmp-sync.rollout/2";
 
 /// The state of waves. Any instance of the hub goes on from it, and it knows the waves themselves:
 /// so whoever has no `PMP_WAVES` goes by what the hub was configured with last.
@@ -66,9 +69,52 @@ impl State {
     }
 
     /// The state as the ledger keeps it.
-    pub(crate) fn write(&self) -> String {
+    pub(crate) fn write(&self) -> NewRollout {
+        NewRollout { state: self.json(), stand_in: self.stand_in().json() }
+    }
+
+    fn json(&self) -> String {
         // Maps with texts as keys, texts and numbers: JSON has all of them.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What an earlier release reads in the place of a packed state. It has every field that such a
+    /// release asks for, so that its form is what is refused.
+    fn stand_in(&self) -> Self {
+        let Rollout { version, last_good, .. } = self.rollout;
+        Self {
+            schema: SCHEMA_OF_STAND_IN.to_owned(),
+            configuration: String::new(),
+            rollout: Rollout {
+                version,
+                last_good,
+                waves: Vec::new(),
+                directed: BTreeMap::new(),
+                failed: BTreeSet::new(),
+                stopped: None,
+                done: false,
+            },
+            digest: self.digest,
+            good: None,
+            refused: None,
+            pending: BTreeSet::new(),
+            ended: false,
+        }
+    }
+
+    /// The largest that the state can become while a version goes through the waves: the turn of
+    /// everybody in `fleet` has come and is not written down, and all of them failed and are not
+    /// waited for any more.
+    pub(crate) fn at_its_largest(&self, fleet: &BTreeSet<OrganizationId>) -> Self {
+        let mut largest = self.clone();
+        let rollout = &mut largest.rollout;
+        rollout.directed.extend(fleet.iter().map(|id| (id.clone(), rollout.version)));
+        rollout.failed.extend(fleet.iter().cloned());
+        if let Some(last) = rollout.waves.last_mut() {
+            last.left_out.extend(fleet.iter().cloned());
+        }
+        largest.pending.extend(fleet.iter().cloned());
+        largest
     }
 
     /// Everybody may take `version`, and none is on its way. What was taken back before is not
@@ -239,21 +285,67 @@ impl fmt::Display for Kept {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use pmp_protocol::testing::version;
 
     use super::*;
 
     const WAVES: &str = "[[waves]]\nname = \"all\"\nshare = 100\n";
 
+    /// Organizations whose ids have so many random letters: they pack no better than those of life.
+    pub(crate) fn fleet(number: usize, letters: usize) -> BTreeSet<OrganizationId> {
+        let mut state = 7_u64;
+        let mut letter = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(b"abcdefghijklmnopqrstuvwxyz0123456789"[usize::try_from(state >> 33).unwrap() % 36])
+        };
+        let mut id =
+            || OrganizationId::new(&format!("o-{}", (0..letters).map(|_| letter()).collect::<String>())).unwrap();
+        (0..number).map(|_| id()).collect()
+    }
+
+    /// Four waves by names, one id a line, and one for all others.
+    pub(crate) fn named_waves(fleet: &BTreeSet<OrganizationId>) -> Configured {
+        let named: Vec<String> = fleet.iter().map(|id| format!("  \"{id}\",\n")).collect();
+        let quarter = named.len().div_ceil(4);
+        let wave = |(at, ids): (usize, &[String])| {
+            format!("[[waves]]\nname = \"wave-{at}\"\norganizations = [\n{}]\n", ids.concat())
+        };
+        let waves: String = named.chunks(quarter).enumerate().map(wave).collect();
+        Configured::read(&format!("{waves}{WAVES}")).unwrap()
+    }
+
     #[test]
     fn a_state_is_read_as_it_was_written_and_another_form_is_refused() {
         let configured = Configured::read(WAVES).unwrap();
         let state = State::begin(&configured, version(7), Digest::of(b"seven"));
-        assert_eq!(State::read(&state.write()), Ok(state.clone()));
-        let newer = state.write().replace("rollout/1", "rollout/2");
+        assert_eq!(State::read(&state.write().state), Ok(state.clone()));
+        let newer = state.write().state.replace("rollout/1", "rollout/2");
         assert!(State::read(&newer).unwrap_err().ends_with("it needs a newer release"));
         assert!(State::read("no JSON").is_err());
+        // What an earlier release reads in the place of a packed state has all that it asks for.
+        let refused = State::read(&state.write().stand_in).unwrap_err();
+        assert_eq!(refused, "its form is not pmp-sync.rollout/1: it needs a newer release");
+    }
+
+    // Whoever runs it sees the figures that the documents give.
+    #[allow(clippy::print_stdout)]
+    #[test]
+    fn ten_thousand_organizations_with_named_waves_fit_at_their_largest() {
+        let fleet = fleet(10_000, 10);
+        let state = State::begin(&named_waves(&fleet), version(7), Digest::of(b"seven"));
+        let largest = state.at_its_largest(&fleet);
+        let written = largest.write();
+        assert!(written.state.len() > 500_000, "{} bytes do not fit into an item as they are", written.state.len());
+        written.fits().unwrap();
+        println!("the largest state of 10,000 organizations has {} bytes", written.state.len());
+        println!("packed {}", pmp_protocol::pack(written.state.as_bytes()).unwrap().len());
+        assert!(written.stand_in.len() < 1_000, "{}", written.stand_in);
+        assert_eq!(State::read(&written.state), Ok(largest));
+        // Twice as many, with the longest ids that there may be.
+        let fleet = self::fleet(20_000, 32);
+        let state = State::begin(&named_waves(&fleet), version(7), Digest::of(b"seven"));
+        assert!(state.at_its_largest(&fleet).write().fits().is_err());
     }
 
     #[test]

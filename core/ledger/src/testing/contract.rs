@@ -19,8 +19,8 @@ use pmp_protocol::{
 
 use crate::{
     Admission, AnswerStore, AuditHead, AuditStore, Directed, Extent, Found, Head, Lease, LeaseStore, LeaseTerm,
-    LedgerError, Member, NewAuditEntry, NewJournal, NewSnapshot, Organization, ReceiptStore, RecordStore, Reports,
-    RolloutStore, Roster, Said, SignedWith, SnapshotStore, Stored, StoredRollout, Taken, Watched,
+    LedgerError, Member, NewAuditEntry, NewJournal, NewRollout, NewSnapshot, Organization, ReceiptStore, RecordStore,
+    Reports, RolloutStore, Roster, Said, SignedWith, SnapshotStore, Stored, StoredRollout, Taken, Watched,
 };
 
 pub use self::outbox::outbox;
@@ -456,14 +456,21 @@ pub async fn signed_with(store: &dyn ReceiptStore) {
 pub async fn rollouts(store: &dyn RolloutStore) {
     let (of, other) = (experience("exp-contract-rollouts"), experience("exp-contract-rollouts-2"));
     let stored = |generation, state: &str| Some(StoredRollout { generation, state: state.to_owned() });
+    let new = |state: &str| NewRollout { state: state.to_owned(), stand_in: "packed".to_owned() };
     assert_eq!(store.rollout(&of).await.unwrap(), None);
-    assert!(!store.put_rollout(&of, "late", 1).await.unwrap(), "there is none to write over");
-    assert!(store.put_rollout(&of, "one", 0).await.unwrap());
-    assert!(!store.put_rollout(&of, "another first", 0).await.unwrap());
-    assert!(store.put_rollout(&of, "two", 1).await.unwrap());
-    assert!(!store.put_rollout(&of, "late", 1).await.unwrap(), "of two hubs one wins");
+    assert!(!store.put_rollout(&of, &new("late"), 1).await.unwrap(), "there is none to write over");
+    assert!(store.put_rollout(&of, &new("one"), 0).await.unwrap());
+    assert!(!store.put_rollout(&of, &new("another first"), 0).await.unwrap());
+    assert!(store.put_rollout(&of, &new("two"), 1).await.unwrap());
+    assert!(!store.put_rollout(&of, &new("late"), 1).await.unwrap(), "of two hubs one wins");
     assert_eq!(store.rollout(&of).await.unwrap(), stored(2, "two"));
     assert_eq!(store.rollout(&other).await.unwrap(), None);
+    // More than one item holds, as text.
+    let large: String = (0..40_000).map(|at| format!("o-{at:010}")).collect();
+    assert!(store.put_rollout(&of, &new(&large), 2).await.unwrap());
+    assert_eq!(store.rollout(&of).await.unwrap(), stored(3, &large));
+    assert!(store.put_rollout(&of, &new("small again"), 3).await.unwrap());
+    assert_eq!(store.rollout(&of).await.unwrap(), stored(4, "small again"));
 }
 
 #[cfg(test)]

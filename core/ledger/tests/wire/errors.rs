@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use pmp_ledger::{
-    AnswerStore, DynamoAnswers, DynamoRoster, DynamoSnapshots, LedgerError, MAX_STORED_BYTES, NewSnapshot, Roster,
-    SnapshotStore, Table, schema,
+    AnswerStore, DynamoAnswers, DynamoRollouts, DynamoRoster, DynamoSnapshots, LedgerError, MAX_STORED_BYTES,
+    NewRollout, NewSnapshot, RolloutStore, Roster, SnapshotStore, Table, schema,
 };
 use pmp_protocol::{
     Answer, Answers, Coded as _, Counts, Digest, Hint as _, ProductAttributes, ProductId, Sealed, SnapshotVersion,
@@ -76,6 +76,10 @@ async fn what_is_too_large_for_a_transaction_is_not_sent() {
     let server = Server::answering([]).await;
     let store = DynamoAnswers::new(&server.config, table("Snapshots"));
     has_code(store.store(&answers, at(0)).await, "E1216");
+    let store = DynamoRollouts::new(&server.config, table("SyncTimestamps"));
+    let digests = (0_u32..14_000).map(|number| Digest::of(&number.to_le_bytes()).hex());
+    let next = NewRollout { state: digests.collect(), stand_in: String::new() };
+    has_code(store.put_rollout(&management(), &next, 0).await, "E1221");
     assert_eq!(server.asked(), "[]\n");
 }
 

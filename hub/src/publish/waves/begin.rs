@@ -54,6 +54,7 @@ impl Hub {
     ) -> Result<Option<Kept>, HubError> {
         let Some(head) = head else { return Ok(None) };
         let state = State::begin(given, head.latest, head.digest);
+        rollouts.would_fit(&self.experience, &state).await?;
         let found = rollouts.store.rollout(&self.experience).await?;
         let before = found.map_or(0, |found| found.generation);
         if rollouts.store.put_rollout(&self.experience, &state.write(), before).await? {
@@ -71,6 +72,7 @@ impl Hub {
         }
         tracing::info!("the waves are configured anew");
         let state = State { configuration: given.text.clone(), ..kept.state.clone() };
+        rollouts.would_fit(&self.experience, &state).await?;
         rollouts.put(&self.experience, &kept, state).await?.ok_or(HubError::RolloutTaken)
     }
 

@@ -81,6 +81,9 @@ impl Hub {
     ) -> Result<Option<Kept>, HubError> {
         let mut kept = kept;
         if let Some(state) = arrived(&kept, newest) {
+            if newest.origin == Origin::Management {
+                rollouts.would_fit(&self.experience, &state).await?;
+            }
             let Some(written) = rollouts.put(&self.experience, &kept, state).await? else { return Ok(None) };
             tracing::info!("{written}");
             (kept, went.stepped) = (written, true);
