@@ -101,11 +101,16 @@ async fn what_everyone_did_is_listed_exported_and_verified_alone() {
     let before = audit["entries"][6]["digest"].as_str().unwrap();
     let part = folder.path().join("part.ndjson").to_string_lossy().into_owned();
     assert_eq!(hub.run(&["audit", "export", "--since", "4", "--out", &part]).await.code, 0);
-    let verified = alone.json(&["audit", "verify", &part, "--anchor", before]).await;
+    let cut = alone.run(&["audit", "verify", &part, "--anchor", before]).await;
+    assert_eq!(cut.code, 4, "a part is no whole audit, unless it is meant: {}", cut.stdout);
+    assert!(cut.stderr.contains("entry 1 (line 1) is missing: the file begins with entry 4"), "{}", cut.stderr);
+    assert!(cut.stderr.contains("`--since 4`"), "{}", cut.stderr);
+    let verified = alone.json(&["audit", "verify", &part, "--anchor", before, "--since", "4"]).await;
     assert_eq!(
         (&verified["first"], &verified["anchored"], &verified["before"]),
         (&json!(4), &json!(3), &json!(before))
     );
+    assert_eq!((&verified["last"], &verified["after_anchor"]), (&json!(9), &json!(6)));
 
     // A byte, an entry, an order, an end.
     let lines: Vec<_> = file.split_inclusive('\n').collect();

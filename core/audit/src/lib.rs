@@ -20,7 +20,8 @@
 //! it.
 //!
 //! What this proves: that the file is what was exported, and that its entries are those that led to
-//! the head. What it does not prove: that the table was never written again from some entry on, by
+//! the head. What it does not prove: that nothing was cut off the end of the file, by somebody who
+//! wrote its last line anew, and that the table was never written again from some entry on, by
 //! somebody who may write there. Only a head that was noted elsewhere, an *anchor*, shows that.
 //!
 //! Start at `entry.rs`; `verify.rs` is the decision.

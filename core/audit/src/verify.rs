@@ -10,8 +10,11 @@
 //!    another one with a digest of its own is noticed.
 //! 4. It is about the same management experience.
 //!
-//! The last line has to name the first and the last entry and the digest of the last one, and
-//! nothing may follow it. So a file that was cut is noticed.
+//! The first entry is number 1, or the one from which a part was asked for. The last line has to
+//! name the first and the last entry and the digest of the last one, and nothing may follow it. So
+//! a file that was cut is noticed, unless whoever cut its end wrote the last line anew: there is no
+//! key in it. Only an anchor that was noted elsewhere, and is of an entry that was cut off, shows
+//! that.
 
 use pmp_protocol::{Code, Coded, Digest, DigestError, ExperienceId, Hint, PlainText};
 use ring::digest::{Context, SHA256};
@@ -67,8 +70,8 @@ pub enum FaultKind {
     /// The file was written in a form that this release does not know.
     #[error("is of the form `{0}`, and this release reads {SCHEMA}")]
     OtherSchema(String),
-    /// The last line says that the audit begins earlier. The value is the first entry that is
-    /// there.
+    /// The audit begins earlier, and a part of it was not asked for; or its last line says so. The
+    /// value is the first entry that is there.
     #[error("is missing: the file begins with entry {0}")]
     NoBeginning(u64),
     /// The last line says that the audit goes on. The value is the last entry that is there.
@@ -129,9 +132,15 @@ impl Hint for Fault {
                 FaultKind::Cut(_) | FaultKind::NoLine => {
                     "export it again with `pmp-hub audit export`, and copy the file whole, without a change of its line ends"
                 }
+                FaultKind::NoBeginning(first) => {
+                    return Some(format!(
+                        "if a part was exported, with `--since`, say so: `--since {first}`; if not, somebody cut off what was \
+                         before it: export it again, or compare it with a file that was exported before"
+                    ));
+                }
                 FaultKind::NotAnchored(_) => {
-                    "the entries were written again since the anchor was noted, or it is the anchor of another audit: compare this \
-                     file with one that was exported before"
+                    "entries were cut off the file's end, or were written again since the anchor was noted; or it is the anchor of \
+                     another audit: compare this file with one that was exported before"
                 }
                 _ => {
                     "somebody changed the file or the table: export it again; if that is wrong at the same entry, compare it with a \
@@ -202,6 +211,8 @@ pub struct Verifier {
     /// The anchor as a text.
     anchor: Option<String>,
     anchored: Option<u64>,
+    /// Number of the entry that has to be the first; 1 where none is given.
+    since: Option<u64>,
     lines: u64,
     first: Option<First>,
     before: Option<Before>,
@@ -215,6 +226,13 @@ impl Verifier {
     #[must_use]
     pub fn new(anchor: Option<Digest>) -> Self {
         Self { anchor: anchor.map(|anchor| anchor.to_string()), ..Self::default() }
+    }
+
+    /// The same for a part of an audit that begins with entry `first`. Without this, an audit
+    /// begins with the first entry of all.
+    #[must_use]
+    pub fn since(self, first: u64) -> Self {
+        Self { since: Some(first), ..self }
     }
 
     /// Takes the next line, without its line break.
@@ -250,8 +268,12 @@ impl Verifier {
     fn link(&mut self, link: &Link<'_>, digest: &[u8; DIGEST_BYTES]) -> Result<(), Fault> {
         // Protocol A3.
         let Link { number, previous, experience } = *link;
-        let due = self.before.as_ref().map_or(number, |before| before.number.saturating_add(1));
+        let first = self.since.unwrap_or(1);
+        let due = self.before.as_ref().map_or(first, |before| before.number.saturating_add(1));
         let fault = |entry, kind| Err(Fault { entry: Some(entry), line: self.lines, kind });
+        if number > due && self.before.is_none() {
+            return fault(due, FaultKind::NoBeginning(number));
+        }
         if number != due {
             return fault(due, FaultKind::Missing(number));
         }

@@ -46,7 +46,8 @@ enum AuditCommand {
     /// Verify an exported file by itself, without AWS and without settings
     #[command(after_help = "Examples:
   pmp-hub audit verify audit.ndjson
-  pmp-hub audit verify audit.ndjson --anchor sha256:…   the head that was noted")]
+  pmp-hub audit verify audit.ndjson --anchor sha256:…   the head that was noted
+  pmp-hub audit verify part.ndjson --since 812          a part, exported with --since")]
     Verify(VerifyFileArgs),
 }
 

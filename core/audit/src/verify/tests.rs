@@ -4,7 +4,14 @@ use super::*;
 use crate::testing::{chain, file};
 
 fn verify(file: &str, anchor: Option<Digest>) -> Result<Verified, Fault> {
-    let mut verifier = Verifier::new(anchor);
+    verify_since(file, anchor, 1)
+}
+
+fn verify_since(file: &str, anchor: Option<Digest>, first: u64) -> Result<Verified, Fault> {
+    let mut verifier = match first {
+        1 => Verifier::new(anchor),
+        first => Verifier::new(anchor).since(first),
+    };
     verifier.bytes(file.as_bytes())?;
     verifier.finish()
 }
@@ -26,8 +33,29 @@ fn a_file_is_verified_whole_or_from_an_entry_on() {
     let digest = |number: usize| Digest::of(entries[number - 1].as_bytes());
     let whole = verify(&file(&entries, 1), None).unwrap();
     assert_eq!((whole.first, whole.last, whole.head, whole.before, whole.anchored), (1, 5, digest(5), None, None));
-    let part = verify(&file(&entries, 3), None).unwrap();
+    let part = verify_since(&file(&entries, 3), None, 3).unwrap();
     assert_eq!((part.first, part.last, part.head, part.before), (3, 5, digest(5), Some(digest(2))));
+}
+
+#[test]
+fn a_file_without_its_first_entries_is_whole_only_where_that_is_meant() {
+    let entries = chain(27);
+    // Entries 1 to 3 and 26 to 27 are dropped, and the last line is written anew.
+    let cut = file(&entries[..25], 4);
+    let fault = verify(&cut, None).unwrap_err();
+    assert_eq!((fault.entry, fault.line, &fault.kind), (Some(1), 1, &FaultKind::NoBeginning(4)));
+    assert_eq!(fault.to_string(), "entry 1 (line 1) is missing: the file begins with entry 4");
+    assert!(fault.hint().unwrap().contains("say so: `--since 4`"), "{fault}");
+    let anchor = |number: usize| Some(Digest::of(entries[number - 1].as_bytes()));
+    assert_eq!(verify(&cut, anchor(25)).unwrap_err(), fault);
+    // Where a part is meant, it is that part and no other.
+    assert_eq!(verify_since(&cut, None, 4).unwrap().first, 4);
+    assert_eq!(verify_since(&cut, None, 3).unwrap_err().kind, FaultKind::NoBeginning(4));
+    assert_eq!(verify_since(&cut, None, 5).unwrap_err().kind, FaultKind::Missing(4));
+    // That the end was cut off shows by an anchor of what was cut off, and by nothing else.
+    let shortened = file(&entries[..25], 1);
+    assert_eq!(verify(&shortened, anchor(25)).unwrap().anchored, Some(25));
+    assert!(matches!(verify(&shortened, anchor(27)).unwrap_err().kind, FaultKind::NotAnchored(_)));
 }
 
 #[test]
@@ -35,10 +63,10 @@ fn an_anchor_is_the_digest_of_an_entry_or_of_the_one_before_the_file() {
     let entries = chain(5);
     let digest = |number: usize| Digest::of(entries[number - 1].as_bytes());
     for (first, anchor, anchored) in [(1, 5, 5), (1, 2, 2), (3, 2, 2), (3, 3, 3)] {
-        let verified = verify(&file(&entries, first), Some(digest(anchor))).unwrap();
+        let verified = verify_since(&file(&entries, first), Some(digest(anchor)), first as u64).unwrap();
         assert_eq!(verified.anchored, Some(anchored));
     }
-    let fault = verify(&file(&entries, 4), Some(digest(2))).unwrap_err();
+    let fault = verify_since(&file(&entries, 4), Some(digest(2)), 4).unwrap_err();
     assert_eq!(fault.kind, FaultKind::NotAnchored(digest(2).to_string()));
     assert!(fault.to_string().starts_with("the anchor sha256:"), "{fault}");
     // An audit that was written again from an entry on belongs together, and only the anchor tells.
@@ -60,7 +88,7 @@ fn what_was_dropped_swapped_repeated_or_replaced_is_named() {
     let repeated = changed(&whole, |lines| lines.insert(4, lines[3].clone()));
     assert_eq!(found(&repeated), "entry 5 (line 5) is missing: entry 4 is in its place");
     let first = changed(&whole, |lines| drop(lines.remove(0)));
-    assert_eq!(found(&first), "entry 1 (line 6) is missing: the file begins with entry 2");
+    assert_eq!(found(&first), "entry 1 (line 1) is missing: the file begins with entry 2");
     let last = changed(&whole, |lines| drop(lines.remove(5)));
     assert_eq!(found(&last), "entry 6 (line 6) is missing: the entries end with 5");
     // Somebody wrote one entry again, with a digest of its own.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use jiff::Timestamp;
-use pmp_audit::{Told, Verifier, last_line, line};
+use pmp_audit::{Fault, Told, Verifier, last_line, line};
 use pmp_ledger::{AuditStore, DynamoAudit, StoredEntry};
 use pmp_terminal::{Exit, Failure, print_json, progress};
 
@@ -102,15 +102,9 @@ pub(crate) async fn export(config: &ConfigArgs, args: &ExportArgs) -> Result<Exi
         Some(Beginning::Entry(number)) => (number, Timestamp::MIN),
         Some(Beginning::Time(time)) => (1, time.at(compose::clock().now())),
     };
-    let (mut verifier, mut fault, mut first, mut written) = (Verifier::new(None), None, None, 0_usize);
+    let (mut verified, mut first, mut written) = (Verified::whole(), None, 0_usize);
     // There is no file where there is nothing to write into it.
     let mut sink = None;
-    let mut add = |sink: &mut Sink, line: &str| {
-        if fault.is_none() {
-            fault = verifier.line(line.as_bytes()).err();
-        }
-        sink.line(line)
-    };
     while next <= head.number {
         let page = store.page(experience, next, head.number).await.map_err(HubError::Ledger)?;
         let Some(last) = page.last() else { break };
@@ -119,12 +113,17 @@ pub(crate) async fn export(config: &ConfigArgs, args: &ExportArgs) -> Result<Exi
             if first.is_none() && !is_since(entry, since) {
                 continue;
             }
+            if first.is_none() {
+                verified = Verified::since(args.since, entry.number);
+            }
             first.get_or_insert(entry.number);
             let sink = match &mut sink {
                 Some(sink) => sink,
                 None => sink.insert(Sink::open(args.out.as_ref())?),
             };
-            add(sink, &line(&entry.text, &entry.digest))?;
+            let line = line(&entry.text, &entry.digest);
+            verified.line(&line);
+            sink.line(&line)?;
             written += 1;
         }
     }
@@ -132,15 +131,55 @@ pub(crate) async fn export(config: &ConfigArgs, args: &ExportArgs) -> Result<Exi
         let error = "no entry is as new as that";
         return Err(Failure::new("E4044", error).hint(format!("the newest is entry {}: `pmp-hub audit`", head.number)));
     };
-    add(&mut sink, &last_line(experience, first, head.number, &head.digest))?;
+    let last = last_line(experience, first, head.number, &head.digest);
+    verified.line(&last);
+    sink.line(&last)?;
     sink.close()?;
-    if let Some(fault) = fault.or_else(|| verifier.finish().err()) {
+    if let Some(fault) = verified.fault() {
         return Err(Failure::from(fault)
             .within("what stands in the ledger is exported, and is not a whole audit")
             .exit(Exit::Unhealthy));
     }
     progress::note(&format!("Exported {written} of {} entries. Note the head elsewhere: {}", head.number, head.digest));
+    if first > 1 {
+        progress::note(&format!(
+            "It begins with entry {first}: verify it with `pmp-hub audit verify FILE --since {first}`"
+        ));
+    }
     Ok(Exit::Ok)
+}
+
+/// Verifies the lines as they are written, up to the first fault.
+struct Verified {
+    verifier: Verifier,
+    fault: Option<Fault>,
+}
+
+impl Verified {
+    fn whole() -> Self {
+        Self { verifier: Verifier::new(None), fault: None }
+    }
+
+    /// Where only a part is asked for, which begins with an entry, or, by a time, with `found`.
+    fn since(since: Option<Beginning>, found: u64) -> Self {
+        let whole = Self::whole();
+        let first = match since {
+            None => return whole,
+            Some(Beginning::Entry(number)) => number,
+            Some(Beginning::Time(_)) => found,
+        };
+        Self { verifier: whole.verifier.since(first), fault: None }
+    }
+
+    fn line(&mut self, line: &str) {
+        if self.fault.is_none() {
+            self.fault = self.verifier.line(line.as_bytes()).err();
+        }
+    }
+
+    fn fault(self) -> Option<Fault> {
+        self.fault.or_else(|| self.verifier.finish().err())
+    }
 }
 
 /// Whether an entry was written then or later. One that does not say when it was counts.

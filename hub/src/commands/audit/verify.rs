@@ -20,6 +20,10 @@ pub(crate) struct VerifyFileArgs {
     /// the one before it
     #[arg(long, value_name = "DIGEST")]
     anchor: Option<Digest>,
+    /// The number of the entry with which the file begins: for a part that was exported with
+    /// `--since`. Without it, a file that does not begin with entry 1 was cut
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    since: Option<u64>,
 }
 
 /// What was verified, for programs.
@@ -38,43 +42,64 @@ pub(crate) struct VerifiedAudit {
     before: Option<Digest>,
     /// Number of the entry that has the anchor's digest; none without an anchor.
     anchored: Option<u64>,
+    /// How many entries come after that one: of these, the anchor proves nothing; none without an
+    /// anchor.
+    after_anchor: Option<u64>,
 }
 
 pub(crate) fn verify_file(args: &VerifyFileArgs, output: Output) -> Result<Exit, Failure> {
     let path = args.file.display();
     let cannot = |error| Failure::tried("E1750", format!("cannot read `{path}`"), error);
     let verified = if args.file.as_os_str() == "-" {
-        progress::computing(output, "the end of standard input", || read(std::io::stdin().lock(), args.anchor))
+        progress::computing(output, "the end of standard input", || read(std::io::stdin().lock(), args))
     } else {
         let file = File::open(&args.file).map_err(cannot)?;
-        progress::computing(output, &format!("the end of `{path}`"), || read(BufReader::new(file), args.anchor))
+        progress::computing(output, &format!("the end of `{path}`"), || read(BufReader::new(file), args))
     };
     let verified = verified.map_err(cannot)?.map_err(|fault| {
         Failure::from(fault).within(format!("`{path}` is not the audit that was exported")).exit(Exit::Unhealthy)
     })?;
     let Verified { experience, first, last, head, before, anchored } = verified;
+    let after_anchor = anchored.map(|anchored| last.saturating_sub(anchored));
     if !output.is_table() {
-        let verified = VerifiedAudit { experience, first, last, head, before, anchored };
+        let verified = VerifiedAudit { experience, first, last, head, before, anchored, after_anchor };
         output.document(&json!(verified))?;
         return Ok(Exit::Ok);
     }
     output.line(&format!("Entries {first} to {last} of {experience} belong together, and none was altered."))?;
     output.line(&format!("Head: {head}"))?;
-    match anchored {
-        Some(anchored) => {
-            output.line(&format!("Entry {anchored} is the anchor: it and all before it are as they were then."))?
+    match (anchored, after_anchor) {
+        (Some(anchored), Some(after)) => {
+            output.line(&format!("Entry {anchored} is the anchor: it and all before it are as they were then."))?;
+            output.line(&match after {
+                0 => "No entry comes after it in this file.".to_owned(),
+                after => format!("{} after it: of these the anchor proves nothing.", comes(after)),
+            })?;
+            progress::note(
+                "hint: whoever held the file could have cut off entries after the anchor: the digest of a later entry that was noted \
+                 elsewhere shows that",
+            );
         }
-        None => progress::note(
-            "hint: whoever may write the table could have written all of it again: `--anchor DIGEST` compares it with a head that \
-             was noted elsewhere",
+        _ => progress::note(
+            "hint: whoever held the file could have shortened it at its end, and whoever may write the table could have written all \
+             of it again: `--anchor DIGEST` compares it with a head that was noted elsewhere",
         ),
     }
     Ok(Exit::Ok)
 }
 
+/// How many entries come, as the beginning of a sentence.
+fn comes(entries: u64) -> String {
+    if entries == 1 { "1 entry comes".to_owned() } else { format!("{entries} entries come") }
+}
+
 /// Reads a file line by line, each of bounded length.
-fn read(mut file: impl BufRead, anchor: Option<Digest>) -> std::io::Result<Result<Verified, Fault>> {
-    let mut verifier = Verifier::new(anchor);
+fn read(mut file: impl BufRead, args: &VerifyFileArgs) -> std::io::Result<Result<Verified, Fault>> {
+    let verifier = Verifier::new(args.anchor);
+    let mut verifier = match args.since {
+        Some(first) => verifier.since(first),
+        None => verifier,
+    };
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -101,12 +126,17 @@ mod tests {
 
     #[test]
     fn a_file_is_read_line_by_line_and_no_line_is_longer_than_an_entry() {
+        let args = |since| VerifyFileArgs { file: "-".into(), anchor: None, since };
         let whole = file(&chain(30), 1);
-        let verified = read(whole.as_bytes(), None).unwrap().unwrap();
+        let verified = read(whole.as_bytes(), &args(None)).unwrap().unwrap();
         assert_eq!((verified.first, verified.last), (1, 30));
-        let cut = read(&whole.as_bytes()[..whole.len() - 1], None).unwrap().unwrap_err();
+        let cut = read(&whole.as_bytes()[..whole.len() - 1], &args(None)).unwrap().unwrap_err();
         assert_eq!((cut.line, cut.kind), (31, FaultKind::NoLine));
         let endless = vec![b'x'; 3 * MAX_LINE];
-        assert_eq!(read(endless.as_slice(), None).unwrap().unwrap_err().kind, FaultKind::NoLine);
+        assert_eq!(read(endless.as_slice(), &args(None)).unwrap().unwrap_err().kind, FaultKind::NoLine);
+        let part = file(&chain(30), 4);
+        assert_eq!(read(part.as_bytes(), &args(Some(4))).unwrap().unwrap().first, 4);
+        let fault = read(part.as_bytes(), &args(None)).unwrap().unwrap_err();
+        assert_eq!(fault.to_string(), "entry 1 (line 1) is missing: the file begins with entry 4");
     }
 }
