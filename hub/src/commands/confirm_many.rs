@@ -8,7 +8,7 @@ use futures::StreamExt;
 use jiff::SignedDuration;
 use pmp_audit::Event;
 use pmp_ledger::{DynamoReceipts, Head, LedgerError, ReceiptStore};
-use pmp_protocol::{Confirmed, Halted, OperatorConfirmation, OrganizationId, SnapshotVersion};
+use pmp_protocol::{Confirmed, Halted, OperatorConfirmation, SnapshotVersion};
 use pmp_terminal::{Exit, Failure, Output, ask, count, progress};
 use pmp_waves::WaveName;
 use serde_json::json;
@@ -236,8 +236,8 @@ fn not_confirmed(number: usize) -> String {
 
 /// The halt that keeps one of these from beginning with what is confirmed.
 fn halted<'a>(view: &'a View, held: &[&SpokeStatus]) -> Option<&'a Halted> {
-    let is_held = |id: &OrganizationId| held.iter().any(|row| row.organization == *id);
-    let organizations = view.reports().map(|report| &report.organization).filter(|it| is_held(&it.id));
+    let held: BTreeSet<_> = held.iter().map(|row| &row.organization).collect();
+    let organizations = view.reports().map(|report| &report.organization).filter(|it| held.contains(&it.id));
     let fleet = view.fleet.direction();
     organizations
         .filter_map(|it| confirm::waits_for_a_halt(fleet, view.direction(&it.id), &it.receipts))
@@ -264,7 +264,8 @@ fn page(chosen: &[HeldGroup<'_>]) -> Page {
 /// written.
 fn too_old(view: &View, held: &[&SpokeStatus], version: SnapshotVersion) {
     let organizations = view.reports().map(|report| &report.organization);
-    let concerned = organizations.filter(|organization| held.iter().any(|row| row.organization == organization.id));
+    let held: BTreeSet<_> = held.iter().map(|row| &row.organization).collect();
+    let concerned = organizations.filter(|organization| held.contains(&organization.id));
     concerned.filter_map(|organization| confirm::too_old(organization, version)).for_each(|hint| progress::note(&hint));
 }
 

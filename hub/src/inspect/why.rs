@@ -489,7 +489,7 @@ impl Asked<'_> {
     /// Why nothing may be changed there now, as far as the hub knows: a pause, or the member's
     /// hold.
     fn paused(&self, organization: &OrganizationId, receipt: Option<&Receipt>) -> Option<Paused> {
-        let report = self.view.reports().find(|report| report.organization.id == *organization);
+        let report = self.view.report(organization);
         let hold =
             report.zip(receipt).and_then(|(report, receipt)| report.organization.sign_for(receipt)?.hold.as_ref());
         paused(self.view.fleet.direction(), self.view.direction(organization), hold, self.now)

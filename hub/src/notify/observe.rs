@@ -208,7 +208,7 @@ fn alive_at(row: &SpokeStatus, now: Timestamp) -> Option<Timestamp> {
 
 /// Whether the organization could be read, as far as it can be.
 fn is_read(view: &View, row: &SpokeStatus) -> bool {
-    view.looked.iter().all(|looked| looked.id != row.organization || looked.report.is_ok())
+    view.looked_at(&row.organization).is_none_or(|looked| looked.report.is_ok())
 }
 
 /// When an operator admitted the organization; none where the settings do.
@@ -222,6 +222,6 @@ fn paused_since(view: &View, row: &SpokeStatus) -> Option<Timestamp> {
     if let Some(receipt) = &row.receipt {
         return receipt.paused.as_ref().map(|paused| paused.since);
     }
-    let report = view.reports().find(|report| report.organization.id == row.organization)?;
+    let report = view.report(&row.organization)?;
     report.organization.signs().iter().filter_map(|seen| seen.hold.as_ref()).map(|hold| hold.at).min()
 }

@@ -260,7 +260,7 @@ async fn ten_thousand_organizations_are_promoted_through_named_waves() {
     let rollouts = hub.rollouts.as_ref().unwrap();
     assert!(hub.take_steps(rollouts, newest).await.failure().is_none());
     for wave in 2..=4 {
-        let decided = hub.promote(None, &because("it is good")).await.unwrap();
+        let decided = hub.promote(version(2), &because("it is good")).await.unwrap();
         assert!(decided.went.failure().is_none(), "wave {wave}");
     }
     let kept = rollouts.kept(&management()).await.unwrap().unwrap();

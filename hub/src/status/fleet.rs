@@ -3,7 +3,7 @@
 //! (rule 10 of the design).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_config::SdkConfig;
 use futures::StreamExt;
@@ -64,6 +64,19 @@ pub(crate) struct View {
     /// Which experience may be meant, in words, where the ledger knows nothing of this one; none
     /// where it does, and where nobody looked for that.
     pub(crate) meant: Option<String>,
+    /// Found when it is asked for first. Nothing of the view may change after that.
+    pub(crate) index: OnceLock<Index>,
+}
+
+/// What a view is asked for each receipt.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Index {
+    /// Where each organization stands among those that were looked at.
+    places: BTreeMap<OrganizationId, usize>,
+    /// The versions to which operators or waves direct the fleet, or an organization.
+    directed: BTreeSet<SnapshotVersion>,
+    /// Whether any pin was ever changed.
+    was_pinned: bool,
 }
 
 /// How an organization came to the roster.
@@ -198,7 +211,7 @@ impl Fleet {
         let looked = vec![Looked { id: organization.clone(), report: Ok(report) }];
         let kept = self.snapshots.digests(experience).await?;
         let waves = OnTheWay::look(self.rollouts.as_ref(), experience).await?;
-        let view = View { head, mark, kept, fleet, directions, waves, roster, looked, left_out: None, meant: None };
+        let view = View { head, mark, kept, fleet, directions, waves, roster, looked, ..View::default() };
         self.with_places(view, experience).await
     }
 
@@ -400,6 +413,16 @@ impl View {
         self.looked.iter().filter_map(|looked| looked.report.as_ref().ok())
     }
 
+    /// What was found of one organization; none where it was not looked at.
+    pub(crate) fn looked_at(&self, organization: &OrganizationId) -> Option<&Looked> {
+        self.looked.get(*self.index().places.get(organization)?)
+    }
+
+    /// The report of one organization; none where it was not looked at, or could not be read.
+    pub(crate) fn report(&self, organization: &OrganizationId) -> Option<&Report> {
+        self.looked_at(organization)?.report.as_ref().ok()
+    }
+
     /// Whether a report is about a version that is neither the newest nor one that cannot be.
     fn needs_history(&self) -> bool {
         let Some(head) = &self.head else { return false };
@@ -418,7 +441,8 @@ impl View {
         if let Some(time) = times.into_iter().flatten().find(|time| is_ahead(*time, now)) {
             return Some(format!("its time is ahead of the hub's clock: {time}"));
         }
-        let line = self.line_of(&receipt.organization);
+        // Of most organizations no pin was ever changed.
+        let line = if receipt.line > 0 { self.line_of(&receipt.organization) } else { 0 };
         if receipt.line > line {
             return Some(format!(
                 "it says that its pin was changed {} times, and it was {line} times, unless somebody put an older direction back",
@@ -432,10 +456,9 @@ impl View {
     /// and they write it in two places at once: where its spoke reads it, and where the hub lists
     /// it. So where somebody took one of them away, the other one tells.
     fn line_of(&self, organization: &OrganizationId) -> u64 {
-        let as_read = self.reports().map(|report| &report.organization).find(|it| it.id == *organization);
-        let as_read = as_read.and_then(|it| it.direction.direction());
-        let lines = self.direction(organization).into_iter().chain(as_read).map(|direction| direction.line);
-        lines.max().unwrap_or(0)
+        let listed = self.direction(organization).map_or(0, |direction| direction.line);
+        let as_read = self.report(organization).and_then(|report| report.organization.direction.direction());
+        listed.max(as_read.map_or(0, |direction| direction.line))
     }
 
     /// Why something else that a member wrote about a snapshot is not believed; none where the
@@ -493,24 +516,31 @@ impl View {
             let before = SnapshotVersion::new(kept.get() - 1).is_ok_and(|before| self.kept.contains_key(&before));
             !before && !self.kept.contains_key(&kept.next())
         };
-        let was_pinned = self.all_directions().any(|direction| direction.line > 0);
+        let Index { directed, was_pinned, .. } = self.index();
         let mut older = self.kept.range(..version).map(|(older, _)| *older);
-        older.all(|older| self.is_directed(older) || (was_pinned && stands_alone(older)))
+        older.all(|older| directed.contains(&older) || (*was_pinned && stands_alone(older)))
+    }
+
+    /// What is looked up for each receipt, found once: a fleet of thousands has thousands of
+    /// directions.
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let mut index = Index::default();
+            for direction in self.all_directions() {
+                let pin = direction.pin.as_ref().map(|pin| pin.version);
+                let turn = direction.turn.as_ref().map(|turn| turn.version);
+                index.directed.extend(pin.into_iter().chain(turn));
+                index.was_pinned |= direction.line > 0;
+            }
+            index.places = self.looked.iter().zip(0..).map(|(looked, place)| (looked.id.clone(), place)).collect();
+            index
+        })
     }
 
     /// What is directed for the fleet, and for organizations.
     fn all_directions(&self) -> impl Iterator<Item = &Direction> {
         let own = self.directions.found.values().map(|directed| &directed.direction);
         self.fleet.direction().into_iter().chain(own)
-    }
-
-    /// Whether operators or waves direct the fleet, or an organization, to a version.
-    fn is_directed(&self, version: SnapshotVersion) -> bool {
-        self.all_directions().any(|direction| {
-            let pin = direction.pin.as_ref().map(|pin| pin.version);
-            let turn = direction.turn.as_ref().map(|turn| turn.version);
-            pin == Some(version) || turn == Some(version)
-        })
     }
 }
 

@@ -486,3 +486,30 @@ fn one_that_is_far_behind_is_told_so_and_not_as_disputed() {
     };
     assert_eq!([forged(2), forged(40), forged(43)], [SpokeState::Disputed; 3]);
 }
+
+/// How long the rows of so many organizations take, each with a receipt after a pin.
+fn time_of_rows(organizations: usize) -> std::time::Duration {
+    let current = head(42, "2026-11-24T11:59:00Z");
+    let pinned = Receipt { line: 1, ..receipt(42, ReceiptStatus::InSync, None) };
+    let each = |at: usize| {
+        let id = OrganizationId::new(&format!("o-{at:010}")).unwrap();
+        let receipts = vec![Receipt { organization: id.clone(), ..pinned.clone() }];
+        Organization { receipts, ..Organization::unknown(id) }
+    };
+    let view = view((0..organizations).map(each), Some(&current));
+    let took = |_| {
+        let began = std::time::Instant::now();
+        assert_eq!(rows(&view, now(), HOUR).len(), organizations);
+        began.elapsed()
+    };
+    (0..3).map(took).min().unwrap()
+}
+
+// Whoever runs it sees the figures.
+#[allow(clippy::print_stdout)]
+#[test]
+fn four_times_the_fleet_takes_about_four_times_as_long() {
+    let (few, many) = (time_of_rows(1_500), time_of_rows(6_000));
+    println!("the rows of 1,500 organizations take {few:?}, those of 6,000 {many:?}");
+    assert!(many < few * 10, "{few:?} {many:?}");
+}
