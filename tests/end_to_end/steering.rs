@@ -439,3 +439,35 @@ async fn a_member_holds_within_the_hubs_bound() {
     assert!(released.stdout.starts_with("o-alpha00000 holds no longer."), "{}", released.stdout);
     assert_eq!(scene.spoke.run(&["unhold"]).await.stdout, "o-alpha00000 does not hold.\n");
 }
+
+/// Nobody is admitted yet, and nobody has reported.
+#[tokio::test]
+async fn who_was_never_heard_of_is_told_and_can_be_released_again() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    let mistyped = "o-alpha00001";
+    let pause = ["pause", "--org", mistyped, "--until", "2h", "--reason", "an audit"];
+    let paused = scene.hub.run(&pause).await;
+    assert_eq!(paused.code, 0, "{}", paused.stderr);
+    assert!(paused.stderr.contains("hint: nothing was ever heard of `o-alpha00001`"), "{}", paused.stderr);
+    assert!(paused.stderr.contains("pmp-hub resume --org o-alpha00001"), "{}", paused.stderr);
+    // Once alpha has reported, the hint says who is meant; of alpha itself nothing is said.
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let pinned = scene.hub.run(&["pin", "1", "--org", mistyped, "--reason", "an audit"]).await;
+    assert!(pinned.code == 0 && pinned.stderr.contains("did you mean `o-alpha00000`?"), "{}", pinned.stderr);
+    let known = scene.hub.run(&["pause", "--org", ALPHA, "--until", "2h", "--reason", "an audit"]).await;
+    assert!(known.code == 0 && !known.stderr.contains("hint: nothing"), "{}", known.stderr);
+    assert_eq!(scene.hub.run(&["resume", "--org", ALPHA, "--reason", "it is over"]).await.code, 0);
+
+    // The first admission: what is directed for others is released all the same, and no more.
+    assert_eq!(scene.hub.run(&["members", "admit", ALPHA]).await.code, 0);
+    let again = scene.hub.run(&pause).await;
+    assert!(again.code == 1 && again.stderr.contains("code: E4065"), "{}", again.stderr);
+    assert!(again.stderr.contains("did you mean `o-alpha00000`?"), "{}", again.stderr);
+    let released = scene.hub.run(&["unpin", "--org", mistyped, "--reason", "mistyped"]).await;
+    assert!(released.code == 0 && released.stdout.contains("Unpinned o-alpha00001"), "{}", released.stderr);
+    let released = scene.hub.run(&["resume", "--org", mistyped, "--reason", "mistyped"]).await;
+    assert!(released.code == 0 && released.stdout.contains("Resumed o-alpha00001"), "{}", released.stderr);
+    let nothing = scene.hub.run(&["resume", "--org", "o-gamma00000", "--reason", "mistyped"]).await;
+    assert!(nothing.code == 1 && nothing.stderr.contains("code: E4065"), "{}", nothing.stderr);
+}

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use pmp_audit::Event;
 use pmp_ledger::{
-    DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, LedgerError, ReceiptStore, Reports, SnapshotStore,
+    DynamoReceipts, DynamoReports, DynamoSnapshots, Extent, LedgerError, ReceiptStore, Reports, Said, SnapshotStore,
 };
 use pmp_protocol::{
     Because, Direction, DirectionChange, LAYOUT_OF_DIRECTIONS, LONGEST_PAUSE, MAX_REASON, OrganizationId, Pause,
@@ -18,6 +18,7 @@ use pmp_waves::WaveName;
 use serde_json::json;
 
 use super::announce::announce;
+use super::look::meant;
 use super::not_kept;
 use super::publish::{audit, audit_failed, sentence};
 use super::{Keep, caller, would_not_unsign};
@@ -125,6 +126,16 @@ enum Whom {
     These(Vec<OrganizationId>, Option<WaveName>),
 }
 
+/// What a command does with those whom it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It pins or pauses them.
+    Hold,
+    /// It takes back what was directed: for everybody for whom something is, so that nothing stays
+    /// that nobody can take back.
+    Release,
+}
+
 /// The moment at which a pause ends, to the second; why it is none that a pause may last to, and
 /// what to do then.
 fn end_of_pause(until: Until, now: Timestamp) -> Result<Timestamp, (String, &'static str)> {
@@ -148,7 +159,7 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
 pub(crate) async fn pin(config: &ConfigArgs, args: &PinArgs, output: Output) -> Result<Exit, Failure> {
     let publishes = args.organizations.is_empty() && args.wave.is_none() && !args.why.no_announce;
     let desk = Desk::open(config, publishes).await?;
-    let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
+    let whom = desk.whom(&args.organizations, args.wave.as_ref(), Way::Hold).await?;
     let version = args.version;
     let snapshot = desk.fetch(version).await?;
     let change = DirectionChange::Pin(version, snapshot);
@@ -172,7 +183,7 @@ pub(crate) async fn pin(config: &ConfigArgs, args: &PinArgs, output: Output) -> 
 pub(crate) async fn unpin(config: &ConfigArgs, args: &UnpinArgs, output: Output) -> Result<Exit, Failure> {
     let publishes = args.organizations.is_empty() && args.wave.is_none() && !args.why.no_announce;
     let desk = Desk::open(config, publishes).await?;
-    let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
+    let whom = desk.whom(&args.organizations, args.wave.as_ref(), Way::Release).await?;
     let outcome = desk.direct(&whom, &DirectionChange::Unpin, &args.why).await?;
     let told = |Changed { changed, .. }: &Changed, whose: &str| {
         if *changed {
@@ -188,7 +199,7 @@ pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output)
     let until = end_of_pause(args.until, compose::clock().now());
     let until = until.map_err(|(problem, hint)| Failure::new("E4063", problem).hint(hint.to_owned()))?;
     let desk = Desk::open(config, false).await?;
-    let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
+    let whom = desk.whom(&args.organizations, args.wave.as_ref(), Way::Hold).await?;
     let outcome = desk.direct(&whom, &DirectionChange::Pause(until), &args.why).await?;
     let told = |Changed { replaced, .. }: &Changed, whose: &str| {
         let replaced = replaced.as_ref();
@@ -201,7 +212,7 @@ pub(crate) async fn pause(config: &ConfigArgs, args: &PauseArgs, output: Output)
 
 pub(crate) async fn resume(config: &ConfigArgs, args: &ResumeArgs, output: Output) -> Result<Exit, Failure> {
     let desk = Desk::open(config, false).await?;
-    let whom = desk.whom(&args.organizations, args.wave.as_ref()).await?;
+    let whom = desk.whom(&args.organizations, args.wave.as_ref(), Way::Release).await?;
     let outcome = desk.direct(&whom, &DirectionChange::Resume, &args.why).await?;
     let told = |Changed { changed, .. }: &Changed, whose: &str| {
         if *changed { format!("Resumed {whose}.") } else { format!("Nothing is paused for {whose}.") }
@@ -297,9 +308,9 @@ impl Desk {
     /// given.
     ///
     /// # Errors
-    /// Where one is not on the roster, where there is no such wave, and where nobody is in it: that
-    /// never means the fleet.
-    async fn whom(&self, organizations: &[OrganizationId], wave: Option<&WaveName>) -> Result<Whom, Failure> {
+    /// Where one is not on the roster, unless what is directed for it is to be taken back; where
+    /// there is no such wave, and where nobody is in it: that never means the fleet.
+    async fn whom(&self, organizations: &[OrganizationId], wave: Option<&WaveName>, way: Way) -> Result<Whom, Failure> {
         let (experience, fleet) = (&self.config.experience, self.fleet());
         if let Some(wave) = wave {
             let waves = OnTheWay::look(fleet.rollouts.as_ref(), experience).await.map_err(ledger)?;
@@ -318,13 +329,55 @@ impl Desk {
         if organizations.is_empty() {
             return Ok(Whom::Fleet);
         }
-        let roster = fleet.roster(experience).await.map_err(ledger)?;
-        let unknown = organizations.iter().find(|id| roster.as_ref().is_some_and(|it| !it.contains_key(*id)));
-        if let Some(unknown) = unknown {
-            let error = format!("`{unknown}` is not on the roster");
-            return Err(Failure::new("E4065", error).hint("`pmp-hub members` lists those that are admitted".to_owned()));
+        match fleet.roster(experience).await.map_err(ledger)? {
+            Some(roster) => {
+                for unknown in organizations.iter().filter(|id| !roster.contains_key(*id)) {
+                    if way == Way::Release && self.is_directed(unknown).await? {
+                        continue;
+                    }
+                    let error = format!("`{unknown}` is not on the roster");
+                    return Err(Failure::new("E4065", error)
+                        .hint(meant(unknown.as_str(), roster.keys().map(OrganizationId::as_str)))
+                        .hint("`pmp-hub members` lists those that are admitted".to_owned()));
+                }
+            }
+            None if way == Way::Hold => self.tell_unheard(&fleet, organizations).await?,
+            None => {}
         }
         Ok(Whom::These(organizations.to_vec(), None))
+    }
+
+    /// Whether something is directed for an organization, or lies where that would.
+    async fn is_directed(&self, organization: &OrganizationId) -> Result<bool, Failure> {
+        let said = self.receipts.direction(&self.config.experience, Some(organization)).await.map_err(ledger)?;
+        Ok(!matches!(said, Said::Nothing))
+    }
+
+    /// Warns of organizations of which nothing was ever heard, where nobody was admitted yet: an id
+    /// may be mistyped, and may be of one whose spoke comes later.
+    async fn tell_unheard(&self, fleet: &Fleet, organizations: &[OrganizationId]) -> Result<(), Failure> {
+        let experience = &self.config.experience;
+        let mut unheard = Vec::new();
+        for organization in organizations {
+            let report = fleet.reports.report(organization, experience, Extent::Usual).await.map_err(ledger)?;
+            if report.is_empty() {
+                unheard.push(organization);
+            }
+        }
+        if unheard.is_empty() {
+            return Ok(());
+        }
+        // A search of the whole table, for whoever mistyped an id. Without it nothing is suggested.
+        let known = fleet.followers(experience).await.unwrap_or_default();
+        for organization in unheard {
+            let meant = meant(organization.as_str(), known.keys().map(OrganizationId::as_str));
+            let meant = meant.map_or_else(String::new, |meant| format!("{meant} "));
+            progress::note(&format!(
+                "hint: nothing was ever heard of `{organization}`, and nobody is admitted yet, so that a mistyped id is not \
+                 refused. {meant}To take it back: `pmp-hub resume --org {organization}` or `pmp-hub unpin --org {organization}`"
+            ));
+        }
+        Ok(())
     }
 
     /// Changes what is directed, and writes down before that what is asked for. One that cannot be
