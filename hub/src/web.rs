@@ -3,7 +3,7 @@
 //! [`read::Source`] reads from the ledger what `status`, `history` and `diff` read, into a
 //! [`read::Seen`]. [`page::render`] makes the page of it, and is pure: the same moment gives the
 //! same page. [`server`] answers requests with it on this machine alone, [`board`] holds what it
-//! answers, and [`guard`] decides which requests are answered.
+//! answers, [`guard`] decides which requests are answered, and [`places`] which connections stay.
 //!
 //! The page works without a script. Every part is there from the start, in `<details>`, and links
 //! lead to what is closed. The script only searches, and in `serve` replaces what is new.
@@ -31,6 +31,7 @@ mod heat;
 mod lag;
 mod organizations;
 pub(crate) mod page;
+mod places;
 pub(crate) mod read;
 pub(crate) mod server;
 mod states;

@@ -155,7 +155,6 @@ async fn it_is_served_to_this_machine_and_to_no_other_page() {
         "x-frame-options: deny",
         "default-src 'none'",
         "frame-ancestors 'none'",
-        "etag: \"1\"",
     ] {
         assert!(head.contains(header), "{header}\n{head}");
     }
@@ -163,7 +162,8 @@ async fn it_is_served_to_this_machine_and_to_no_other_page() {
     assert!(body.contains("http-equiv=\"refresh\""), "without a script it reloads by itself");
 
     let asked = async |lines: &[&str]| status(&served.ask(lines).await).to_owned();
-    assert_eq!(asked(&["GET / HTTP/1.1", &own, "If-None-Match: \"1\""]).await, "304");
+    let known = format!("If-None-Match: {}", tag(&answer));
+    assert_eq!(asked(&["GET / HTTP/1.1", &own, &known]).await, "304");
     assert_eq!(asked(&["HEAD / HTTP/1.1", &own]).await, "200");
     assert_eq!(asked(&["GET / HTTP/1.1", "Host: evil.example"]).await, "421");
     assert_eq!(asked(&["GET / HTTP/1.1", &own, "Origin: http://evil.example"]).await, "403");
@@ -176,6 +176,41 @@ async fn it_is_served_to_this_machine_and_to_no_other_page() {
     served.agent.signal("INT").await;
     let (code, log) = served.agent.ended().await;
     assert_eq!(code, 0, "{log}");
+}
+
+/// The name of the page's state, as the answer's head has it.
+fn tag(answer: &str) -> &str {
+    let found = answer.lines().find_map(|line| line.strip_prefix("etag: "));
+    found.unwrap_or_else(|| panic!("{answer}"))
+}
+
+#[tokio::test]
+async fn a_page_of_an_earlier_process_is_not_taken_for_that_of_now() {
+    let scene = in_step().await;
+    let first = Served::start(&scene.hub).await;
+    let known = format!("If-None-Match: {}", tag(&first.get().await));
+    first.agent.signal("INT").await;
+    assert_eq!(first.agent.ended().await.0, 0);
+    let second = Served::start(&scene.hub).await;
+    let own = format!("Host: localhost:{}", second.port);
+    assert_eq!(status(&second.ask(&["GET / HTTP/1.1", &own, &known]).await), "200");
+    assert_eq!(status(&second.ask(&["GET / HTTP/1.1", &own, "If-None-Match: \"1\""]).await), "200");
+}
+
+/// More than the server takes at the same time. Each asks, reads nothing, and stays.
+#[tokio::test]
+async fn connections_that_ask_and_do_not_read_keep_nobody_waiting() {
+    let scene = in_step().await;
+    let served = Served::start(&scene.hub).await;
+    let request = format!("GET / HTTP/1.1\r\nHost: localhost:{}\r\n\r\n", served.port);
+    let mut held = Vec::new();
+    for _ in 0..70 {
+        let mut stream = TcpStream::connect(("127.0.0.1", served.port)).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    let answered = tokio::time::timeout(Duration::from_secs(10), served.get()).await;
+    assert_eq!(answered.as_deref().map(status), Ok("200"));
 }
 
 #[tokio::test]

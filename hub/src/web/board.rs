@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Posted {
     seen: Arc<Seen>,
     trouble: Option<(Arc<str>, Timestamp)>,
+    /// The process that read it.
+    process: Arc<str>,
     /// The number of the read that it comes from.
     number: u64,
     read_at: Instant,
@@ -41,9 +43,11 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    /// A board that shows `seen`, and is read again at most every `every`.
-    pub(crate) fn new(seen: Seen, every: Duration, clock: Arc<dyn Clock>) -> Self {
-        let first = Posted { seen: Arc::new(seen), trouble: None, number: 1, read_at: Instant::now() };
+    /// A board that shows `seen`, and is read again at most every `every`. `process` is a text that
+    /// no other process has: a browser still knows the page of an earlier one.
+    pub(crate) fn new(seen: Seen, every: Duration, clock: Arc<dyn Clock>, process: &str) -> Self {
+        let (seen, process) = (Arc::new(seen), process.into());
+        let first = Posted { seen, trouble: None, process, number: 1, read_at: Instant::now() };
         Self { posted: watch::Sender::new(first), wanted: Notify::new(), every, clock }
     }
 
@@ -95,6 +99,6 @@ impl Board {
 impl Posted {
     /// The name of this state of the page.
     pub(super) fn tag(&self) -> String {
-        self.number.to_string()
+        format!("{}-{}", self.process, self.number)
     }
 }

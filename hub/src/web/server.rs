@@ -20,17 +20,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use pmp_protocol::Hint;
 use pmp_runtime::Stop;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::web::board::Board;
 use crate::web::guard::{self, Refusal};
 use crate::web::page::SERVED_POLICY;
+use crate::web::places::{PATIENCE, Place, Places};
 
-/// Connections at the same time: a person's browser takes a handful.
-const CONNECTIONS: usize = 64;
-/// How long a connection may take for the head of a request, and rest between two.
-const HEAD: Duration = Duration::from_secs(30);
 /// After a connection that could not be taken, such as without a free file, before the next try.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -90,20 +86,14 @@ impl Server {
     /// Answers until the program is stopped. Connections end with it: nothing of them is lost.
     pub(crate) async fn serve(self, board: &Arc<Board>, stop: &Stop) {
         let port = self.address.port();
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
         let each = async {
-            let mut connections = JoinSet::new();
+            let (mut connections, mut places) = (JoinSet::new(), Places::default());
             loop {
-                // The semaphore is never closed.
-                let Ok(place) = places.clone().acquire_owned().await else { return };
                 while connections.try_join_next().is_some() {}
                 match self.listener.accept().await {
                     Ok((stream, _)) => {
-                        let connection = connection(stream, board.clone(), port);
-                        connections.spawn(async move {
-                            connection.await;
-                            drop(place);
-                        });
+                        let board = board.clone();
+                        places.take(|place| connections.spawn(connection(stream, board, port, place)));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be taken");
@@ -116,15 +106,22 @@ impl Server {
     }
 }
 
-async fn connection(stream: TcpStream, board: Arc<Board>, port: u16) {
+async fn connection(stream: TcpStream, board: Arc<Board>, port: u16, place: Place) {
+    let answers = place.clone();
     let service = service_fn(move |request| {
-        let board = board.clone();
-        async move { Ok::<_, Infallible>(answer(&request, &board, port).await) }
+        let (board, place) = (board.clone(), answers.clone());
+        async move { Ok::<_, Infallible>(place.answering(answer(&request, &board, port)).await) }
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD);
-    if let Err(error) = server.serve_connection(TokioIo::new(stream), service).await {
-        tracing::debug!(%error, "a connection ended early");
+    server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    // Safe to cancel: a connection that is dropped is closed, and nothing is written by a request.
+    tokio::select! {
+        served = server.serve_connection(TokioIo::new(stream), service) => {
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        }
+        () = place.out_of_patience() => tracing::debug!("a connection was ended: the other side did not go on"),
     }
 }
 
