@@ -309,7 +309,7 @@ async fn the_largest_numbers_of_one_organization_stop_no_command() {
         told += 1;
     }
     assert_eq!((told, unreadable), (10, 18), "{rows:#?}");
-    let more = rows.iter().find(|row| row["message"] == "8 more items cannot be read");
+    let more = rows.iter().find(|row| row["message"] == "8 items more cannot be read");
     assert!(more.is_some_and(|row| row["organization"] == MALLORY), "{rows:#?}");
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("fleet.html").to_string_lossy().into_owned();

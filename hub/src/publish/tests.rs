@@ -260,7 +260,8 @@ async fn ten_thousand_organizations_are_promoted_through_named_waves() {
     let rollouts = hub.rollouts.as_ref().unwrap();
     assert!(hub.take_steps(rollouts, newest).await.failure().is_none());
     for wave in 2..=4 {
-        let decided = hub.promote(version(2), &because("it is good")).await.unwrap();
+        let because = Because { at: hub.clock.now(), ..because("it is good") };
+        let decided = hub.promote(version(2), &because).await.unwrap();
         assert!(decided.went.failure().is_none(), "wave {wave}");
     }
     let kept = rollouts.kept(&management()).await.unwrap().unwrap();
@@ -275,11 +276,8 @@ async fn waves_that_could_not_hold_the_fleet_are_refused_before_they_begin() {
     let head = ledger.head(&management()).await.unwrap().unwrap();
     assert_eq!(code(hub.kept(Some(&head)).await), "E4090");
     assert_eq!(ledger.rollout(&management()).await.unwrap(), None);
-    // Waves that name nobody hold any fleet.
-    let shares = Configured::read("[[waves]]\nname = \"all\"\nshare = 100\n").unwrap();
-    let rollouts = hub.rollouts.clone().unwrap();
-    let rollouts = Rollouts { setting: WavesSetting::Given(Box::new(shares)), ..rollouts };
-    let hub = Hub { rollouts: Some(rollouts), ..hub };
+    // The ledger holds half as many, with ids as they are in life.
+    let hub = with_named_waves(&hub, &ledger, fleet(10_000, 10));
     assert!(hub.kept(Some(&head)).await.unwrap().is_some());
 }
 

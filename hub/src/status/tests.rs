@@ -497,19 +497,18 @@ fn time_of_rows(organizations: usize) -> std::time::Duration {
         Organization { receipts, ..Organization::unknown(id) }
     };
     let view = view((0..organizations).map(each), Some(&current));
-    let took = |_| {
-        let began = std::time::Instant::now();
-        assert_eq!(rows(&view, now(), HOUR).len(), organizations);
-        began.elapsed()
-    };
-    (0..3).map(took).min().unwrap()
+    let began = std::time::Instant::now();
+    assert_eq!(rows(&view, now(), HOUR).len(), organizations);
+    began.elapsed()
 }
 
+/// One look through all reports for each receipt takes 20 seconds here without optimization, and
+/// one that is looked up a second. A machine that is busy takes longer.
 // Whoever runs it sees the figures.
 #[allow(clippy::print_stdout)]
 #[test]
-fn four_times_the_fleet_takes_about_four_times_as_long() {
-    let (few, many) = (time_of_rows(1_500), time_of_rows(6_000));
-    println!("the rows of 1,500 organizations take {few:?}, those of 6,000 {many:?}");
-    assert!(many < few * 10, "{few:?} {many:?}");
+fn a_large_fleet_takes_no_look_through_it_for_each_receipt() {
+    let took = time_of_rows(16_000);
+    println!("the rows of 16,000 organizations take {took:?}, those of 4,000 {:?}", time_of_rows(4_000));
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
 }
