@@ -4,7 +4,7 @@
     templates/fill.py --bucket my-artifacts FOLDER          of a release folder; FOLDER is made
 
 CodeBucket and CodeKey then have a value when a stack is made. A stack that is there keeps the values that it has: an update has to
-name CodeKey. The zips belong into the bucket under the release's version:
+name CodeKey. The zips belong in the bucket under the release's version:
 
     aws s3 cp --recursive lambda "s3://my-artifacts/0.1.0/"
 """

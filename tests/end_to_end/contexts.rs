@@ -66,7 +66,7 @@ async fn what_is_wrong_with_the_file_is_told_and_keeps_no_help_back() {
     let folder = tempfile::tempdir().unwrap();
     for (text, told) in [
         ("[contexts.a]\nPMP_SNAPSHOT_TABLE = \"x\"\n", "did you mean PMP_SNAPSHOTS_TABLE?"),
-        ("[contexts.a]\nAWS_SECRET_ACCESS_KEY = \"x\"\n", "credentials do not belong into this file"),
+        ("[contexts.a]\nAWS_SECRET_ACCESS_KEY = \"x\"\n", "credentials do not belong in this file"),
         ("context = \"live\"\n[contexts.a]\n", "there is no context `live`"),
         ("[contexts.a", "cannot read the configuration file `"),
     ] {
@@ -78,6 +78,21 @@ async fn what_is_wrong_with_the_file_is_told_and_keeps_no_help_back() {
             assert_eq!(hub.run(about_itself).await.code, 0, "{about_itself:?}");
         }
     }
+    // Contexts of which none is chosen are named where a setting is missing.
+    let hub = hub_with(&scene, folder.path(), "[contexts.prod]\nPMP_LOG = \"warn\"\n[contexts.test]\n").await;
+    let told = "has the contexts prod, test: choose one with `--context`, or by a first line `context = \"prod\"`";
+    let unchosen = hub.run(&["status"]).await;
+    assert!(unchosen.stderr.contains("--experience-id (PMP_EXPERIENCE_ID) is missing"), "{}", unchosen.stderr);
+    assert!(unchosen.stderr.contains(told), "{}", unchosen.stderr);
+    let shown = hub.run(&["config", "show"]).await;
+    assert!(shown.stdout.contains("no context: `") && shown.stdout.contains(told), "{shown:?}");
+    let none = hub.with(&[("PMP_CONTEXT", "none")]).run(&["status"]).await;
+    assert!(none.code == 1 && !none.stderr.contains("contexts"), "{}", none.stderr);
+    // What is wrong in the file is corrected there.
+    let hub = hub_with(&scene, folder.path(), "context = \"prd\"\n[contexts.prod]\n").await;
+    let wrong = hub.run(&["status"]).await.stderr;
+    assert!(wrong.contains("correct line 1 of the file, such as `context = \"prod\"`"), "{wrong}");
+    assert!(!wrong.contains("export"), "{wrong}");
     // A pipe is waited for by nobody, and the list of contexts helps where the usual one is
     // missing.
     let pipe = folder.path().join("pipe");

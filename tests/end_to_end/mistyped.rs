@@ -53,6 +53,48 @@ async fn a_credential_with_a_stray_character_is_named_and_not_shown() {
     }
 }
 
+/// What a person typed is told in plain words, and what is set already is not asked for.
+#[tokio::test]
+async fn a_command_line_with_a_mistake_is_told_what_is_left_to_give() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    let usage = async |program: &Program, args: &[&str]| {
+        let finished = program.run(args).await;
+        assert_eq!(finished.code, 1, "{finished:?}");
+        let line = finished.stderr.lines().find_map(|line| line.strip_prefix("Usage: ").map(str::to_owned));
+        line.unwrap_or_else(|| panic!("{finished:?}"))
+    };
+    for (args, expected) in [
+        (&["confirm"][..], "pmp-hub confirm <ORG> [VERSION]"),
+        (&["pin"], "pmp-hub pin --reason <TEXT> <VERSION>"),
+        (&["log"], "pmp-hub log <ORG>"),
+    ] {
+        assert_eq!(usage(&scene.hub, args).await, expected);
+    }
+    assert_eq!(usage(&scene.spoke, &["hold"]).await, "pmp-spoke hold --until <TIME> --reason <TEXT>");
+    let wrong = scene.hub.run(&["versions", "--state", "held"]).await;
+    refused(&wrong, "unexpected argument '--state' found", "Usage: ");
+    assert!(!wrong.stderr.contains("statement-lifetime"), "{}", wrong.stderr);
+    let pause = ["pause", "--all", "--reason", "r", "--until"];
+    let until = scene.hub.run(&[&pause[..], &["tomorrow"]].concat()).await;
+    refused(&until, "nor a moment (2026-12-01T06:00:00Z)", "--until");
+    refused(&scene.hub.run(&["audit", "--last", "x"]).await, "'x' for '--last <N>': it is not a whole number", "");
+    refused(&scene.hub.run(&["audit", "--last", "2000"]).await, "2000 is not from 1 to 1000", "");
+    let mode = scene.spoke.with(&[("PMP_MODE", "obseve")]).run(&["plan"]).await;
+    refused(&mode, "(PMP_MODE): `obseve` is neither `apply` nor `observe`; did you mean `observe`?", "");
+    let empty = scene.hub.run(&["pin", "1", "--reason", ""]).await;
+    refused(&empty, "--reason must not be empty", "");
+    // Old spellings stay.
+    for state in ["would_change", "would-change", "WOULD_CHANGE"] {
+        assert_eq!(scene.hub.run(&["status", "--state", state]).await.code, 0, "{state}");
+    }
+    for sort in ["last-seen", "last_seen"] {
+        assert_eq!(scene.hub.run(&["status", "--sort", sort]).await.code, 0, "{sort}");
+    }
+    let kinds = scene.hub.run(&["exceptions", "--kind", "heldd"]).await;
+    refused(&kinds, "it is one of held, confirmed, paused, pinned, set-aside, filtered, skipped", "");
+    assert_eq!(scene.hub.run(&["exceptions", "--state", "held,set-aside"]).await.code, 0);
+}
+
 #[tokio::test]
 async fn a_profile_that_is_not_there_does_not_become_the_role_of_the_machine() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;

@@ -22,9 +22,9 @@ async fn an_observing_spoke_tells_what_would_change_and_changes_nothing() {
     scene.hub.json(&["publish"]).await;
     let observed = observer(&scene).run(&["sync"]).await;
     assert_eq!(observed.code, 0, "{observed:?}");
-    assert!(observed.stdout.contains("WOULD CHANGE: allow 2, deny 1 products"), "{observed:?}");
+    assert!(observed.stdout.contains("would allow 2 and deny 1 product"), "{observed:?}");
     assert!(
-        observed.stdout.ends_with("0 of 2 member experiences in sync with snapshot 1; observed: 2 WOULD CHANGE\n"),
+        observed.stdout.ends_with("0 of 2 member experiences in sync with snapshot 1; observed: 2 would change\n"),
         "{observed:?}"
     );
     assert_eq!(scene.alpha_account.change_sets().await, 0);
@@ -41,7 +41,7 @@ async fn an_observing_spoke_tells_what_would_change_and_changes_nothing() {
     assert_eq!(row["receipt"]["status"], "skipped");
     assert!(row["receipt"]["applied"].is_null() && row["applied"].is_null(), "{row}");
     let table = scene.hub.run(&["status"]).await.stdout;
-    assert!(table.contains("2 would_change"), "{table}");
+    assert!(table.contains("2 would change"), "{table}");
 
     // What changes meanwhile is observed as well, and so is what somebody brings into step by hand.
     scene.alpha_account.approve(ALPHA_DEV, &["prod-a", "prod-b"]).await;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::count;
+
 /// What a pass would have changed in one member experience, had its spoke not been told to observe
 /// only. It stands in every receipt of such a spoke that made a plan, with nothing in it where the
 /// experience is as it should be, and in no receipt of any other. One that failed or was stopped
@@ -33,22 +35,24 @@ impl WouldChange {
     }
 }
 
-/// As people read it: `WOULD CHANGE: allow 12, deny 3 products`.
+/// As people read it: `would allow 12 and deny 3 products`.
 impl fmt::Display for WouldChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_nothing() {
-            return f.write_str("WOULD CHANGE: nothing");
+            return f.write_str("would change nothing");
         }
         let Self { allow, deny, settings } = self;
-        f.write_str("WOULD CHANGE: ")?;
         let products = allow.saturating_add(*deny);
-        if products > 0 {
-            write!(f, "allow {allow}, deny {deny} {}", if products == 1 { "product" } else { "products" })?;
+        match (*allow, *deny) {
+            (0, 0) => {}
+            (allow, 0) => write!(f, "would allow {}", count(allow, "product"))?,
+            (0, deny) => write!(f, "would deny {}", count(deny, "product"))?,
+            (allow, deny) => write!(f, "would allow {allow} and deny {}", count(deny, "product"))?,
         }
         match (settings, products) {
             (false, _) => Ok(()),
-            (true, 0) => f.write_str("the settings"),
-            (true, _) => f.write_str(", and the settings"),
+            (true, 0) => f.write_str("would change the settings"),
+            (true, _) => f.write_str(", and change the settings"),
         }
     }
 }
@@ -60,11 +64,12 @@ mod tests {
     #[test]
     fn it_reads_as_a_sentence() {
         for (allow, deny, settings, expected) in [
-            (0, 0, false, "WOULD CHANGE: nothing"),
-            (12, 3, false, "WOULD CHANGE: allow 12, deny 3 products"),
-            (0, 1, false, "WOULD CHANGE: allow 0, deny 1 product"),
-            (0, 0, true, "WOULD CHANGE: the settings"),
-            (2, 0, true, "WOULD CHANGE: allow 2, deny 0 products, and the settings"),
+            (0, 0, false, "would change nothing"),
+            (12, 3, false, "would allow 12 and deny 3 products"),
+            (0, 1, false, "would deny 1 product"),
+            (0, 0, true, "would change the settings"),
+            (1, 1, false, "would allow 1 and deny 1 product"),
+            (2, 0, true, "would allow 2 products, and change the settings"),
         ] {
             assert_eq!(WouldChange { allow, deny, settings }.to_string(), expected);
         }

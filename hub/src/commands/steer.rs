@@ -51,7 +51,7 @@ struct ReasonArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PinArgs {
-    /// The snapshot whose content is held
+    /// The snapshot to whose content the fleet goes back
     #[arg(value_name = "VERSION")]
     version: SnapshotVersion,
     /// Only for these organizations, separated by commas; without it, for the whole fleet
@@ -153,7 +153,7 @@ fn end_of_pause(until: Until, now: Timestamp) -> Result<Timestamp, (String, &'st
 }
 
 pub(super) fn reason(text: &str) -> Result<String, String> {
-    parse_reason(text, MAX_REASON, "whoever reads `status` at night asks for it")
+    parse_reason(text, MAX_REASON)
 }
 
 pub(crate) async fn pin(config: &ConfigArgs, args: &PinArgs, output: Output) -> Result<Exit, Failure> {

@@ -132,7 +132,7 @@ pub enum Stopped {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotPromoted {
     /// There is no wave left.
-    #[error("version {version} is in its last wave already: there is nothing to promote it to")]
+    #[error("snapshot {version} is in its last wave already: there is nothing to promote it to")]
     LastWave {
         /// The version that is on its way.
         version: SnapshotVersion,

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::context::enter::{Applied, ContextArgs, contexts, usual_path};
+use crate::context::enter::{Applied, ContextArgs, contexts, unchosen, usual_path};
 use crate::context::variables;
 use crate::{Failure, Output, Source, Table};
 
@@ -105,7 +105,7 @@ fn show(given: &[(Source, Option<&str>)], all: bool, output: Output) -> Result<(
     }
     let summary = match &applied {
         Some(applied) => format!("context `{}` of {}", applied.context, applied.file.display()),
-        None => "no context".to_owned(),
+        None => unchosen().map_or_else(|| "no context".to_owned(), |hint| format!("no context: {hint}")),
     };
     Ok(output.list_of("settings", &["variable", "flag", "value", "hidden", "from"], &rows, table, &summary)?)
 }

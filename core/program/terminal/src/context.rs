@@ -139,7 +139,7 @@ const OURS: [&str; 53] = [
 struct Written {
     /// The context that counts where no other is named.
     #[serde(default)]
-    context: Option<String>,
+    context: Option<toml::Spanned<String>>,
     #[serde(default)]
     contexts: BTreeMap<String, BTreeMap<String, Value>>,
 }
@@ -148,6 +148,8 @@ struct Written {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contexts {
     usual: Option<String>,
+    /// The line of the file that names it, from 1.
+    usual_line: Option<usize>,
     contexts: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -183,7 +185,7 @@ pub enum ContextError {
         table: String,
     },
     /// A context holds credentials.
-    #[error("the context `{context}` sets {variable}: credentials do not belong into this file")]
+    #[error("the context `{context}` sets {variable}: credentials do not belong in this file")]
     Secret {
         /// The context that holds it, by its name.
         context: String,
@@ -207,6 +209,8 @@ pub enum ContextError {
         name: String,
         /// The names of those that there are.
         known: Vec<String>,
+        /// The line of the file that names it, from 1; none where it was asked for in another way.
+        line: Option<usize>,
     },
 }
 
@@ -231,7 +235,12 @@ impl Hint for ContextError {
             Self::Program { .. } => Some(format!("tables are for {}", PROGRAMS.join(" and "))),
             Self::Value { .. } => None,
             Self::NoContext { known, .. } if known.is_empty() => Some("the file has no contexts".to_owned()),
-            Self::NoContext { name, known } => {
+            Self::NoContext { name, known, line: Some(line) } => {
+                let meant = most_alike(name, known);
+                let meant = meant.map_or_else(String::new, |meant| format!(", such as `context = \"{meant}\"`"));
+                Some(format!("the contexts are {}; correct line {line} of the file{meant}", known.join(", ")))
+            }
+            Self::NoContext { name, known, line: None } => {
                 let meant = alike(name, known).first().and_then(|meant| export("PMP_CONTEXT", meant));
                 let meant =
                     meant.map_or_else(String::new, |command| format!("; for the one that looks like it: `{command}`"));
@@ -255,6 +264,11 @@ fn is_known(variable: &str) -> bool {
     variable.starts_with(ENDPOINT_OF_SERVICE) || known().any(|known| known == variable)
 }
 
+/// The line in which the byte at `place` stands, from 1.
+fn line_of(text: &str, place: usize) -> usize {
+    1 + text.bytes().take(place).filter(|byte| *byte == b'\n').count()
+}
+
 impl Contexts {
     /// Reads the configuration file of `program`, in which other programs may have tables, too.
     ///
@@ -262,7 +276,7 @@ impl Contexts {
     /// Where it is none: every context is checked, and not only the one that is used.
     pub fn parse(text: &str, program: &str) -> Result<Self, ContextError> {
         let written: Written = toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            let line = error.span().map(|span| line_of(text, span.start));
             let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
             ContextError::Form(format!("{line}{}", error.message()))
         })?;
@@ -291,7 +305,9 @@ impl Contexts {
             variables.extend(own);
             contexts.insert(name, variables);
         }
-        Ok(Self { usual: written.context, contexts })
+        let usual_line = written.context.as_ref().map(|context| line_of(text, context.span().start));
+        let usual = written.context.map(toml::Spanned::into_inner);
+        Ok(Self { usual, usual_line, contexts })
     }
 
     /// The names of all contexts, in the order of the alphabet.
@@ -310,10 +326,12 @@ impl Contexts {
     /// # Errors
     /// Where there is no context of this name.
     pub fn choose(&self, name: Option<&str>) -> Result<Option<Context>, ContextError> {
+        let line = self.usual_line.filter(|_| name.is_none());
         let Some(name) = name.or(self.usual()).filter(|name| *name != NONE) else { return Ok(None) };
         let found = self.contexts.get(name).ok_or_else(|| ContextError::NoContext {
             name: name.to_owned(),
             known: self.names().map(str::to_owned).collect(),
+            line,
         })?;
         Ok(Some(Context { name: name.to_owned(), variables: found.clone() }))
     }
@@ -413,7 +431,7 @@ mod tests {
         let of_another = problem("[contexts.a.pmp-spoke]\nPMP_MODES = \"observe\"\n");
         assert!(of_another.to_string().contains("`PMP_MODES`"), "a table of another program is checked, too");
         let secret = problem("[contexts.a]\nAWS_SECRET_ACCESS_KEY = \"x\"\n");
-        assert!(secret.to_string().ends_with("credentials do not belong into this file"), "{secret}");
+        assert!(secret.to_string().ends_with("credentials do not belong in this file"), "{secret}");
         let table = problem("[contexts.a.pmp-hubs]\nPMP_MODE = \"observe\"\n");
         assert_eq!(table.hint().unwrap(), "tables are for pmp-hub and pmp-spoke");
         assert!(matches!(problem("[contexts.a]\nPMP_INTERVAL = 1.5\n"), ContextError::Value { .. }));
@@ -426,6 +444,10 @@ mod tests {
         let mistyped = Contexts::parse(FILE, "pmp-hub").unwrap().choose(Some("prodd")).unwrap_err();
         let hint = "the contexts are prod, test; for the one that looks like it: `export PMP_CONTEXT=prod`";
         assert_eq!(mistyped.hint().unwrap(), hint);
+        let in_the_file = FILE.replacen("\"prod\"", "\"prd\"", 1);
+        let in_the_file = Contexts::parse(&in_the_file, "pmp-hub").unwrap().choose(None).unwrap_err();
+        let hint = "the contexts are prod, test; correct line 2 of the file, such as `context = \"prod\"`";
+        assert_eq!(in_the_file.hint().unwrap(), hint);
         for (error, code) in [
             (problem("contexts = 3"), "E1707"),
             (unknown, "E1708"),

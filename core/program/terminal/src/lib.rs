@@ -13,6 +13,7 @@
 mod args;
 mod ask;
 pub mod checkup;
+mod complaint;
 mod completions;
 mod configuration;
 mod context;
@@ -58,7 +59,7 @@ pub use failure::{Failure, Foreign};
 pub use format::{Output, OutputFormat};
 pub use log::{LogArgs, LogFilterError, LogFormat, log_for_people, log_into_file};
 pub use manual::Manual;
-pub use output::{OutputArgs, SCHEMA_VERSION, print_json, print_line, print_lines};
+pub use output::{OutputArgs, SCHEMA_VERSION, print_document, print_json, print_line, print_lines};
 pub use pmp_protocol::{age, count};
 pub use program::{program, program_with, without_blanks};
 pub use records::Records;

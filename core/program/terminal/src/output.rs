@@ -5,7 +5,7 @@
 //! printed, so no caller has to think of it.
 
 use clap::Args;
-use pmp_protocol::{PlainText, json_without_acting};
+use pmp_protocol::{PlainText, json_without_acting, plain_document};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -199,6 +199,14 @@ pub fn print_lines<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Result<
 
 fn plain<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Vec<String> {
     lines.into_iter().map(|line| PlainText::new(line.as_ref()).into()).collect()
+}
+
+/// Prints a document that this program laid out, such as a page, in whole.
+///
+/// # Errors
+/// As [`print_line`].
+pub fn print_document(text: &str) -> Result<(), PrintError> {
+    stream::out(plain_document(text).trim_end())
 }
 
 /// Prints JSON for programs, in whole: what could act on a terminal is spelled as an escape.

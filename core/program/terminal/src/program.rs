@@ -9,6 +9,7 @@ use clap::error::{ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Parser};
 use pmp_protocol::PlainText;
 
+use crate::complaint::{in_plain_words, mended};
 use crate::context::enter::enter;
 use crate::{Exit, Failure, PrintError, fault, print_lines, progress};
 
@@ -60,7 +61,7 @@ where
             // Help and version are asked for; anything else is an error, and 1 is the code for
             // errors.
             let exit = if error.use_stderr() { Exit::Error } else { Exit::Ok };
-            tell::<P>(&error);
+            tell::<P>(&mended(error, &command_line(), &args));
             return exit.into();
         }
     };
@@ -166,7 +167,7 @@ fn complaint(error: &clap::Error) -> String {
             text = text.replace(typed, PlainText::new(typed).as_str());
         }
     }
-    console::strip_ansi_codes(&text).into_owned()
+    in_plain_words(&console::strip_ansi_codes(&text))
 }
 
 #[cfg(test)]

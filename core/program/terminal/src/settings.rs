@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use crate::context::enter::unchosen;
 use crate::{Failure, Source};
 
 /// Collects what is wrong with the configuration.
@@ -80,7 +81,8 @@ impl Settings {
             _ => ("the configuration is not complete", "give the flag or set the variable"),
         };
         let failure = self.problems.into_iter().fold(Failure::new("E1732", what), Failure::detail);
-        Err(failure.hint(format!("{hint}; `--help` explains each")).about(self.wrong))
+        let context = self.missing.then(unchosen).flatten();
+        Err(failure.hint(context).hint(format!("{hint}; `--help` explains each")).about(self.wrong))
     }
 }
 

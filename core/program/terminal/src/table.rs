@@ -113,6 +113,9 @@ impl Table {
         }
         for (row, sentence) in rows.zip(sentences) {
             let (text, color) = sentence.map_or_else(Default::default, |(text, color)| (String::from(text), color));
+            // Nowhere else is told what it is.
+            let is_named = output.header && beside.is_none() && !text.is_empty();
+            let text = if is_named { format!("{title} {text}") } else { text };
             let (room, margin) = place(&text);
             let color = color.filter(|_| output.color);
             let mut folded = fold(&text, room).into_iter().map(|line| match color {
@@ -239,6 +242,12 @@ mod tests {
         assert_eq!(
             table().render_in(Output { header: false, ..output }, Some(40)),
             "o-alpha00000   HELD\n    it would remove 212 of 300 approved\n    products\no-beta000000   SYNCED"
+        );
+        // Its title stands before it, since nothing is above it.
+        assert_eq!(
+            table().render_in(output, Some(40)),
+            "ORGANIZATION   SYNC\no-alpha00000   HELD\n    MESSAGE it would remove 212 of 300\n    approved products\n\
+             o-beta000000   SYNCED"
         );
         // A word that fits a line alone is not broken.
         let mut table_of_arns = Table::new(&["CHECK", "DETAIL"]);

@@ -23,7 +23,9 @@ impl FromStr for Until {
             return Ok(Self::At(at));
         }
         let from_now = parse_duration(text).ok().and_then(|from_now| SignedDuration::try_from(from_now).ok());
-        from_now.map(Self::In).ok_or_else(|| "neither a time from now (2h, 3d), nor a moment".to_owned())
+        from_now
+            .map(Self::In)
+            .ok_or_else(|| "neither a time from now (2h, 3d), nor a moment (2026-12-01T06:00:00Z)".to_owned())
     }
 }
 
@@ -44,15 +46,14 @@ pub fn to_the_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-/// A reason of at least one character and at most `most`, without the blanks around it. `asks` says
-/// who asks for it.
+/// A reason of at least one character and at most `most`, without the blanks around it.
 ///
 /// # Errors
 /// A sentence for a person, where the text is no such reason.
-pub fn parse_reason(text: &str, most: usize, asks: &str) -> Result<String, String> {
+pub fn parse_reason(text: &str, most: usize) -> Result<String, String> {
     let reason = text.trim();
     match reason.chars().count() {
-        0 => Err(format!("a reason is needed: {asks}")),
+        0 => Err("--reason must not be empty".to_owned()),
         longer if longer > most => Err(format!("{longer} characters, and {most} are kept")),
         // They would be shown as something else, and take six bytes each where they are signed.
         _ if reason.chars().any(char::is_control) => Err("it is a line of text, without control characters".to_owned()),
@@ -78,9 +79,9 @@ mod tests {
 
     #[test]
     fn a_reason_has_something_in_it_and_an_end() {
-        let read = |text: &str| parse_reason(text, 8, "everybody asks");
+        let read = |text: &str| parse_reason(text, 8);
         assert_eq!(read("  an audit "), Ok("an audit".to_owned()));
-        assert_eq!(read("  "), Err("a reason is needed: everybody asks".to_owned()));
+        assert_eq!(read("  "), Err("--reason must not be empty".to_owned()));
         assert_eq!(read("an audit!"), Err("9 characters, and 8 are kept".to_owned()));
         assert!(read("an\naudit").unwrap_err().contains("a line of text"));
     }

@@ -36,7 +36,7 @@ pub(crate) struct UnholdArgs {
 }
 
 fn reason(text: &str) -> Result<String, String> {
-    parse_reason(text, MAX_REASON, "the hub's operators see it")
+    parse_reason(text, MAX_REASON)
 }
 
 async fn spoke(config: &ConfigArgs, output: Output) -> Result<(Spoke, Standing), Failure> {

@@ -119,10 +119,11 @@ fn headline(spoke: &Spoke, standing: &Standing, holder: Option<&str>, now: Times
     let mut lines =
         vec![format!("{organization}, as the ledger has it: current snapshot {latest} ({digest}), taken {ago} ago")];
     let seen = standing.before.seen.as_ref();
-    let passed = seen.map_or_else(|| "none yet".to_owned(), |seen| format!("{} ago", age(seen.last_seen, now)));
+    let passed =
+        seen.map_or_else(|| "no pass yet".to_owned(), |seen| format!("last pass {} ago", age(seen.last_seen, now)));
     // The mode of the spoke at work is not in the ledger: this is what these settings say.
     lines.push(format!(
-        "spoke `{}`, last pass {passed}; `pmp-spoke sync` from here: mode {}",
+        "spoke `{}`, {passed}; `pmp-spoke sync` from here: mode {}",
         standing.beside.me().id,
         spoke.mode
     ));

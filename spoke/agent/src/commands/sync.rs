@@ -42,7 +42,7 @@ pub(crate) struct SyncArgs {
 }
 
 fn reason(text: &str) -> Result<String, String> {
-    parse_reason(text, MAX_REASON, "the hub's operators see it")
+    parse_reason(text, MAX_REASON)
 }
 
 pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -> Result<Exit, Failure> {
@@ -200,7 +200,7 @@ pub(crate) fn summary(receipts: &[Receipt], version: SnapshotVersion) -> String 
     let in_sync = receipts.iter().filter(in_sync).count();
     let observed: Vec<_> = receipts.iter().filter_map(|receipt| receipt.would_change).collect();
     let would_change = observed.iter().filter(|it| !it.is_nothing()).count();
-    let observed = if observed.is_empty() { String::new() } else { format!("; observed: {would_change} WOULD CHANGE") };
+    let observed = if observed.is_empty() { String::new() } else { format!("; observed: {would_change} would change") };
     format!("{in_sync} of {kept} member experiences in sync with snapshot {version}{observed}")
 }
 

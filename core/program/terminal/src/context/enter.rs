@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use clap::{ArgMatches, Args};
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,27 @@ pub fn unset(variable: &str) -> Option<String> {
     (!of_the_file).then(|| format!("unset {variable}"))
 }
 
+/// What to do about contexts of which none was chosen; none where one was, where there are none,
+/// and where none is wanted.
+pub(crate) fn unchosen() -> Option<String> {
+    UNCHOSEN.get().cloned()
+}
+
+/// Set once, before the command begins.
+static UNCHOSEN: OnceLock<String> = OnceLock::new();
+
+/// Remembers that the file at `path` has contexts, and none of them is chosen.
+fn remember_unchosen(path: &Path, contexts: &Contexts) {
+    let mut names = contexts.names();
+    let Some(first) = names.next() else { return };
+    let all = names.fold(first.to_owned(), |all, name| format!("{all}, {name}"));
+    // There is one command in a process, so that what was remembered stays.
+    let _already = UNCHOSEN.set(format!(
+        "`{}` has the contexts {all}: choose one with `--context`, or by a first line `context = \"{first}\"`",
+        path.display()
+    ));
+}
+
 /// The configuration file that counts: where it is, and what it holds. None where there is no file,
 /// and none was asked for.
 pub(crate) fn contexts(program: &str, named: Option<&Path>) -> Result<Option<(PathBuf, Contexts)>, Failure> {
@@ -148,7 +170,12 @@ pub(crate) fn enter(program: &str, matches: &ArgMatches) -> Result<(), Failure> 
     let chosen = contexts.choose(named.map(String::as_str)).map_err(|error| Failure::from(error).within(what()))?;
     match chosen {
         Some(context) => begin_anew(&context, path.clone()).map_err(|failure| failure.within(what())),
-        None => Ok(()),
+        None => {
+            if named.is_none() && contexts.usual().is_none() {
+                remember_unchosen(&path, &contexts);
+            }
+            Ok(())
+        }
     }
 }
 
