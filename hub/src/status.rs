@@ -20,7 +20,7 @@ use pmp_protocol::{
 };
 use serde::Serialize;
 
-use crate::rollout::told::InWave;
+use crate::rollout::told::{InWave, TurnOf};
 use crate::status::group::Caused;
 use crate::status::judge::what_is_held;
 
@@ -92,6 +92,16 @@ impl SpokeState {
         }
     }
 
+    /// How `--state` spells it, as every value of a flag is spelled.
+    fn flag(self) -> String {
+        self.as_str().to_lowercase().replace('_', "-")
+    }
+
+    /// Its name in a sentence.
+    pub(crate) fn word(self) -> String {
+        self.as_str().to_lowercase().replace('_', " ")
+    }
+
     /// Whether its spoke brings it to the snapshots that the hub publishes, now.
     pub(crate) fn is_kept_in_step(self) -> bool {
         !matches!(self, Self::Skipped | Self::WouldChange | Self::Pinned | Self::Paused)
@@ -109,9 +119,10 @@ impl FromStr for SpokeState {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let all = || Self::OTHERS.into_iter().chain([Self::Synced]);
-        all().find(|state| state.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            let names: Vec<_> = all().map(|state| state.as_str().to_lowercase()).collect();
-            not_one_of(text, &names.iter().map(String::as_str).collect::<Vec<_>>())
+        let written = text.to_ascii_lowercase().replace('_', "-");
+        all().find(|state| state.flag() == written).ok_or_else(|| {
+            let names: Vec<_> = all().map(Self::flag).collect();
+            not_one_of(text, &names.iter().map(AsRef::as_ref).collect::<Vec<&str>>())
         })
     }
 }
@@ -180,6 +191,11 @@ impl SpokeStatus {
     /// what is applied, what was tried.
     pub(crate) fn in_force(&self) -> Option<SnapshotVersion> {
         self.lag.and(self.applied.map(|applied| applied.version).or(self.version))
+    }
+
+    /// Whether it is in step with an older snapshot, since its turn for the newest has not come.
+    pub(crate) fn waits_for_its_wave(&self) -> bool {
+        self.state == SpokeState::Synced && self.wave.as_ref().is_some_and(|wave| wave.turn != TurnOf::Come)
     }
 
     /// A row about the organization as a whole.

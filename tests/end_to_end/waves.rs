@@ -109,6 +109,25 @@ async fn a_version_enters_one_wave_after_the_other() {
     let beta = row(&fleet.hub, BETA_PROD).await;
     assert_eq!((&beta["state"], &beta["lag"], &beta["wave"]["turn"]), (&json!("SYNCED"), &json!(0), &json!("waiting")));
     assert_eq!(beta["message"], "wave `second`: its turn for snapshot 2 has not come");
+    // Nobody reads that all is done while two of three wait.
+    let screen = fleet.hub.run(&["status"]).await.stdout;
+    assert!(
+        screen.contains("\nWAITING     2 experiences of 2 organizations: their wave comes after canary\n"),
+        "{screen}"
+    );
+    assert!(screen.contains("\nSYNCED      o-alpha00000 "), "{screen}");
+    assert!(screen.ends_with("\n1 of 3 member experiences on snapshot 2, 2 wait for their wave\n"), "{screen}");
+    assert_eq!(fleet.hub.run(&["status", "--check"]).await.code, 0);
+    let waiting = fleet.hub.run(&["wait", "--timeout", "1s"]).await;
+    assert!(waiting.stderr.contains("o-beta000000 exp-beta-prod (waits for its wave)"), "{waiting:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("fleet.html");
+    let page = page.to_str().unwrap();
+    assert_eq!(fleet.hub.run(&["report", "--html", page]).await.code, 0);
+    let html = std::fs::read_to_string(page).unwrap();
+    assert!(html.contains("1 in step of 3 that follow it (33 %), 2 wait for their wave"), "{html}");
+    let printed = fleet.hub.run(&["report", "--html", "-"]).await;
+    assert!(printed.code == 0 && printed.stdout.starts_with("<!DOCTYPE html>"), "{printed:?}");
     let status = fleet.hub.run(&["status"]).await.stdout;
     assert!(status.contains("waves: snapshot 2 is in wave `canary` (1 of 3), entered "), "{status}");
     let canary = fleet.hub.json(&["status", "--wave", "canary"]).await;

@@ -86,7 +86,7 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
     let rows = args.rows(&view, rows)?;
     if rows.is_empty() && output.is_table() {
         if output.header {
-            output.lines(shown::headline(&experience, &view, now))?;
+            output.lines(shown::headline(&experience, &view, &rows, now))?;
         }
         output.line(if view.heard_of_any() { "Nothing to show." } else { "No spoke has reported yet." })?;
     } else if output.is_document() {
@@ -95,10 +95,11 @@ pub(crate) async fn show_status(config: &ConfigArgs, args: &StatusArgs, output: 
         shown::page(&experience, &view, &rows, now, output.header).frame(Frame::HEIGHT).print(output)?;
     } else {
         if output.is_table() && output.header {
-            output.lines(shown::headline(&experience, &view, now).into_iter().chain(shown::spokes(&view, now)))?;
+            output
+                .lines(shown::headline(&experience, &view, &rows, now).into_iter().chain(shown::spokes(&view, now)))?;
         }
         let table = shown::table(&rows, now, output.format == OutputFormat::Wide);
-        output.list_of("spokes", SpokeStatus::COLUMNS, &rows, table, &shown::summary(&rows))?;
+        output.list_of("spokes", SpokeStatus::COLUMNS, &rows, table, &shown::summary(&view, &rows))?;
     }
     hints(&view);
     if !view.knows_experience() && meant.is_none() {

@@ -1,12 +1,13 @@
 //! `wait`: waits until a snapshot is applied everywhere.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
 use pmp_protocol::{OrganizationId, SnapshotVersion, count};
-use pmp_runtime::Stop;
+use pmp_runtime::{Stop, StopReason};
 use pmp_terminal::progress::{self, Step};
-use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, parse_duration, stop_on_signal};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, leave_on_signal, parse_duration};
 use pmp_waves::{Rollout, Stopped};
 use serde_json::json;
 use tokio::time::Instant;
@@ -15,6 +16,7 @@ use super::look::{Seen, look, no_snapshot};
 use crate::compose;
 use crate::config::{ConfigArgs, StaleAfter};
 use crate::render::status as shown;
+use crate::rollout::told::TurnOf;
 use crate::status::fleet::View;
 use crate::status::{SpokeState, SpokeStatus};
 
@@ -40,7 +42,7 @@ pub(crate) struct WaitArgs {
 
 /// Waits until `version` or a newer one is applied in every member experience, or the time is up.
 pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -> Result<Exit, Failure> {
-    let stop = stop_on_signal()?;
+    let stop = leave_on_signal()?;
     let began = Instant::now();
     let mut told = String::new();
     let mut wanted = args.version;
@@ -53,7 +55,7 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
             }
         };
         let Some(seen) = stop.unless_stopped(seen).await else {
-            return Err(stopped(&stop, wanted));
+            return stopped(&stop, wanted);
         };
         let seen = seen?;
         let version = version(&seen, wanted)?;
@@ -78,16 +80,22 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
             told = line;
         }
         if stop.unless_stopped(tokio::time::sleep(EVERY.min(left))).await.is_none() {
-            return Err(stopped(&stop, wanted));
+            return stopped(&stop, wanted);
         }
     }
 }
 
-/// The failure after a stop: it is unknown whether the snapshot is applied everywhere.
-fn stopped(stop: &Stop, wanted: Option<SnapshotVersion>) -> Failure {
-    let why = stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string);
+/// What is told after a stop: it is unknown whether the snapshot is applied everywhere. A person
+/// who presses Ctrl-C knows why it ends, and a script does not go on as if it were there.
+fn stopped(stop: &Stop, wanted: Option<SnapshotVersion>) -> Result<Exit, Failure> {
     let what = wanted.map_or_else(|| "the snapshot".to_owned(), |version| format!("snapshot {version}"));
-    Failure::new("E4067", format!("{why}, before {what} was everywhere"))
+    let by_a_person = matches!(stop.reason(), Some(StopReason::Signal(name)) if name.starts_with("SIGINT"));
+    if by_a_person {
+        progress::note(&format!("Stopped waiting before {what} was everywhere."));
+        return Ok(Exit::Unhealthy);
+    }
+    let why = stop.reason().map_or_else(|| "told to stop".to_owned(), ToString::to_string);
+    Err(Failure::new("E4067", format!("{why}, before {what} was everywhere")))
 }
 
 /// Why a version comes nowhere by itself any more.
@@ -142,6 +150,9 @@ struct Standing<'a> {
     left_out: Vec<&'a SpokeStatus>,
     /// How many have it.
     there: usize,
+    /// Of these, how many have a trouble that takes it away in part, or that came after it; by
+    /// state.
+    troubled: BTreeMap<SpokeState, usize>,
 }
 
 impl<'a> Standing<'a> {
@@ -177,12 +188,19 @@ impl<'a> Standing<'a> {
                     if has_it() =>
                 {
                     standing.there += 1;
+                    if row.state == SpokeState::Drifted {
+                        standing.note(row.state);
+                    }
                 }
                 // Silence takes nothing back, and a trouble with a newer version is none with this
                 // one.
-                SpokeState::Stale if had_it() => standing.there += 1,
+                SpokeState::Stale if had_it() => {
+                    standing.there += 1;
+                    standing.note(row.state);
+                }
                 SpokeState::Held | SpokeState::Error if had_it() && has_trouble_with_a_newer_one() => {
                     standing.there += 1;
+                    standing.note(row.state);
                 }
                 // Said of an organization as a whole; its experiences say it, too.
                 SpokeState::Paused if row.member_experience.is_none() => {}
@@ -193,6 +211,11 @@ impl<'a> Standing<'a> {
             }
         }
         standing
+    }
+
+    /// Counts one that has the version, and some trouble.
+    fn note(&mut self, state: SpokeState) {
+        *self.troubled.entry(state).or_default() += 1;
     }
 
     /// An empty selection is never "everywhere" (rule 12): its id may be mistyped, or its spoke
@@ -214,13 +237,18 @@ fn nothing(rows: &[SpokeStatus]) -> &'static str {
 
 /// The progress in one line.
 fn line(rows: &[SpokeStatus], standing: &Standing<'_>, version: SnapshotVersion) -> String {
-    let Standing { missing, left_out, there } = standing;
+    let Standing { missing, left_out, there, .. } = standing;
     if missing.is_empty() && *there == 0 {
         return format!("snapshot {version}: {}", nothing(rows));
     }
     let name = |row: &&SpokeStatus| {
         let experience = row.member_experience.as_ref().map(|id| format!(" {id}")).unwrap_or_default();
-        format!("{}{experience} ({})", row.organization, row.state.as_str())
+        let stands = match row.wave.as_ref().filter(|_| row.waits_for_its_wave()).map(|wave| wave.turn) {
+            Some(TurnOf::Waiting) => "waits for its wave",
+            Some(TurnOf::Stopped) => "stopped before its wave",
+            Some(TurnOf::Come) | None => row.state.as_str(),
+        };
+        format!("{}{experience} ({stands})", row.organization)
     };
     let mut named: Vec<_> = missing.iter().take(NAMED).map(name).collect();
     if let Some(more @ 1..) = missing.len().checked_sub(NAMED) {
@@ -259,6 +287,8 @@ fn tell(
     let everywhere = standing.is_everywhere();
     let exit = if everywhere { Exit::Ok } else { Exit::Unhealthy };
     let seconds = took.as_secs();
+    let waited = if seconds == 0 { String::new() } else { format!(" after {seconds} s") };
+    let after = if seconds == 0 { String::new() } else { format!(",{waited}") };
     if output.is_document() {
         output.document(&json!({
             "experience": seen.experience, "version": version, "everywhere": everywhere, "waited_seconds": seconds,
@@ -268,11 +298,12 @@ fn tell(
     }
     let rows: Vec<SpokeStatus> = missing.iter().map(|row| (*row).clone()).collect();
     if everywhere && output.is_table() {
-        output.line(&format!("Snapshot {version} is everywhere, after {seconds} s{}.", but_in(left_out.len())))?;
+        let (except, but) = (except_in(left_out.len()), but(&standing.troubled));
+        output.line(&format!("Snapshot {version} is everywhere{after}{except}{but}."))?;
     } else if let (Some(why), true) = (why_nowhere(seen, standing, ended), output.is_table()) {
-        output.line(&format!("Snapshot {version} is nowhere after {seconds} s: {why}."))?;
+        output.line(&format!("Snapshot {version} is nowhere{waited}: {why}."))?;
     } else {
-        let summary = format!("{} without snapshot {version} after {seconds} s", counted(missing));
+        let summary = format!("{} without snapshot {version}{waited}", counted(missing));
         if output.format == OutputFormat::Table && !all {
             shown::missing(&rows, compose::clock().now(), summary).frame(Frame::HEIGHT).print(output)?;
             return Ok(exit);
@@ -284,12 +315,28 @@ fn tell(
 }
 
 /// What is left out, in the sentence that says that a version is everywhere.
-fn but_in(left_out: usize) -> String {
+fn except_in(left_out: usize) -> String {
     match left_out {
         0 => String::new(),
-        1 => ", but in 1 member experience that is pinned or paused".to_owned(),
-        several => format!(", but in {} that are pinned or paused", count(several, "member experience")),
+        1 => ", except in 1 member experience that is pinned or paused".to_owned(),
+        several => format!(", except in {} that are pinned or paused", count(several, "member experience")),
     }
+}
+
+/// What is not well where the version is, in the same sentence: `status --check` fails for it.
+fn but(troubled: &BTreeMap<SpokeState, usize>) -> String {
+    let told = troubled.iter().map(|(state, number)| {
+        let has = if *number == 1 { "has" } else { "have" };
+        let is = if *number == 1 { "is" } else { "are" };
+        let what = match state {
+            SpokeState::Drifted => format!("{has} drifted"),
+            SpokeState::Stale => format!("{is} silent or late"),
+            _ => format!("{has} a trouble with a newer one"),
+        };
+        format!("{} {what}", count(*number, "experience"))
+    });
+    let told: Vec<_> = told.collect();
+    if told.is_empty() { String::new() } else { format!(", but {}: `pmp-hub status` says more", told.join(", ")) }
 }
 
 /// Why nobody has a version, and nobody is waited for; none where somebody is.

@@ -9,8 +9,8 @@ use pmp_terminal::{Frame, cut, fold};
 
 /// The column in which texts stand, beside the word at the beginning of a block.
 const INDENT: usize = 12;
-/// How wide they are.
-const WIDTH: usize = Frame::WIDTH - INDENT;
+/// How wide they are: beside the longest word, too.
+const WIDTH: usize = Frame::WIDTH - INDENT - 1;
 /// The most lines of what stands below everything else.
 const FOOT: usize = 2;
 
@@ -45,16 +45,19 @@ impl Page {
         let foot = at_most(fold(&self.foot, Frame::columns()), FOOT);
         let room = rows.saturating_sub(top.len() + self.well.len() + foot.len());
         let shown = self.shown(room);
+        // One column for all words of this screen.
+        let words = self.blocks.iter().chain(&self.well).map(|block| block.word.len() + 1);
+        let indent = words.max().unwrap_or_default().max(INDENT);
         top.iter().for_each(|line| frame.line(line));
         for (block, lines) in self.blocks.iter().zip(&shown) {
-            frame.colored(&block.word, block.color, INDENT.max(block.word.len() + 1), &block.head);
-            lines.iter().for_each(|line| frame.line(&format!("{:INDENT$}{line}", "")));
+            frame.colored(&block.word, block.color, indent, &block.head);
+            lines.iter().for_each(|line| frame.line(&format!("{:indent$}{line}", "")));
         }
         if let Some(more @ 1..) = self.blocks.len().checked_sub(shown.len()) {
             frame.line(&format!("and {} more: --all", count(more, "cause")));
         }
         for block in &self.well {
-            frame.colored(&block.word, block.color, INDENT.max(block.word.len() + 1), &block.head);
+            frame.colored(&block.word, block.color, indent, &block.head);
         }
         foot.iter().for_each(|line| frame.line(line));
         frame
@@ -64,7 +67,7 @@ impl Page {
     /// left, more, of the worst first.
     fn shown(&self, room: usize) -> Vec<Vec<String>> {
         let texts: Vec<Vec<String>> =
-            self.blocks.iter().map(|block| fold(&block.text, Frame::columns() - INDENT)).collect();
+            self.blocks.iter().map(|block| fold(&block.text, Frame::columns() - INDENT - 1)).collect();
         let least = |lines: &Vec<String>| 1 + lines.len().min(1);
         let all: usize = texts.iter().map(least).sum();
         // A line tells how many do not fit.
@@ -85,7 +88,7 @@ impl Page {
 }
 
 /// The first `most` lines; where there are more, the last one says so.
-fn at_most(mut lines: Vec<String>, most: usize) -> Vec<String> {
+pub(super) fn at_most(mut lines: Vec<String>, most: usize) -> Vec<String> {
     if lines.len() > most {
         lines.truncate(most);
         if let Some(last) = lines.last_mut() {

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use pmp_ledger::{Organization, Said};
 use pmp_protocol::{ExperienceId, OrganizationId, OrganizationSeen, PlainText, Receipt, ReceiptStatus, age, count};
-use pmp_terminal::{Frame, Table, cut};
+use pmp_terminal::{Frame, Table, cut, fold};
 
 use crate::render::color;
-use crate::render::page::{Block, Page, named, who};
+use crate::render::page::{Block, Page, at_most, named, who};
 use crate::rollout::state::OnTheWay;
 use crate::rollout::told;
 use crate::status::fleet::View;
@@ -19,52 +19,12 @@ use crate::status::{SpokeState, SpokeStatus, windows};
 /// The lines above the table: whose view it is, and of what; below it, that the table was restored,
 /// where it was.
 #[must_use]
-pub(crate) fn headline(experience: &ExperienceId, view: &View, now: Timestamp) -> Vec<String> {
-    let current = match &view.head {
-        None => "no snapshot yet".to_owned(),
-        Some(head) => {
-            let published = if head.published == Some(head.latest) { "published" } else { "not published yet" };
-            format!(
-                "current snapshot {} ({}), taken {} ago, {published}",
-                head.latest,
-                head.digest.short(),
-                age(head.taken_at, now)
-            )
-        }
-    };
-    let restored = view.restored().map(|restored| format!("{restored}. Nothing is published until `pmp-hub recover`"));
-    let directed = directed(view, now);
-    let view = format!("{experience}, hub view at {}: {current}", now.strftime("%H:%M:%SZ"));
-    std::iter::once(view).chain(restored).chain(directed).collect()
+pub(crate) fn headline(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp) -> Vec<String> {
+    whose(experience, view, rows, now).into_iter().chain(directed(view, now)).collect()
 }
 
-/// One screen: what needs a person, grouped by cause, and how many are well.
-#[must_use]
-pub(crate) fn page(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp, header: bool) -> Page {
-    let top = if header { top(experience, view, rows, now) } else { Vec::new() };
-    let groups = group(rows.iter().filter(|row| !row.state.is_healthy()));
-    // What is pinned, paused or only observed is well, and is told with its reason all the same.
-    let told = [SpokeState::Paused, SpokeState::Pinned, SpokeState::WouldChange];
-    let directed = |row: &&SpokeStatus| told.contains(&row.state);
-    let directed = group(rows.iter().filter(directed));
-    let blocks = groups.iter().chain(&directed).map(|group| block(group, now)).collect();
-    let well = [SpokeState::Applying, SpokeState::Synced, SpokeState::Skipped];
-    let well = well.into_iter().filter_map(|state| {
-        let rows: Vec<&SpokeStatus> = rows.iter().filter(|row| row.state == state).collect();
-        (!rows.is_empty()).then(|| Block { head: head(&rows, now), ..empty_block(state) })
-    });
-    Page { top, blocks, well: well.collect(), foot: summary(rows) }
-}
-
-/// One screen of those that a snapshot has not come to yet, the worst first.
-pub(crate) fn missing(rows: &[SpokeStatus], now: Timestamp, foot: String) -> Page {
-    let blocks = group(rows).iter().map(|group| block(group, now)).collect();
-    Page { blocks, foot, ..Page::default() }
-}
-
-/// The lines above a screen.
-fn top(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp) -> Vec<String> {
-    const MAX_SPOKES: usize = 2;
+/// Whose view it is, of what, and of how many; and that the table was restored, where it was.
+fn whose(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp) -> Vec<String> {
     let current = match &view.head {
         None => "no snapshot yet".to_owned(),
         Some(head) => format!(
@@ -84,13 +44,73 @@ fn top(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timest
         count(experiences, "member experience")
     );
     let restored = view.restored().map(|restored| format!("{restored}. Nothing is published until `pmp-hub recover`"));
+    [format!("{experience}: {current}"), seen].into_iter().chain(restored).collect()
+}
+
+/// One screen: what needs a person, grouped by cause, and how many are well.
+#[must_use]
+pub(crate) fn page(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp, header: bool) -> Page {
+    let top = if header { top(experience, view, rows, now) } else { Vec::new() };
+    let groups = group(rows.iter().filter(|row| !row.state.is_healthy()));
+    // What is pinned, paused or only observed is well, and is told with its reason all the same.
+    let told = [SpokeState::Paused, SpokeState::Pinned, SpokeState::WouldChange];
+    let directed = |row: &&SpokeStatus| told.contains(&row.state);
+    let directed = group(rows.iter().filter(directed));
+    let blocks = groups.iter().chain(&directed).map(|group| block(group, now)).collect();
+    let well = [SpokeState::Applying, SpokeState::Synced, SpokeState::Skipped];
+    let well = well.into_iter().flat_map(|state| {
+        let (waiting, there): (Vec<&SpokeStatus>, Vec<_>) =
+            rows.iter().filter(|row| row.state == state).partition(|row| row.waits_for_its_wave());
+        let there = (!there.is_empty()).then(|| Block { head: head(&there, now), ..empty_block(state) });
+        there.into_iter().chain(waiting_block(view, &waiting))
+    });
+    Page { top, blocks, well: well.collect(), foot: summary(view, rows) }
+}
+
+/// Those whose turn has not come: how many they are, and what they wait for.
+fn waiting_block(view: &View, waiting: &[&SpokeStatus]) -> Option<Block> {
+    let rollout = &view.waves.kept()?.state.rollout;
+    let positions: BTreeSet<_> = waiting.iter().filter_map(|row| Some(row.wave.as_ref()?.position)).collect();
+    let first = positions.first()?;
+    let one = waiting.len() == 1;
+    let whose = if one { "its" } else { "their" };
+    let current = rollout.current();
+    let name = current.and_then(|current| rollout.waves.get(current)).map(|wave| &wave.name);
+    let why = match (&rollout.stopped, name) {
+        (Some(_), _) => format!("snapshot {} was stopped before {whose} turn", rollout.version),
+        // Positions are told from 1.
+        (None, Some(name)) if current.is_some_and(|current| *first > current + 1) => {
+            format!("{whose} wave comes after {name}")
+        }
+        (None, _) => format!("{whose} turn has not come"),
+    };
+    let experiences = count(waiting.len(), "experience");
+    let organizations = count(organizations_of(waiting).len(), "organization");
+    let head = format!("{experiences} of {organizations}: {why}");
+    Some(Block { word: "WAITING".to_owned(), head, ..empty_block(SpokeState::Applying) })
+}
+
+/// One screen of those that a snapshot has not come to yet, the worst first.
+pub(crate) fn missing(rows: &[SpokeStatus], now: Timestamp, foot: String) -> Page {
+    let blocks = group(rows).iter().map(|group| block(group, now)).collect();
+    Page { blocks, foot, ..Page::default() }
+}
+
+/// The lines above a screen.
+fn top(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timestamp) -> Vec<String> {
+    const MAX_SPOKES: usize = 2;
+    /// The most lines for what is directed: half a screen.
+    const MAX_DIRECTED: usize = Frame::HEIGHT / 2;
     let mut spokes = spokes(view, now);
     if spokes.len() > MAX_SPOKES {
         spokes = vec![format!("{} have several spokes: --all", count(spokes.len(), "organization"))];
     }
     let spokes = spokes.into_iter().map(|line| cut(&line, Frame::WIDTH));
-    let directed = directed(view, now).into_iter().map(|line| cut(&line, Frame::WIDTH));
-    [format!("{experience}: {current}"), seen].into_iter().chain(restored).chain(directed).chain(spokes).collect()
+    let directed = directed(view, now);
+    let most = MAX_DIRECTED / directed.len().max(1);
+    // A reason is told in whole: it is what the line is for.
+    let directed = directed.into_iter().flat_map(|line| at_most(fold(&line, Frame::columns()), most));
+    whose(experience, view, rows, now).into_iter().chain(directed).chain(spokes).collect()
 }
 
 /// How far a version has come in the waves, and what operators direct for the whole fleet.
@@ -100,7 +120,17 @@ pub(crate) fn directed(view: &View, now: Timestamp) -> Vec<String> {
         OnTheWay::Kept(kept) => Some(told::headline(&kept.state.rollout, now)),
         OnTheWay::Unreadable(problem) => Some(format!("the state of waves cannot be read: {problem}")),
     };
-    waves.into_iter().chain(directed_for_all(view, now)).collect()
+    waves.into_iter().chain(directed_for_all(view, now)).map(|line| with_a_name(&line)).collect()
+}
+
+/// A line in which the first ARN of a person or a role is shortened to its name: what follows it,
+/// which is the reason, matters more.
+fn with_a_name(line: &str) -> String {
+    let is_person = |word: &&str| word.starts_with("arn:") && (word.contains(":iam::") || word.contains(":sts::"));
+    match line.split(' ').find(is_person) {
+        Some(arn) => line.replacen(arn, &person(arn), 1),
+        None => line.to_owned(),
+    }
 }
 
 /// What operators direct for the whole fleet, a line each: who, since when and why.
@@ -132,12 +162,14 @@ fn directed_for_all(view: &View, now: Timestamp) -> Vec<String> {
 fn block(group: &Group<'_, SpokeStatus>, now: Timestamp) -> Block {
     let first = group.members[0];
     let same = group.members.iter().all(|row| row.message == first.message);
+    let is_directed = matches!(group.class, SpokeState::Pinned | SpokeState::Paused);
     let text = match (group.class, group.other_causes) {
         _ if same => first.message.clone(),
         (SpokeState::Held, 0) => format!("{}; {}", group.cause, way_out(group)),
         (_, 0) => group.cause.clone(),
         (_, others) => format!("{}; and {}", group.cause, count(others, "other cause")),
     };
+    let text = if is_directed { with_a_name(&text) } else { text };
     Block { head: head(&group.members, now), text, ..empty_block(group.class) }
 }
 
@@ -222,14 +254,14 @@ pub(crate) fn short_moment(at: Timestamp, now: Timestamp) -> String {
 /// The line below the rows: how many experiences are in sync, how many are in each other state, and
 /// of how many organizations something is told as a whole.
 #[must_use]
-pub(crate) fn summary(rows: &[SpokeStatus]) -> String {
+pub(crate) fn summary(view: &View, rows: &[SpokeStatus]) -> String {
     let (experiences, organizations): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.member_experience.is_some());
     let synced = experiences.iter().filter(|row| row.state == SpokeState::Synced).count();
     let kept = experiences.iter().filter(|row| row.state != SpokeState::Skipped).count();
     let others = |rows: &[&SpokeStatus], of_one: fn(&[&SpokeStatus]) -> usize| {
         let of = |state: &SpokeState| {
             let rows: Vec<_> = rows.iter().filter(|row| row.state == *state).copied().collect();
-            (!rows.is_empty()).then(|| format!("{} {}", of_one(&rows), state.as_str().to_lowercase()))
+            (!rows.is_empty()).then(|| format!("{} {}", of_one(&rows), state.word()))
         };
         SpokeState::OTHERS.iter().filter_map(of).collect::<Vec<_>>().join(", ")
     };
@@ -239,7 +271,26 @@ pub(crate) fn summary(rows: &[SpokeStatus]) -> String {
     ];
     let told = told.into_iter().filter(|(_, others)| !others.is_empty());
     let told: String = told.map(|(of, others)| format!("; {of}{others}")).collect();
-    format!("{synced} of {kept} member experiences in sync{told}")
+    let waiting = experiences.iter().filter(|row| row.waits_for_its_wave()).count();
+    match view.waves.kept().filter(|_| waiting > 0) {
+        Some(waves) => {
+            let (there, version) = (synced - waiting, waves.state.rollout.version);
+            let waits = waiting_in_words(waiting, waves.state.rollout.stopped.is_some());
+            format!("{there} of {kept} member experiences on snapshot {version}, {waits}{told}")
+        }
+        None => format!("{synced} of {kept} member experiences in sync{told}"),
+    }
+}
+
+/// `6 wait for their wave`; or, of a snapshot that was stopped in the waves, that they do not get
+/// it.
+pub(crate) fn waiting_in_words(waiting: usize, stopped: bool) -> String {
+    match (waiting, stopped) {
+        (1, false) => "1 waits for its wave".to_owned(),
+        (several, false) => format!("{several} wait for their wave"),
+        (1, true) => "1 stays on the one before".to_owned(),
+        (several, true) => format!("{several} stay on the one before"),
+    }
 }
 
 /// The organizations of some rows, each once.

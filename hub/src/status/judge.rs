@@ -59,7 +59,7 @@ fn whole_organization(view: &View, report: &Report, now: Timestamp, stale_after:
     let signs = report.organization.signs();
     if signs.is_empty() {
         return match (view.roster.is_some() && view.is_admitted(id), report.is_empty()) {
-            (true, true) => vec![row(SpokeState::Never, "admitted, and has never reported".to_owned())],
+            (true, true) => vec![row(SpokeState::Never, "admitted, and never reported".to_owned())],
             (false, true) => vec![row(SpokeState::Skipped, "keeps no experience in step".to_owned())],
             _ => Vec::new(),
         };
@@ -292,7 +292,10 @@ fn judge(
             if let Some(halted) = halted {
                 return (SpokeState::Paused, Paused::by_halt(halted, now).to_string());
             }
-            behind(format!("has not applied snapshot {} yet (published {waiting} ago)", expected.version))
+            // Under waves, it is waited for since its turn came.
+            let by_turn = turn(view.fleet.direction(), view.direction(&organization.id)).is_some();
+            let since = if by_turn { "its turn came" } else { "taken" };
+            behind(format!("has not applied snapshot {} yet ({since} {waiting} ago)", expected.version))
         }
         None => {
             let told = waits(view, &organization.id)

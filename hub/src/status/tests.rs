@@ -120,9 +120,10 @@ fn the_worst_comes_first_and_the_summary_counts() {
         ..receipt(42, ReceiptStatus::Failed, Some("no"))
     };
     let receipts = vec![receipt(42, ReceiptStatus::InSync, None), failed];
-    let rows = rows(&view([organization(recent, receipts, None)], Some(&head(42, recent))), now(), HOUR);
+    let view = view([organization(recent, receipts, None)], Some(&head(42, recent)));
+    let rows = rows(&view, now(), HOUR);
     assert_eq!(rows[0].state, SpokeState::Error);
-    assert_eq!(render::summary(&rows), "1 of 2 member experiences in sync; 1 error");
+    assert_eq!(render::summary(&view, &rows), "1 of 2 member experiences in sync; 1 error");
 }
 
 /// What concerns an organization as a whole is no experience: the numbers of experiences add up.
@@ -138,7 +139,7 @@ fn organizations_are_not_counted_among_experiences() {
     let whole = Organization { id: OrganizationId::new("o-beta000000").unwrap(), ..whole };
     let view = view([organization(recent, receipts, None), whole], Some(&head(42, recent)));
     let rows = rows(&view, now(), HOUR);
-    assert_eq!(render::summary(&rows), "1 of 2 member experiences in sync; 1 error; organizations: 1 error");
+    assert_eq!(render::summary(&view, &rows), "1 of 2 member experiences in sync; 1 error; organizations: 1 error");
     let page = render::page(&pmp_protocol::testing::management(), &view, &rows, now(), false);
     let heads: Vec<_> = page.blocks.iter().map(|block| block.head.as_str()).collect();
     assert_eq!(heads, ["1 experience, 1 organization as a whole: o-alpha00000, o-beta000000"]);
@@ -234,7 +235,7 @@ fn who_was_admitted_is_asked_for_and_who_was_not_is_disputed() {
             "o-alpha00000",
             "the organization is not on the roster: `pmp-hub members admit ORG` admits it, if it is one of yours",
         ),
-        (SpokeState::Never, "o-beta000000", "admitted, and has never reported"),
+        (SpokeState::Never, "o-beta000000", "admitted, and never reported"),
     ];
     assert_eq!(told, expected);
     assert!(rows.iter().all(|row| !row.state.is_healthy()));

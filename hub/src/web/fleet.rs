@@ -33,7 +33,7 @@ impl OneOrganization<'_> {
         for row in &self.rows {
             *states.entry(row.state).or_default() += 1;
         }
-        let word = |state: SpokeState| state.as_str().to_lowercase().replace('_', " ");
+        let word = |state: SpokeState| state.word();
         let parts: Vec<_> = states.into_iter().map(|(state, count)| format!("{count} {}", word(state))).collect();
         if parts.is_empty() { "nothing reported".to_owned() } else { parts.join(", ") }
     }

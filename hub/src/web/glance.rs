@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use pmp_protocol::age;
 
 use crate::render::status as told;
-use crate::status::SpokeState;
+use crate::status::{SpokeState, SpokeStatus};
 use crate::web::fleet::OneOrganization;
 use crate::web::fragments::{amount, bar, minute, number, percent, said, state};
 use crate::web::lag::is_counted;
@@ -124,9 +124,14 @@ fn experiences(seen: &Seen) -> usize {
 /// How many of those that follow the newest snapshot are on it.
 fn in_step(seen: &Seen) -> String {
     let counted = seen.rows.iter().filter(|row| is_counted(row));
-    let synced = counted.clone().filter(|row| row.state == SpokeState::Synced).count();
+    let on_it = |row: &&&SpokeStatus| row.state == SpokeState::Synced && !row.waits_for_its_wave();
+    let synced = counted.clone().filter(|row| on_it(&row)).count();
+    let waiting = counted.clone().filter(|row| row.waits_for_its_wave()).count();
     let of = counted.count();
-    format!("{} in step of {} that follow it ({})", number(synced), number(of), percent(synced, of))
+    let rollout = seen.view.waves.kept().map(|kept| &kept.state.rollout);
+    let stopped = rollout.is_some_and(|rollout| rollout.stopped.is_some());
+    let waits = if waiting == 0 { String::new() } else { format!(", {}", told::waiting_in_words(waiting, stopped)) };
+    format!("{} in step of {} that follow it ({}){waits}", number(synced), number(of), percent(synced, of))
 }
 
 fn admitted(seen: &Seen, all: &[OneOrganization<'_>]) -> String {

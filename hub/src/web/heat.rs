@@ -24,7 +24,7 @@ pub(super) fn part(all: &[OneOrganization<'_>]) -> Markup {
                 p .quiet { "Each organization with a cell for each of its experiences, the worst first. A cell that is alone and wide stands for the organization as a whole." }
                 ul .legend aria-label="What the letters mean" {
                     @for state in used {
-                        li { i .(states::class(state)) { (states::letter(state)) } " " (state.as_str().to_lowercase().replace('_', " ")) }
+                        li { i .(states::class(state)) { (states::letter(state)) } " " (state.word()) }
                     }
                 }
                 @for worst in states::ALL {

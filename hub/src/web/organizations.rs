@@ -29,7 +29,7 @@ pub(super) fn part(seen: &Seen, all: &[OneOrganization<'_>]) -> Markup {
                     select name="state" {
                         option value="" { "any" }
                         option value="bad" { "needs a person" }
-                        @for state in states::ALL { option value=(states::class(state)) { (state.as_str().to_lowercase().replace('_', " ")) } }
+                        @for state in states::ALL { option value=(states::class(state)) { (state.word()) } }
                     }
                 }
                 p #found role="status" {}

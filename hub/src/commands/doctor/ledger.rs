@@ -195,9 +195,9 @@ pub(super) async fn spokes(
     let spokes = if rows.is_empty() {
         spokes.warn(NO_REPORT, "deploy a spoke, and look at it with `pmp-spoke doctor`".to_owned())
     } else if rows.iter().all(|row| row.state.is_healthy()) {
-        spokes.note(shown::summary(&rows))
+        spokes.note(shown::summary(&view, &rows))
     } else {
-        spokes.warn(shown::summary(&rows), "`pmp-hub status` says which, and why".to_owned())
+        spokes.warn(shown::summary(&view, &rows), "`pmp-hub status` says which, and why".to_owned())
     };
     let spokes = match &view.left_out {
         Some(left_out) => spokes.warn(left_out.clone(), None),
