@@ -58,6 +58,21 @@ async fn what_others_changed_is_healed_and_told_with_the_account_and_the_change_
     assert_eq!(table.code, 0, "{table:?}");
     assert!(table.stdout.contains("222222222222") && table.stdout.contains("heal"), "{table:?}");
     assert_eq!(row(&scene, ALPHA_PROD).await["state"], "SYNCED");
+    // The same filters as those of `status` and `log`.
+    for (filter, rows) in [
+        (["--org", ALPHA], 1),
+        (["--experience", ALPHA_PROD], 1),
+        (["--experience", ALPHA_DEV], 0),
+        (["--since", "1h"], 1),
+        (["--since", "2099-01-01T00:00:00Z"], 0),
+    ] {
+        let told = scene.hub.json(&[&["drift"][..], &filter].concat()).await;
+        assert_eq!(told["drift"].as_array().unwrap().len(), rows, "{filter:?}: {told}");
+    }
+    let unknown = scene.hub.run(&["drift", "--org", "o-nobody0000"]).await;
+    assert!(unknown.code == 1 && unknown.stderr.contains("the hub knows nothing of"), "{unknown:?}");
+    let none = scene.hub.run(&["drift", "--experience", ALPHA_DEV]).await;
+    assert!(none.stdout.starts_with("No spoke tells of an experience that others changed there"), "{none:?}");
 }
 
 #[tokio::test]
@@ -83,6 +98,11 @@ async fn what_is_only_reported_stays_while_all_else_follows_the_hub() {
     // The rule names one experience; the other is healed.
     assert_eq!(scene.alpha_account.lists(ALPHA_DEV).await, Lists::new(&["prod-a", "prod-b"], &["prod-own", "prod-x"]));
     assert_eq!(row(&scene, ALPHA_PROD).await["state"], "DRIFTED");
+    // It is there, and `status --check` fails all the same: `wait` says why.
+    assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 4);
+    let waited = scene.hub.run(&["wait"]).await;
+    let told = "Snapshot 1 is everywhere, but 1 experience has drifted: `pmp-hub status` says more.\n";
+    assert_eq!((waited.code, waited.stdout.as_str()), (0, told), "{waited:?}");
 
     // A later snapshot is applied but for that product; and what others edit besides is told, too.
     scene.hub_account.approve(MANAGEMENT, &["prod-c"]).await;

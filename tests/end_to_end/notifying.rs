@@ -84,7 +84,7 @@ async fn a_command_tells_once_and_shows_before_what_it_would_tell() {
     assert_eq!((&heard["transitions"][0]["from"], &heard["transitions"][0]["to"]), (&json!("well"), &json!("held")));
 
     let again = hub.run(&["notify"]).await;
-    assert_eq!((again.code, again.stdout.trim()), (0, "Nothing changed since operations was told last."));
+    assert_eq!((again.code, again.stdout.trim()), (0, "Nothing to tell."));
     assert_eq!(ears.heard().await, Vec::<Value>::new());
     let missing = scene.hub.run(&["notify"]).await;
     assert_eq!(missing.code, 1);

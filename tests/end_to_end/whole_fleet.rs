@@ -277,7 +277,7 @@ async fn many_are_confirmed_at_once_and_only_what_was_shown() {
     call.expression_attribute_values(":error", more).send().await.unwrap();
     let outdated = hub.run(&["confirm", "--cause", &shown, "--yes"]).await;
     assert_eq!(outdated.code, 3, "{outdated:?}");
-    assert!(outdated.stderr.contains(&format!("nothing is held for the cause `{shown}` any more")), "{outdated:?}");
+    assert!(outdated.stderr.contains(&format!("no held plans have the number `{shown}`")), "{outdated:?}");
     assert!(outdated.stderr.contains("code: E4047"), "{outdated:?}");
 
     // In one organization, and then the rest, by its cause; each with one announcement.

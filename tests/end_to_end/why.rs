@@ -255,7 +255,7 @@ async fn a_pass_without_change_writes_nothing_of_the_record_and_log_tells_what_c
     assert_eq!(scene.hub.json(&["log", ALPHA, "--since", "2100-01-01"]).await["outcomes"], json!([]));
     let table = scene.hub.run(&["log", ALPHA]).await;
     fits_a_screen(&table.stdout);
-    assert!(table.stdout.ends_with("6 outcomes, as the member says\n"), "{}", table.stdout);
+    assert!(table.stdout.ends_with("6 outcomes, as the member's spoke reported\n"), "{}", table.stdout);
     let nobody = scene.hub.run(&["log", "o-stranger00"]).await;
     // A mistyped organization must not look like one that is well.
     assert_eq!(nobody.code, 1);

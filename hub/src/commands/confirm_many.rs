@@ -70,7 +70,8 @@ impl ManyArgs {
             return Err(Failure::new("E4046", error).hint(look).exit(Exit::Refused));
         }
         if let Some(unknown) = self.cause.iter().find(|cause| held.iter().all(|held| held.id != **cause)) {
-            let error = format!("nothing is held for the cause `{unknown}` any more, or other plans are as well");
+            let error =
+                format!("no held plans have the number `{unknown}`: it is mistyped, or what is held has changed");
             let meant = meant(unknown, held.iter().map(|held| held.id.as_str()));
             return Err(Failure::new("E4047", error).hint(meant).hint(look).exit(Exit::Refused));
         }

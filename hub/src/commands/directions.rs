@@ -228,6 +228,7 @@ fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, o
         true => table.row([whom, what, since, by, signed, reason]),
         false => table.row([whom, what, since, in_short(&by, &reason)]),
     };
+    let (mut shown, mut as_the_fleet) = (0, 0);
     for Row { direction, signed, not_ours, instead_of, former } in rows {
         let whom = whose(direction.organization.as_ref()).replace('`', "");
         let signed = match (not_ours, signed, instead_of) {
@@ -241,6 +242,11 @@ fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, o
         if says.is_empty() && instead_of.is_some() {
             says.push(("nothing else than the fleet".to_owned(), direction.at, direction.by.clone(), String::new()));
         }
+        let is_as_it_should_be = not_ours.is_none() && instead_of.is_none();
+        as_the_fleet += usize::from(says.is_empty() && direction.organization.is_some());
+        // What ended is told in the whole table alone.
+        says.retain(|(what, ..)| whole || !is_as_it_should_be || what != NOTHING);
+        shown += says.len();
         for (what, at, by, reason) in says {
             // The whole table has a column for it.
             let what = if instead_of.is_some() && !whole { format!("{what} (older in the table)") } else { what };
@@ -251,13 +257,33 @@ fn print(rows: &[Row], found: &Found, experience: &str, args: &DirectionsArgs, o
         let dash = || "-".to_owned();
         row([organization.to_string(), "cannot be read".to_owned(), dash(), dash(), dash(), problem.clone()]);
     }
-    let summary = summary(rows, found);
+    shown += found.unreadable.len();
+    if shown == 0 && output.is_table() {
+        output.lines(nothing_in_force(rows, found, as_the_fleet))?;
+        return Ok(());
+    }
+    let summary = summary(rows, found, shown, as_the_fleet);
     output.list_on_a_screen("directions", COLUMNS, rows, table, &summary, whole)?;
     Ok(())
 }
 
-/// How many places are directed, and what is not as it should be.
-fn summary(rows: &[Row], found: &Found) -> String {
+/// Stands for a direction that directs nothing any more.
+const NOTHING: &str = "nothing";
+
+/// The lines where no direction has anything to say.
+fn nothing_in_force(rows: &[Row], found: &Found, as_the_fleet: usize) -> Vec<String> {
+    let others = others(rows, found, as_the_fleet);
+    let others = others.strip_prefix("; ").map(|others| format!(" {others}.")).unwrap_or_default();
+    vec![format!("Nothing is pinned or paused now.{others}")]
+}
+
+/// How many rows there are, and what is not told in one.
+fn summary(rows: &[Row], found: &Found, shown: usize, as_the_fleet: usize) -> String {
+    format!("{shown} shown{}", others(rows, found, as_the_fleet))
+}
+
+/// What is not told in a row of its own, and what is not as it should be; each after a semicolon.
+fn others(rows: &[Row], found: &Found, as_the_fleet: usize) -> String {
     let others = rows.iter().filter(|row| row.not_ours.is_some()).count();
     let older = rows.iter().filter(|row| row.instead_of.is_some()).count();
     let problems = [
@@ -267,7 +293,9 @@ fn summary(rows: &[Row], found: &Found) -> String {
     ];
     let problems = problems.into_iter().filter(|(number, _)| *number > 0);
     let problems: String = problems.map(|(number, what)| format!("; {number} {what}")).collect();
-    format!("{}{problems}", count(rows.len() + found.unreadable.len(), "direction"))
+    let follow =
+        (as_the_fleet > 0).then(|| format!("; {} may take what the fleet may", count(as_the_fleet, "organization")));
+    format!("{}{problems}", follow.unwrap_or_default())
 }
 
 /// Who and why, in the last column of a screen.
@@ -307,7 +335,7 @@ fn told(direction: &Direction, fleet: Option<&Direction>, now: Timestamp) -> Vec
         return all;
     }
     if all.is_empty() {
-        return vec![("nothing".to_owned(), direction.at, direction.by.clone(), direction.reason.clone())];
+        return vec![(NOTHING.to_owned(), direction.at, direction.by.clone(), direction.reason.clone())];
     }
     all
 }

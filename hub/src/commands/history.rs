@@ -82,11 +82,15 @@ impl FromStr for Since {
             return Ok(Self::At(at));
         }
         if text.parse::<Date>().is_ok() {
-            return format!("{text}T00:00:00Z").parse().map(Self::At).map_err(|error: jiff::Error| error.to_string());
+            return {
+                let midnight = format!("{text}T00:00:00Z").parse();
+                midnight.map(Self::At).map_err(|_| format!("`{text}` is a day that no clock tells"))
+            };
         }
         let ago = parse_duration(text).ok().and_then(|ago| SignedDuration::try_from(ago).ok());
-        ago.map(Self::Ago)
-            .ok_or_else(|| "neither a time ago (36h, 7d), nor a day (2026-11-24), nor a moment".to_owned())
+        ago.map(Self::Ago).ok_or_else(|| {
+            "neither a time ago (36h, 7d), nor a day (2026-11-24), nor a moment (2026-12-01T06:00:00Z)".to_owned()
+        })
     }
 }
 

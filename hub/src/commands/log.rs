@@ -182,7 +182,7 @@ fn summary(rows: usize, shown: usize, more: bool) -> String {
     let hidden = rows - shown;
     let hidden = if hidden > 0 { format!("; {hidden} not shown: --all") } else { String::new() };
     let more = if more { "; more is kept than is read at once: --experience ID" } else { "" };
-    format!("{}, as the member says{hidden}{more}", count(rows, "outcome"))
+    format!("{}, as the member's spoke reported{hidden}{more}", count(rows, "outcome"))
 }
 
 fn problems(unreadable: &[Unreadable]) -> Vec<String> {

@@ -70,12 +70,12 @@ fn sentence(args: &NotifyArgs, Notified { told, sent, failed, waiting }: &Notifi
     };
     if args.dry_run {
         return match told.as_slice() {
-            [] => format!("Nothing changed since operations was told last.{left}"),
+            [] => format!("Nothing to tell.{left}"),
             told => format!("Would send {}.{left}", count(told.len(), "notification")),
         };
     }
     match (sent, failed) {
-        (0, 0) if *waiting == 0 => "Nothing changed since operations was told last.".to_owned(),
+        (0, 0) if *waiting == 0 => "Nothing to tell.".to_owned(),
         (sent, 0) => format!("Sent {}.{left}", count(*sent, "notification")),
         (sent, failed) => format!(
             "Sent {}. {} not sent, and a later run tries again.{left}",

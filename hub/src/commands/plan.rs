@@ -86,7 +86,7 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
         output.line("No spoke has reported yet.")?;
     } else {
         let table = render::table(&plan, wide);
-        let summary = render::summary(&plan);
+        let summary = render::summary(&plan, wide);
         let lines = render::that_fit(render::lines(&plan, wide, &names), table.len() + summary.len(), wide);
         let columns = ["organization", "member_experience", "applied", "outlook"];
         output.list_of("experiences", &columns, &plan.rows, table, "")?;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use futures::StreamExt;
 use pmp_protocol::OrganizationId;
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Records, count, progress};
+use pmp_terminal::{Exit, Failure, Output, OutputFormat, Records, count, print_document, progress};
 
 use super::look::{hints, no_snapshot};
 use super::serve::see;
@@ -25,6 +25,8 @@ use crate::status::fleet::Fleet;
 use crate::status::named::Names;
 use crate::web::page::{self, Shown};
 
+/// What stands for standard output where a file is named.
+const STANDARD_OUTPUT: &str = "-";
 /// Organizations whose records are read ahead.
 const AHEAD: usize = 4;
 
@@ -33,8 +35,8 @@ pub(crate) struct ReportArgs {
     /// As CSV, for a spreadsheet: the same as `-o csv`
     #[arg(long)]
     csv: bool,
-    /// Write the fleet as one page into this file: how it stands, why, on which versions and
-    /// filters, and what changed. The page needs no other file and no network
+    /// Write the fleet as one page into this file (`-` for standard output): how it stands, why, on
+    /// which versions and filters, and what changed. The page needs no other file and no network
     #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "at", "organizations"])]
     html: Option<PathBuf>,
     /// As it was decided then: by a snapshot (42), or at a time: ago (36h, 7d), a day (2026-11-24)
@@ -54,8 +56,8 @@ pub(crate) async fn report(config: &ConfigArgs, args: &ReportArgs, output: Outpu
     }
     let format = if args.csv { OutputFormat::Csv } else { output.format };
     if !matches!(format, OutputFormat::Csv | OutputFormat::Ndjson) {
-        let error = "a report has a row for each product in each member experience, which is nothing to look at";
-        let hint = "`--csv` for a spreadsheet, `-o ndjson` for a program, or `--html FILE` for a page of the fleet";
+        let error = "a report has a row for each product in each member experience: it is not printed in this form";
+        let hint = "there are `--csv` (`-o csv`) for a spreadsheet, `-o ndjson` for a program, and `--html FILE` for a page of the fleet";
         return Err(Failure::new("E4059", error).hint(hint.to_owned()));
     }
     let place = Place::open(config).await?;
@@ -102,6 +104,11 @@ pub(crate) async fn report(config: &ConfigArgs, args: &ReportArgs, output: Outpu
 async fn write_page(config: &ConfigArgs, args: &ReportArgs, path: &Path) -> Result<Exit, Failure> {
     let (_, seen) = see(config, &args.stale).await?;
     let html = page::render(&seen, Shown::File);
+    if path == Path::new(STANDARD_OUTPUT) {
+        print_document(&html)?;
+        hints(&seen.view);
+        return Ok(Exit::Ok);
+    }
     write_whole(path, &html)
         .map_err(|error| Failure::tried("E1751", format!("cannot write `{}`", path.display()), error))?;
     let organizations = count(seen.view.looked.len(), "organization");

@@ -42,9 +42,14 @@ impl SelectArgs {
     }
 
     fn takes(&self, row: &SpokeStatus) -> bool {
-        let organization = self.organizations.is_empty() || self.organizations.contains(&row.organization);
+        self.takes_one(&row.organization, row.member_experience.as_ref())
+    }
+
+    /// Whether what concerns this organization, or this experience of it, is selected.
+    pub(crate) fn takes_one(&self, organization: &OrganizationId, experience: Option<&ExperienceId>) -> bool {
         let of_it = |id: &ExperienceId| self.experiences.contains(id);
-        organization && (self.experiences.is_empty() || row.member_experience.as_ref().is_some_and(of_it))
+        (self.organizations.is_empty() || self.organizations.contains(organization))
+            && (self.experiences.is_empty() || experience.is_some_and(of_it))
     }
 
     /// The flags that make the same selection.
@@ -89,6 +94,7 @@ pub(crate) enum SortKey {
     /// The oldest version that is applied first.
     Version,
     /// The longest silent first; those that were never seen before all.
+    #[value(alias = "last_seen")]
     LastSeen,
 }
 

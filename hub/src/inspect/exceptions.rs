@@ -3,6 +3,7 @@
 //! experiences that are not managed. Pure: it takes the rows of `status`.
 
 use std::borrow::Cow;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use pmp_ledger::Head;
@@ -54,9 +55,28 @@ impl ExceptionKind {
         }
     }
 
+    /// How `--kind` spells it.
+    fn flag(self) -> String {
+        self.as_str().replace(' ', "-")
+    }
+
     /// Whether it is about products. Otherwise it is about an experience as a whole.
     pub(crate) fn counts_products(self) -> bool {
         matches!(self, Self::Deferred | Self::Excluded)
+    }
+}
+
+impl FromStr for ExceptionKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let written = text.to_ascii_lowercase().replace(['_', ' '], "-");
+        // As JSON spells it, too.
+        let written = if written == "excluded" { "filtered".to_owned() } else { written };
+        Self::ALL.into_iter().find(|kind| kind.flag() == written).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.into_iter().map(Self::flag).collect();
+            format!("it is one of {}", names.join(", "))
+        })
     }
 }
 

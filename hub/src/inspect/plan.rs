@@ -328,7 +328,7 @@ pub(crate) fn plan(
                 applied: None,
                 waits: None,
                 due: None,
-                outlook: Outlook::not_known("admitted, and has never reported"),
+                outlook: Outlook::not_known("admitted, and never reported"),
                 filter: None,
                 filtered: None,
                 filtered_case: None,
@@ -519,7 +519,7 @@ mod tests {
         let fitting = that_fit(shown.clone(), 19, false);
         assert_eq!((fitting.len(), fitting.last().unwrap().starts_with("… and ")), (4, true), "{fitting:?}");
         assert_eq!(that_fit(shown.clone(), 19, true), shown);
-        assert_eq!(summary(&plan), ["5 experiences: 1 would change, 1 would be held, 2 not known."]);
+        assert_eq!(summary(&plan, false), ["5 experiences: 1 would change, 1 would be held, 2 not known."]);
         // The same again is no change, whoever is asked.
         let same = kept.values().next().unwrap();
         let same = super::plan(&view, same, &kept, &none, GuardRails::default(), now());

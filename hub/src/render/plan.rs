@@ -184,8 +184,9 @@ fn product_line(
     format!("  {sign}  {label}{reason}")
 }
 
-/// The last lines: how many experiences there are of each outlook, and what is to be known besides.
-pub(crate) fn summary(plan: &FleetPlan) -> Vec<String> {
+/// The last lines: how many experiences there are of each outlook, and what is to be known
+/// besides. `wide`: the rows say why.
+pub(crate) fn summary(plan: &FleetPlan, wide: bool) -> Vec<String> {
     let of_experiences = || plan.rows.iter().filter(|row| row.member_experience.is_some());
     let experiences = of_experiences().count();
     let number = |test: fn(&Outlook) -> bool| of_experiences().filter(|row| test(&row.outlook)).count();
@@ -197,7 +198,8 @@ pub(crate) fn summary(plan: &FleetPlan) -> Vec<String> {
         count(experiences, "experience")
     );
     let later = of_experiences().filter(|row| row.waits.is_some()).count();
-    let later = (later > 0).then(|| format!("{later} of the changes would come later: `-o wide` says why."));
+    let why = if wide { "" } else { ": `-o wide` says why" };
+    let later = (later > 0).then(|| format!("{later} of the changes would come later{why}."));
     let due = of_experiences().filter(|row| row.due.is_some()).count();
     let due = (due > 0).then(|| {
         format!("{due} of the changes would come now: the turn has come, and the spoke has not applied it yet.")

@@ -200,17 +200,32 @@ fn is_going_back(rollout: &Rollout) -> bool {
     matches!(rollout.stopped, Some(Stopped::RollingBack { .. }))
 }
 
+/// The most organizations that a line of the log names.
+const NAMED: usize = 10;
+
+/// The organizations, as a person reads them.
+fn named(organizations: &BTreeSet<OrganizationId>) -> String {
+    let names: Vec<_> = organizations.iter().take(NAMED).map(ToString::to_string).collect();
+    match organizations.len().saturating_sub(NAMED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
 /// Logs a step. A stop is an error, because a person has to look.
 fn tell(kept: &Kept, step: &Step) {
     match step {
         Step::Halt { .. } | Step::RollBack { .. } => tracing::error!("{kept}"),
         Step::Remember { failed } => {
             let version = kept.state.rollout.version;
-            tracing::warn!("{} failed with snapshot {version}: {failed:?}", count(failed.len(), "organization"));
+            tracing::warn!("{} failed with snapshot {version}: {}", count(failed.len(), "organization"), named(failed));
         }
         Step::LeaveOut { organizations, .. } => {
             let who = count(organizations.len(), "organization");
-            tracing::warn!("{kept}: it waits no longer for {who}, whose change windows are closed: {organizations:?}");
+            tracing::warn!(
+                "{kept}: it waits no longer for {who}, whose change windows are closed: {}",
+                named(organizations)
+            );
         }
         Step::Admit { organizations } => {
             tracing::info!("{kept}: the turn of {} has come", count(organizations.len(), "organization"));
