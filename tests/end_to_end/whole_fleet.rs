@@ -179,8 +179,8 @@ async fn each_command_fits_one_screen_and_says_what_has_the_same_cause() {
     let all = rows(&["status"]).await;
     assert_eq!(
         hub.run(&["status", "--all"]).await.stdout.lines().count(),
-        all.len() + 3,
-        "a row for each, and three lines"
+        all.len() + 4,
+        "a row for each, two lines and a header above, and one below"
     );
     let held = rows(&["status", "--state", "held"]).await;
     assert_eq!((held.len(), &held[0]["state"]), (6, &json!("HELD")));
