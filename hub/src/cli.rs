@@ -184,7 +184,7 @@ enum Command {
     /// that was halted
     #[command(after_help = "Examples:
   pmp-hub promote --reason 'the canary looks well, and the soak may end'
-  pmp-hub promote 42 --reason 'their filter is mended'")]
+  pmp-hub promote 42 --reason 'their filter is fixed'")]
     Promote(PromoteArgs),
     /// Stop the snapshot that is on its way through the waves where it is
     #[command(after_help = "Examples:
@@ -324,6 +324,7 @@ enum Command {
   pmp-hub config contexts")]
     Config(ConfigShowArgs),
     /// Print the version, what it was built from, and which messages this hub writes
+    #[command(after_help = "Examples:\n  pmp-hub version\n  pmp-hub version -o json")]
     Version,
     /// Try on a real account what AWS documents nowhere, and say what it does. Changes nothing
     /// without --change
@@ -332,6 +333,7 @@ enum Command {
     #[command(after_help = "Examples:\n  pmp-hub explain E4010\n  pmp-hub explain")]
     Explain(Explain),
     /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  pmp-hub completions bash > pmp-hub.bash")]
     Completions(Completions),
     /// Print the manual page, or write the pages of all commands into a folder
     #[command(after_help = "Examples:

@@ -4,6 +4,8 @@
 // They are described, and never made.
 #![allow(dead_code)]
 
+mod writes;
+
 use std::collections::BTreeMap;
 
 use pmp_audit::Entry;
@@ -13,7 +15,7 @@ use pmp_protocol::{
     ResourceRequests, SnapshotVersion,
 };
 use pmp_terminal::SCHEMA_VERSION;
-use pmp_test_schema::Named;
+use pmp_test_schema::{Named, shared};
 use schemars::JsonSchema;
 
 use crate::commands::audit::VerifiedAudit;
@@ -446,6 +448,17 @@ struct Wait {
     not_waited_for: Vec<SpokeStatus>,
 }
 
+/// The key that verifies what this hub signs.
+#[derive(JsonSchema)]
+struct PublicKey {
+    /// The id of the key, as signed statements name it.
+    key_id: String,
+    /// The kind of the key: `P-256` or `Ed25519`.
+    kind: String,
+    /// The key as PEM.
+    pem: String,
+}
+
 fn schema_of<T: JsonSchema>(command: &str) -> Named {
     pmp_test_schema::schema_of_document::<T, SCHEMA_VERSION>("hub", command)
 }
@@ -469,6 +482,26 @@ fn all() -> Vec<Named> {
         schema_of::<Directions>("directions"),
         schema_of::<Notify>("notify"),
         schema_of::<Wait>("wait"),
+        schema_of::<writes::Publish>("publish"),
+        schema_of::<writes::Confirm>("confirm"),
+        schema_of::<writes::Direct>("pin"),
+        schema_of::<writes::Direct>("unpin"),
+        schema_of::<writes::Direct>("pause"),
+        schema_of::<writes::Direct>("resume"),
+        schema_of::<writes::Steer>("promote"),
+        schema_of::<writes::Steer>("halt"),
+        schema_of::<writes::Recover>("recover"),
+        schema_of::<writes::Init>("init"),
+        schema_of::<writes::Admit>("members admit"),
+        schema_of::<writes::Forget>("members forget"),
+        schema_of::<writes::VerifyAws>("verify-aws"),
+        schema_of::<PublicKey>("public-key"),
+        schema_of::<shared::Doctor>("doctor"),
+        schema_of::<shared::Configuration>("config show"),
+        schema_of::<shared::Contexts>("config contexts"),
+        schema_of::<shared::Environment>("env"),
+        schema_of::<shared::Explain>("explain"),
+        schema_of::<shared::Version>("version"),
         pmp_test_schema::schema_of::<Notification>("notification", "a notification of pmp-hub"),
     ]
 }

@@ -49,6 +49,10 @@ async fn a_context_sets_what_is_not_set_and_a_flag_wins_over_all() {
     let configuration = &doctor["checks"][0];
     let detail = configuration["detail"].as_str().unwrap();
     assert!(detail.starts_with("context `here` of ") && configuration["check"] == "configuration", "{configuration}");
+    let from = |whence: &str| detail.split("; ").find(|part| part.starts_with(whence)).unwrap_or_default();
+    let of_context = from("from the context: ");
+    assert!(of_context.contains("PMP_EXPERIENCE_ID") && of_context.contains("PMP_SNAPSHOTS_TABLE"), "{detail}");
+    assert!(from("from the environment: ").contains("PMP_TOPIC_ARN"), "{detail}");
 
     // Without the context, the settings are not there.
     let none = hub.with(&[("PMP_CONTEXT", "none")]).run(&["publish"]).await;

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
+use crate::schemas::hold_document;
+
 /// Lambda, as far as it tells of one function, `pmp-sync-spoke` or `pmp-sync-hub`; its endpoint.
 async fn lambda(environment: Value) -> String {
     let router = Router::new().fallback(configuration).with_state(environment);
@@ -90,6 +92,7 @@ async fn a_shell_has_exactly_the_settings_of_the_function_and_nothing_in_them_ac
 
     let document = env(&endpoint, &["--function", "pmp-sync-spoke", "-o", "json"]).await;
     let document: Value = serde_json::from_str(&document.stdout).unwrap();
+    hold_document("spoke", "env", &document);
     let expected =
         json!({"function": "pmp-sync-spoke", "region": "eu-west-1", "variables": settings, "schema_version": 1});
     assert_eq!(document, expected);

@@ -145,6 +145,32 @@ async fn scene() -> Scene {
     scene
 }
 
+/// Groups of commands, whose commands have examples of their own; and the commands of `config`,
+/// which both programs share: their examples stand in the help of `config`.
+const WITHOUT_EXAMPLES: [&str; 8] = [
+    "pmp-hub config show",
+    "pmp-hub config contexts",
+    "pmp-spoke config show",
+    "pmp-spoke config contexts",
+    "pmp-local",
+    "pmp-local fault",
+    "pmp-local state",
+    "pmp-local world",
+];
+
+#[tokio::test]
+async fn stand_in_the_help_of_every_command() {
+    for name in ["pmp-hub", "pmp-spoke", "pmp-filter", "pmp-local"] {
+        for (command, help) in helps(&Program::new(name, &[])).await {
+            let passed_on = name == "pmp-local" && matches!(command.first().map(String::as_str), Some("hub" | "spoke"));
+            let command = [&[name.to_owned()], &command[..]].concat().join(" ");
+            if !passed_on && !WITHOUT_EXAMPLES.contains(&command.as_str()) {
+                assert!(help.lines().any(|line| line.starts_with("Example")), "{command} has no example");
+            }
+        }
+    }
+}
+
 /// No line of an example is broken by the help.
 #[tokio::test]
 async fn of_all_programs_are_whole() {

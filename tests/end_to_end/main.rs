@@ -57,6 +57,7 @@ mod publishing;
 mod report;
 mod restored;
 mod roster;
+mod schemas;
 mod settings;
 mod several;
 mod several_experiences;

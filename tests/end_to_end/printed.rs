@@ -174,3 +174,135 @@ async fn every_direction_is_told_as_its_snapshot_says() {
     .await;
     check_text("directions-of-the-spoke", &spoke);
 }
+
+/// What programs read of a command that did something. What is published of its form is held in
+/// `schemas`.
+#[tokio::test]
+async fn what_was_done_is_told_as_json_as_its_snapshot_says() {
+    let scene = in_step().await;
+    let org = ["--org", ALPHA];
+    let hub = printed(
+        &scene.hub,
+        &[
+            &["publish", "--dry-run", "-o", "json"],
+            &["pause", org[0], org[1], "--until", "2h", "--reason", "the catalog is being moved", "-o", "json"],
+            &["resume", org[0], org[1], "--reason", "it was moved", "-o", "json"],
+            &["pin", "1", org[0], org[1], "--reason", "prod-b is too dear", "-o", "json"],
+            &["unpin", org[0], org[1], "--reason", "it is cheap now", "-o", "json"],
+            &["members", "admit", "o-another0000", "-o", "json"],
+            &["members", "forget", "o-another0000", "o-another0000", "-o", "json"],
+            &["notify", "--dry-run", "-o", "json"],
+            &["recover", "-o", "json"],
+            &["init", "-o", "json"],
+            &["confirm", ALPHA, "1", "-o", "json"],
+            &["report", "-o", "ndjson"],
+            &["report", "--csv"],
+        ],
+    )
+    .await;
+    check_text("done-by-the-hub-json", &without_digests(&hub));
+    let spoke = printed(
+        &scene.spoke,
+        &[
+            &["hold", "--until", "2h", "--reason", "a freeze of ours", "-o", "json"],
+            &["unhold", "-o", "json"],
+            &["init", "-o", "json"],
+        ],
+    )
+    .await;
+    check_text("done-by-the-spoke-json", &spoke);
+}
+
+/// What is wrong, in every program, and in the forms that people and programs read.
+#[tokio::test]
+async fn what_programs_tell_of_themselves_is_as_its_snapshot_says() {
+    let scene = in_step().await;
+    for (name, program) in [("hub", &scene.hub), ("spoke", &scene.spoke)] {
+        let told = printed(
+            program,
+            &[
+                &["explain", "E4010"],
+                &["explain", "E4010", "-o", "json"],
+                &["explain", "E401O"],
+                &["config", "contexts"],
+                &["env", "--function", "nowhere"],
+            ],
+        )
+        .await;
+        check_text(&format!("told-of-itself-{name}"), &told);
+    }
+}
+
+#[tokio::test]
+async fn what_the_tool_for_filters_prints_is_as_its_snapshot_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let products = r#"{"products":[{"id":"prod-1","labels":["genai"]},{"id":"prod-2","status":"rejected"}]}"#;
+    std::fs::write(folder.path().join("products.json"), products).unwrap();
+    let cases = "[[cases]]\nname = \"one is excluded\"\nsettings = { ids = [\"prod-1\"] }\n\
+        products = [{ id = \"prod-1\", expect = \"exclude\" }, { id = \"prod-2\", expect = \"keep\" }]\n\n\
+        [[cases]]\nname = \"wrong\"\nsettings = { ids = [\"prod-1\"] }\nproducts = [{ id = \"prod-1\", expect = \"keep\" }]\n";
+    std::fs::write(folder.path().join("cases.toml"), cases).unwrap();
+    let tool = Program::new("pmp-filter", &[]);
+    let mut text = String::new();
+    for command in [
+        "pmp-filter inspect exclude-ids",
+        "pmp-filter inspect exclude-ids -o json",
+        "pmp-filter inspect exclude-id",
+        "pmp-filter run exclude-ids --settings '{\"ids\":[\"prod-1\"]}' --products products.json",
+        "pmp-filter run exclude-ids --settings '{\"ids\":[\"prod-1\"]}' --products products.json -o json",
+        "pmp-filter run exclude-ids --settings '{\"idz\":[\"prod-1\"]}' --products products.json",
+        "pmp-filter run exclude-ids --settings '{\"ids\":[\"prod-1\"]}' --products nowhere.json",
+        "pmp-filter test exclude-ids cases.toml",
+        "pmp-filter test exclude-ids cases.toml -o json",
+        "pmp-filter test exclude-ids nowhere.toml",
+        "pmp-filter build nowhere",
+        "pmp-filter compile nowhere.wasm",
+        "pmp-filter sign nowhere.wasm --key nowhere",
+        "pmp-filter verify nowhere.wasm --keys nowhere",
+        "pmp-filter bench nowhere.wasm",
+        "pmp-filter new rust my-filter",
+        "pmp-filter new rust my-filter",
+        "pmp-filter new typescript my-filter",
+    ] {
+        text += &told(&[command], &tool.shell(command, folder.path()).await);
+    }
+    // What a run took differs from run to run.
+    let text: Vec<_> = text.lines().filter(|line| !line.starts_with("used: ")).collect();
+    check_text("printed-by-pmp-filter", &text.join("\n"));
+}
+
+#[tokio::test]
+async fn what_pmp_local_prints_is_as_its_snapshot_says() {
+    let scene = in_step().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("wrong.toml"), "sede = 1\n").unwrap();
+    let endpoint = scene.endpoint();
+    let local = Program::new("pmp-local", &[("AWS_ENDPOINT_URL", &endpoint), ("PMP_LOCAL_ENDPOINT", &endpoint)]);
+    let mut text = String::new();
+    for command in [
+        "pmp-local env Hub",
+        "pmp-local env Alpha",
+        "pmp-local env Alfa",
+        "pmp-local fault list",
+        "pmp-local fault add latency --min 500ms --service sts --next 1",
+        "pmp-local fault add latency",
+        "pmp-local fault add latency --min 500ms --service sns -o json",
+        "pmp-local fault list",
+        "pmp-local fault list -o json",
+        "pmp-local fault clear 9",
+        "pmp-local fault clear 2",
+        "pmp-local fault clear -o json",
+        "pmp-local clock",
+        "pmp-local clock -o json",
+        "pmp-local clock --by tomorrow",
+        "pmp-local world example > world.toml",
+        "pmp-local world check world.toml",
+        "pmp-local world check wrong.toml",
+        "pmp-local state clear nowhere",
+        "pmp-local serve --world nowhere.toml",
+        "pmp-local demo --products 1000",
+    ] {
+        text += &told(&[command], &local.shell(command, folder.path()).await);
+    }
+    check_text("printed-by-pmp-local", &text);
+}

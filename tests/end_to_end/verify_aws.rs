@@ -15,6 +15,8 @@ use pmp_tests::{
 };
 use serde_json::{Value, json};
 
+use crate::schemas::hold_document;
+
 /// The experience that was made for it.
 const TRIAL: &str = "exp-trial";
 /// Another, without a policy.
@@ -100,6 +102,7 @@ async fn everything_is_as_it_is_assumed_and_then_as_it_was() {
     let verified = verify(&scene, &scene.hub, &arguments).await;
     assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
     let document = document(&verified);
+    hold_document("hub", "verify-aws", &document);
     assert_eq!(with_verdict(&document, "refuted"), names(&[]), "{document:#}");
     assert_eq!(with_verdict(&document, "not-tried"), names(&[BY_HAND]), "{document:#}");
     assert_eq!((&document["schema_version"], &document["left"]), (&json!(1), &json!([])));

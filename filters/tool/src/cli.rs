@@ -79,6 +79,7 @@ enum Command {
     #[command(after_help = "Examples:\n  pmp-filter version\n  pmp-filter version -o json")]
     Version,
     /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  pmp-filter completions bash > pmp-filter.bash")]
     Completions(Completions),
     /// Print the manual page, or write the pages of all commands into a folder
     #[command(after_help = "Examples:\n  pmp-filter man | man -l -\n  pmp-filter man --folder ~/.local/share/man/man1")]

@@ -28,6 +28,8 @@ mod ledger;
 mod new;
 mod project;
 mod run;
+#[cfg(test)]
+mod schema;
 mod sign;
 mod signers;
 mod test;

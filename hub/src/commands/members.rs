@@ -56,6 +56,7 @@ enum MembersCommand {
     Admit(AdmitArgs),
     /// End a member organization: its receipts, its sign of life, its confirmations and its record
     /// are deleted
+    #[command(after_help = "Example:\n  pmp-hub members forget o-member0000 o-member0000")]
     Forget(ForgetArgs),
 }
 

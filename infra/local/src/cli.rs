@@ -65,6 +65,7 @@ enum Command {
     #[command(after_help = "Examples:\n  pmp-local version\n  pmp-local version -o json")]
     Version(OutputArgs),
     /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  pmp-local completions bash > pmp-local.bash")]
     Completions(Completions),
     /// Print the manual page, or write the pages of all commands into a folder
     #[command(after_help = "Examples:\n  pmp-local man | man -l -\n  pmp-local man --folder ~/.local/share/man/man1")]

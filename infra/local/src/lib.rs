@@ -11,3 +11,5 @@
 
 pub mod cli;
 mod demo;
+#[cfg(test)]
+mod schema;

@@ -157,11 +157,13 @@ enum Command {
     Config(ConfigCommand),
     /// Print the version, what it was built from, which messages this spoke reads, and which
     /// filters it runs
+    #[command(after_help = "Examples:\n  pmp-spoke version\n  pmp-spoke version -o json")]
     Version,
     /// Say what an error means and what to do, by the code in its last line
     #[command(after_help = "Examples:\n  pmp-spoke explain E5001\n  pmp-spoke explain")]
     Explain(Explain),
     /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  pmp-spoke completions bash > pmp-spoke.bash")]
     Completions(Completions),
     /// Print the manual page, or write the pages of all commands into a folder
     #[command(after_help = "Examples:

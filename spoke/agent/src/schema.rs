@@ -10,7 +10,7 @@ use pmp_protocol::{
     SnapshotVersion, Turn, Verdict, WindowsSaid,
 };
 use pmp_terminal::SCHEMA_VERSION;
-use pmp_test_schema::Named;
+use pmp_test_schema::{Named, shared};
 use schemars::JsonSchema;
 
 /// What a pass would change.
@@ -229,12 +229,56 @@ struct Standpoint {
     message: String,
 }
 
+/// The organization's own hold.
+#[derive(JsonSchema)]
+struct Held {
+    /// Id of the member organization.
+    organization: OrganizationId,
+    /// Until when nothing is changed, by whom and why.
+    hold: Hold,
+}
+
+/// The end of the organization's own hold.
+#[derive(JsonSchema)]
+struct Released {
+    /// Id of the member organization.
+    organization: OrganizationId,
+    /// The hold that was ended; none where there was none.
+    released: Option<Hold>,
+}
+
+/// The queues and the subscription.
+#[derive(JsonSchema)]
+struct Init {
+    /// The queue that the topic delivers to.
+    queue_url: String,
+    /// The ARN of that queue.
+    queue_arn: String,
+    /// The queue for what nobody could take.
+    dead_letter_queue_url: String,
+    /// The subscription of the queue to the topic.
+    subscription_arn: String,
+}
+
 fn schema_of<T: JsonSchema>(command: &str) -> Named {
     pmp_test_schema::schema_of_document::<T, SCHEMA_VERSION>("spoke", command)
 }
 
 fn all() -> Vec<Named> {
-    vec![schema_of::<Plan>("plan"), schema_of::<Sync>("sync"), schema_of::<Status>("status")]
+    vec![
+        schema_of::<Plan>("plan"),
+        schema_of::<Sync>("sync"),
+        schema_of::<Status>("status"),
+        schema_of::<Held>("hold"),
+        schema_of::<Released>("unhold"),
+        schema_of::<Init>("init"),
+        schema_of::<shared::Doctor>("doctor"),
+        schema_of::<shared::Configuration>("config show"),
+        schema_of::<shared::Contexts>("config contexts"),
+        schema_of::<shared::Environment>("env"),
+        schema_of::<shared::Explain>("explain"),
+        schema_of::<shared::Version>("version"),
+    ]
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! crate for the whole of JSON Schema brings two dozen others along; and we ask for more than it
 //! would, that a field which is not described is not there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -21,10 +21,16 @@ impl PublishedSchema {
         Self::of("spoke", command)
     }
 
-    fn of(program: &str, command: &str) -> Self {
-        let file = format!("../../docs/schema/{program}-{command}.schema.json");
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-        Self(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
+    /// The schema of what `command` of `pmp-PROGRAM` prints, of `docs/schema`.
+    pub fn of(program: &str, command: &str) -> Self {
+        let path = file_of(program, command);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self(serde_json::from_str(&text).unwrap())
+    }
+
+    /// Whether what `command` of `pmp-PROGRAM` prints has a schema.
+    pub fn is_published(program: &str, command: &str) -> bool {
+        file_of(program, command).exists()
     }
 
     /// What in `document` is not as the schema says, or not described by it.
@@ -98,6 +104,12 @@ impl PublishedSchema {
             }
         }
     }
+}
+
+/// The file of a schema, which the name of the command stands in.
+fn file_of(program: &str, command: &str) -> PathBuf {
+    let file = format!("../../docs/schema/{program}-{}.schema.json", command.replace(' ', "-"));
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
 }
 
 fn is(value: &Value, name: &str) -> bool {

@@ -8,6 +8,7 @@
 mod description;
 mod document;
 mod published;
+pub mod shared;
 
 pub use description::undescribed;
 pub use document::PublishedSchema;

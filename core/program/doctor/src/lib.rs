@@ -60,14 +60,40 @@ fn ids_of(given: &str) -> Option<String> {
     given.contains("arn:").then(|| ids.join(","))
 }
 
-/// Whether the configuration is complete, and which context of the configuration file it is from.
+/// Where the settings come from that are set: a sentence for flags, the environment and the context
+/// of the configuration file, each with the variables. `environment` is what the program got,
+/// those of the context included.
+fn origins(
+    given: &[(Source, Option<&str>)],
+    of_context: impl Fn(&str) -> bool,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    let mut from = [("by flag", Vec::new()), ("from the environment", Vec::new()), ("from the context", Vec::new())];
+    for (Source { variable, .. }, value) in given {
+        let Some(value) = value.filter(|value| !value.trim().is_empty()) else { continue };
+        let place = match environment(variable) {
+            Some(set) if set == value && of_context(variable) => 2,
+            Some(set) if set == value => 1,
+            _ => 0,
+        };
+        from[place].1.push(*variable);
+    }
+    let told = from.into_iter().filter(|(_, variables)| !variables.is_empty());
+    told.map(|(whence, variables)| format!("{whence}: {}", variables.join(", "))).collect()
+}
+
+/// Whether the configuration is complete, which context of the configuration file is used, and
+/// where each setting comes from.
 #[must_use]
 pub fn configuration(complete: &Result<(), Failure>, corrections: &Corrections<'_>) -> Finding {
-    let finding = Finding::of("configuration");
-    let finding = match Applied::here() {
+    let (finding, applied) = (Finding::of("configuration"), Applied::here());
+    let finding = match &applied {
         Some(applied) => finding.note(format!("context `{}` of {}", applied.context, applied.file.display())),
         None => finding,
     };
+    let of_context = |name: &str| applied.as_ref().is_some_and(|applied| applied.variables.contains(name));
+    let origins = origins(corrections.given, of_context, |name| std::env::var(name).ok());
+    let finding = origins.into_iter().fold(finding, Finding::note);
     let Err(failure) = complete else { return finding.note("complete") };
     let hint = || failure.hints().first().cloned();
     let commands = failure.wrong_settings().iter().map(|wrong| corrections.of(*wrong));
@@ -103,4 +129,25 @@ pub fn unknown(finding: Finding, error: &ApiError) -> Finding {
     let grant = || format!("grant {} to whoever runs `doctor`; nothing else needs it", error.permission());
     let fix = error.refuser().map_or_else(grant, Refuser::hint);
     finding.warn(format!("not known: {error}"), fix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_is_told_with_where_it_comes_from() {
+        let source = |variable| Source { flag: "--x", variable };
+        let given = [
+            (source("PMP_A"), Some("1")),
+            (source("PMP_B"), Some("1")),
+            (source("PMP_C"), Some("2")),
+            (source("PMP_D"), Some(" ")),
+            (source("PMP_E"), None),
+            (source("PMP_F"), Some("1")),
+        ];
+        let told = origins(&given, |name| name == "PMP_B", |_| Some("1".to_owned()));
+        assert_eq!(told, ["by flag: PMP_C", "from the environment: PMP_A, PMP_F", "from the context: PMP_B"]);
+        assert_eq!(origins(&[], |_| true, |_| None), [""; 0]);
+    }
 }
