@@ -42,7 +42,7 @@ pub(super) fn settings(bytes: &[u8]) {
         if let Some(until) = is_refused(text.parse::<Until>()) {
             let _ = (until.at(Timestamp::MIN), until.at(Timestamp::UNIX_EPOCH), until.at(Timestamp::MAX));
         }
-        if let Some(reason) = is_refused(parse_reason(text, 300, "an operator")) {
+        if let Some(reason) = is_refused(parse_reason(text, 300)) {
             assert!((1..=300).contains(&reason.chars().count()) && reason.trim() == reason);
         }
         if let Some(duration) = is_refused(parse_duration(text)) {
