@@ -193,10 +193,11 @@ async fn of_an_organization_every_confirmation_is_taken_back() {
     hub(&["confirm", ALPHA, "1", "--no-announce"]).await;
     let document = scene.hub.json(&undo).await;
     assert_eq!(
-        (document["undone"].as_array().map(Vec::len), &document["in_force"]),
+        (document["taken_back"].as_array().map(Vec::len), &document["in_force"]),
         (Some(1), &json!([])),
         "{document}"
     );
+    assert_eq!(document["undone"], document["taken_back"][0]);
     // One that the version moved past can be taken back as well.
     hub(&["confirm", ALPHA, "1", "--no-announce"]).await;
     scene.hub_account.approve(MANAGEMENT, &["prod-new"]).await;

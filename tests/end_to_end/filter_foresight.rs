@@ -111,7 +111,7 @@ async fn what_a_filter_is_foretold_to_do_is_what_the_spoke_applies() {
     scene.hub_account.reject(MANAGEMENT, &["prod-c", "prod-d"]).await;
     let held = scene.hub.run(&[&plan[..], &["--detailed-exitcode"]].concat()).await;
     assert_eq!(held.code, 3, "{held:?}");
-    assert!(held.stdout.contains("would remove 2 of 2 approved products"), "{}", held.stdout);
+    assert!(held.stdout.contains("would remove all 2 approved products"), "{}", held.stdout);
 }
 
 #[tokio::test]

@@ -185,9 +185,9 @@ async fn what_the_tool_for_filters_prints_is_as_its_schema_says() {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let (component, products, key, signers) = (text(&component), text(&products), text(&key), text(&signers));
     let cases = text(&worked.join("cases.toml"));
-    let project = text(&folder.path().join("my-filter"));
     let settings = r#"{"ids":["prod-1"]}"#;
-    held(&tool, "filter", "new", &["rust", &project]).await;
+    let new = tool.shell("pmp-filter new rust my-filter -o json", folder.path()).await;
+    hold("filter", "new", &new);
     held(&tool, "filter", "inspect", &["exclude-ids"]).await;
     held(&tool, "filter", "inspect", &[&component]).await;
     held(&tool, "filter", "sign", &[&component, "--key", &key]).await;

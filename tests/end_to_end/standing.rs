@@ -53,7 +53,7 @@ async fn what_is_applied_and_what_was_tried_are_told_apart_with_what_waits() {
     let prod = json["experiences"].as_array().unwrap().iter().find(|it| it["experience"] == ALPHA_PROD).unwrap();
     assert_eq!((&prod["applied"], &prod["tried"], &prod["status"]), (&1.into(), &2.into(), &"held".into()));
     assert_eq!(prod["pending"], 2);
-    assert!(prod["message"].as_str().unwrap().contains("would remove 1 of 1 approved products"), "{prod}");
+    assert!(prod["message"].as_str().unwrap().contains("would remove the only approved product"), "{prod}");
     assert_eq!((&json["mode"], &json["organization"]), (&"apply".into(), &ALPHA.into()));
 
     // What the hub's operators let through waits for the next pass.

@@ -309,7 +309,7 @@ async fn after_a_change_of_keys_what_was_put_back_is_noticed() {
     }
     Checkup::of(&new).await.expect("directions", "failed", told, "pmp-hub directions --sign");
     let shown = new.run(&["directions"]).await.stdout;
-    assert!(shown.contains("2 directions; 2 of which an older one was put back"), "{shown}");
+    assert!(shown.contains("2 shown; 2 of which an older one was put back"), "{shown}");
     // A person has the new key sign what was trusted, and the spokes trust that one then. Whoever
     // writes the table could have added a key: so nothing is restored by the way.
     let by_the_way = new.run(&["directions", "--sign", "--yes"]).await;

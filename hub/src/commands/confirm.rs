@@ -202,7 +202,8 @@ async fn undo(
     if output.is_table() {
         output.lines(taken_back(&undone, &back, member_experience))?;
     } else {
-        output.document(&json!({"undone": undone, "in_force": back.others}))?;
+        // `undone` is one, as it was before there could be several.
+        output.document(&json!({"undone": undone.first(), "taken_back": undone, "in_force": back.others}))?;
     }
     failure.map_or(Ok(Exit::Ok), Err)
 }

@@ -135,9 +135,15 @@ pub(super) struct Confirm {
     /// undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     halted: Option<Halted>,
-    /// The confirmation that was taken back; absent where one was given.
+    /// The first confirmation that was taken back; absent where one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     undone: Option<Confirmation>,
+    /// All that were taken back; absent where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    taken_back: Option<Vec<Confirmation>>,
+    /// What stays in force of that organization; absent where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_force: Option<Vec<Confirmation>>,
 }
 
 /// A confirmation that lies in the ledger for one member organization.

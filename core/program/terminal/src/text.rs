@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(cut(held, 40), "it would remove 212 of 300 approved…");
         assert_eq!(cut(held, 36), "it would remove 212 of 300 approved…");
         assert_eq!(cut(held, 35), "it would remove 212 of 300…");
-        assert_eq!(cut("4000 SYNCED, 12 HELD, 3 ERROR", 24), "4000 SYNCED, 12 HELD…");
+        assert_eq!(cut("4000 SYNCED, 12 HELD, 3 ERROR", 23), "4000 SYNCED, 12 HELD…");
         // Too little would be left beside an id that is as long as a line.
         assert_eq!(cut("see arn:aws:sns:us-east-1:111111111111:topic", 30), "see arn:aws:sns:us-east-1:111…");
         for width in 0..=held.len() {
