@@ -191,7 +191,7 @@ async fn what_the_tool_for_filters_prints_is_as_its_schema_says() {
     held(&tool, "filter", "inspect", &["exclude-ids"]).await;
     held(&tool, "filter", "inspect", &[&component]).await;
     held(&tool, "filter", "sign", &[&component, "--key", &key]).await;
-    held(&tool, "filter", "verify", &[&component, "--keys", &signers]).await;
+    held(&tool, "filter", "verify", &[&component, "--key", &signers]).await;
     held(&tool, "filter", "inspect", &[&component]).await;
     let decided = held(&tool, "filter", "run", &["exclude-ids", "--settings", settings, "--products", &products]).await;
     assert_eq!(decided["decisions"].as_array().map(Vec::len), Some(2), "{decided:#}");
