@@ -197,7 +197,8 @@ async fn what_the_tool_for_filters_prints_is_as_its_schema_says() {
     assert_eq!(decided["decisions"].as_array().map(Vec::len), Some(2), "{decided:#}");
     held(&tool, "filter", "test", &[&component, &cases]).await;
     held(&tool, "filter", "bench", &["exclude-ids", "--settings", settings, "--count", "10", "--runs", "2"]).await;
-    held(&tool, "filter", "compile", &[&component]).await;
+    let to = text(&folder.path().join("compiled"));
+    held(&tool, "filter", "compile", &[&component, "--to", &to]).await;
 }
 
 #[tokio::test]

@@ -190,7 +190,8 @@ fn carried<'a>(
         return None;
     }
     let about: Vec<_> = outcomes.iter().filter(|it| entry.is_about(it.version, it.digest)).copied().collect();
-    // An entry's time is in whole seconds: of two outcomes in that second nobody knows which it was.
+    // An entry's time is in whole seconds: of two outcomes in that second nobody knows which it
+    // was.
     if about.iter().filter(|it| it.change_sets > 0 && it.at.as_second() == entry.at.as_second()).count() > 1 {
         return None;
     }
