@@ -10,7 +10,7 @@ use pmp_ledger::{
     DynamoAnswers, DynamoAudit, DynamoOutbox, DynamoReceipts, DynamoRollouts, DynamoSnapshots, Outbox, TableName,
 };
 use pmp_protocol::ExperienceId;
-use pmp_runtime::{Clock, SystemClock};
+use pmp_runtime::{Chance, Clock, SystemChance, SystemClock};
 
 use crate::audit::{Auditor, RunAudit};
 use crate::config::{NotifyConfig, PublishConfig, StatusConfig};
@@ -56,6 +56,11 @@ pub(crate) fn hub_of(sdk: &SdkConfig, config: &PublishConfig, keep_versions: u64
 /// The time of day, for commands that have no hub.
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
+}
+
+/// Chance, for commands that have no hub.
+pub(crate) fn chance() -> Arc<dyn Chance> {
+    Arc::new(SystemChance)
 }
 
 /// What writes into the audit, as the caller.

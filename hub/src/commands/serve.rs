@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use pmp_runtime::{Chance, SystemChance};
 use pmp_terminal::progress::waiting_for;
 use pmp_terminal::{Exit, Failure, Output, leave_on_signal, parse_duration};
 
@@ -48,7 +47,7 @@ pub(crate) async fn serve(config: &ConfigArgs, args: &ServeArgs, output: Output)
     let (source, seen) = seen?;
     let server = Server::listen(args.port).await?;
     hints(&seen.view);
-    let board = Arc::new(Board::new(seen, args.every, compose::clock(), &SystemChance.unique_id()));
+    let board = Arc::new(Board::new(seen, args.every, compose::clock(), &compose::chance().unique_id()));
     output.line(&format!("The page is at {} for this machine alone. Ctrl-C ends it.", server.address()))?;
     tokio::join!(board.keep(source, &stop), server.serve(&board, &stop));
     Ok(Exit::Ok)
