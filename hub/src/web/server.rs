@@ -116,6 +116,7 @@ async fn connection(stream: TcpStream, board: Arc<Board>, port: u16, place: Plac
     server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     // Safe to cancel: a connection that is dropped is closed, and nothing is written by a request.
     tokio::select! {
+        biased;
         served = server.serve_connection(TokioIo::new(stream), service) => {
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection ended early");
