@@ -70,6 +70,10 @@ INCIDENTS = {
     """,
     "The hub's role refuses the spoke": """
         sed -i 's/ PMP_HUB_EXTERNAL_ID=rehearsal//' member.env
+        spoke() {
+          (given=$PMP_HUB_EXTERNAL_ID; eval "$(pmp-local env Member)"; . ./member.env
+           export PMP_HUB_EXTERNAL_ID=$given; pmp-local spoke "$@")
+        }
         export PMP_HUB_EXTERNAL_ID=mistyped
     """,
     "The queue is not subscribed": AS_MEMBER

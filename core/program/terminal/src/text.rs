@@ -24,7 +24,9 @@ pub fn cut(text: &str, width: usize) -> String {
 /// A text in lines of at most `width` columns. A word that is longer than a line is broken itself.
 #[must_use]
 pub fn fold(text: &str, width: usize) -> Vec<String> {
-    let mut lines = broken(text, width, 0, 0, Long::Broken);
+    // Several blanks are one: what is told may have had lines of its own, set in.
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut lines = broken(&text, width, 0, 0, Long::Broken);
     lines.retain(|line| !line.is_empty());
     lines
 }
@@ -142,6 +144,7 @@ mod tests {
     fn a_word_that_is_longer_than_a_line_is_broken() {
         assert_eq!(fold("see arn:aws:sns:us-east-1:1", 10), ["see", "arn:aws:sn", "s:us-east-", "1:1"]);
         assert_eq!(fold("", 10), [""; 0]);
+        assert_eq!(fold("no;   cause: no", 20), ["no; cause: no"]);
         assert_eq!(fold("日本語日本語", 5), ["日本", "語日", "本語"]);
         assert_eq!(fold("日 ab", 1), ["日", "a", "b"], "a letter that is wider than the line");
     }
