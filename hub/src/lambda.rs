@@ -155,7 +155,7 @@ impl Served {
             }
         }
         // What was published is so, whatever failed after it.
-        let published = outcome.as_ref().ok().or_else(|| outcome.as_ref().err().and_then(HubError::published));
+        let published = outcome.as_ref().map_or_else(HubError::published, Some);
         // Where an event led to nothing new, there is nothing to look up: most are about something
         // else.
         let is_new = published.is_some_and(|published| published.outcome != Outcome::Unchanged);

@@ -464,7 +464,7 @@ fn schema_of<T: JsonSchema>(command: &str) -> Named {
 }
 
 fn all() -> Vec<Named> {
-    vec![
+    let own = vec![
         schema_of::<Status>("status"),
         schema_of::<Versions>("versions"),
         schema_of::<History>("history"),
@@ -496,14 +496,9 @@ fn all() -> Vec<Named> {
         schema_of::<writes::Forget>("members forget"),
         schema_of::<writes::VerifyAws>("verify-aws"),
         schema_of::<PublicKey>("public-key"),
-        schema_of::<shared::Doctor>("doctor"),
-        schema_of::<shared::Configuration>("config show"),
-        schema_of::<shared::Contexts>("config contexts"),
-        schema_of::<shared::Environment>("env"),
-        schema_of::<shared::Explain>("explain"),
-        schema_of::<shared::Version>("version"),
         pmp_test_schema::schema_of::<Notification>("notification", "a notification of pmp-hub"),
-    ]
+    ];
+    [own, shared::of_hub_and_spoke::<SCHEMA_VERSION>("hub")].concat()
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub use port::{
 };
 pub use receipts::DynamoReceipts;
 pub use records::{DynamoRecords, EXPIRES_AT, FoundJournal, Journals, NewJournal, Outcomes, RecordStore};
-pub use reports::{DynamoReports, Extent, Partitions, Report, Reports};
+pub use reports::{DynamoReports, Extent, MOST_REMEMBERED, Partitions, Report, Reports};
 pub use rollouts::{DynamoRollouts, NewRollout, RolloutStore, StoredRollout};
 pub use roster::{Admission, DynamoRoster, Member, Roster};
 pub use snapshots::DynamoSnapshots;

@@ -25,6 +25,10 @@ use crate::{LedgerError, Organization, TableName};
 /// The most items that are read of one organization for one management experience: more than the
 /// experiences that it can have.
 const MAX_ITEMS: usize = 512;
+/// The most that a hub should remember of one organization, where it remembers something of each
+/// experience: twice what is read of it at once. A member decides how many experiences it reports,
+/// and must not fill what all share (rule 11).
+pub const MOST_REMEMBERED: usize = 2 * MAX_ITEMS;
 /// Read units (of consistent reads) for one organization after its first page: some 270 KB, which
 /// is more than 200 receipts with the reasons of a filter.
 const USUAL_UNITS: f64 = 68.0;

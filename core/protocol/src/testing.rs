@@ -17,6 +17,19 @@ use crate::{
     ResourceRequests, Sealed, Snapshot, SnapshotVersion,
 };
 
+/// Characters that act on a terminal, or that nobody sees: written down once more by their meaning,
+/// and not taken from the code that keeps them away.
+#[must_use]
+pub fn acts(c: char) -> bool {
+    let number = u32::from(c);
+    c.is_control()
+        || [0x061c, 0x200b, 0x200e, 0x200f, 0x2028, 0x2029, 0x00ad, 0x034f, 0x3164, 0xfeff].contains(&number)
+        || (0x202a..=0x202e).contains(&number)
+        || (0x2060..=0x206f).contains(&number)
+        || (0xe0000..=0xe00ff).contains(&number)
+        || (0xe01f0..=0xe0fff).contains(&number)
+}
+
 /// The moment of all values: 2026-11-24, at noon.
 #[must_use]
 pub fn now() -> Timestamp {

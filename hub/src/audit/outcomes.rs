@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pmp_audit::{Event, MAX_OUTCOMES, SeenOutcome};
+use pmp_ledger::MOST_REMEMBERED;
 use pmp_protocol::{Digest, OrganizationId, PlainText, Receipt};
 
 use crate::status::fleet::View;
@@ -21,9 +22,6 @@ const PRINT: usize = 12;
 const OF_ORGANIZATION: usize = 4;
 /// The most fingerprints that are remembered: DynamoDB's items hold 400 KB.
 const MAX_PRINTS: usize = 30_000;
-/// The most of one organization: twice what the ledger reads of it at once. A member decides how
-/// many experiences it reports, and must not fill what all share (rule 11).
-const MOST_OF_ONE: usize = 1_024;
 /// The longest error that is told, in bytes.
 const MAX_ERROR: usize = 200;
 
@@ -105,7 +103,7 @@ fn not_read(view: &View, remembered: &BTreeSet<Print>, kept: &BTreeSet<Print>) -
     let is_in_bounds = |print: &&Print| {
         let number = of.entry(tag_of(print)).or_default();
         *number += 1;
-        *number <= MOST_OF_ONE
+        *number <= MOST_REMEMBERED
     };
     not_read.filter(is_in_bounds).copied().collect()
 }

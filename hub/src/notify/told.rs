@@ -6,19 +6,18 @@
 //! cannot read it, and tells nothing.
 //!
 //! A member decides how many experiences it reports, and under which ids. So there is a bound for
-//! each organization ([`MOST_OF_ONE`]), and no member can fill what all share (rule 11).
+//! each organization ([`MOST_REMEMBERED`]), and no member can fill what all share (rule 11).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use pmp_ledger::MOST_REMEMBERED;
 use pmp_protocol::{OrganizationId, SnapshotVersion, pack, unpack_if_packed};
 use serde::{Deserialize, Serialize, de, ser};
 use serde_json::Value;
 
 use crate::notify::state::{State, Subject};
 
-/// The most entries of one organization: twice what the ledger reads of it at once.
-const MOST_OF_ONE: usize = 1_024;
 /// What is larger is packed. DynamoDB takes 4 MB in a transaction.
 const PACKED_ABOVE: usize = 1_000_000;
 
@@ -90,9 +89,9 @@ impl Told {
             }
         }
         let mut too_many = BTreeSet::new();
-        for subjects in of.into_values().filter(|subjects| subjects.len() > MOST_OF_ONE) {
+        for subjects in of.into_values().filter(|subjects| subjects.len() > MOST_REMEMBERED) {
             let (found, lost): (Vec<_>, Vec<_>) = subjects.into_iter().partition(|subject| is_found(subject));
-            too_many.extend(found.into_iter().chain(lost).skip(MOST_OF_ONE).cloned());
+            too_many.extend(found.into_iter().chain(lost).skip(MOST_REMEMBERED).cloned());
         }
         self.entries.retain(|subject, _| !too_many.contains(subject));
     }
@@ -178,7 +177,7 @@ mod tests {
         };
         let found: BTreeSet<_> = failed("o-mallory000", 1_000..1_500).map(|(subject, _)| subject).collect();
         told.bound(|subject| found.contains(subject));
-        assert_eq!(told.entries.len(), MOST_OF_ONE + 3);
+        assert_eq!(told.entries.len(), MOST_REMEMBERED + 3);
         assert!(found.iter().all(|subject| told.entries.contains_key(subject)), "what is there now is kept");
         let before = told.clone();
         told.bound(|_| false);

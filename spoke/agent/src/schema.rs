@@ -265,20 +265,15 @@ fn schema_of<T: JsonSchema>(command: &str) -> Named {
 }
 
 fn all() -> Vec<Named> {
-    vec![
+    let own = vec![
         schema_of::<Plan>("plan"),
         schema_of::<Sync>("sync"),
         schema_of::<Status>("status"),
         schema_of::<Held>("hold"),
         schema_of::<Released>("unhold"),
         schema_of::<Init>("init"),
-        schema_of::<shared::Doctor>("doctor"),
-        schema_of::<shared::Configuration>("config show"),
-        schema_of::<shared::Contexts>("config contexts"),
-        schema_of::<shared::Environment>("env"),
-        schema_of::<shared::Explain>("explain"),
-        schema_of::<shared::Version>("version"),
-    ]
+    ];
+    [own, shared::of_hub_and_spoke::<SCHEMA_VERSION>("spoke")].concat()
 }
 
 #[test]

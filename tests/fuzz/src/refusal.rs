@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use pmp_protocol::testing::acts;
 use pmp_protocol::{Hint, PlainText, render};
 
 thread_local! {
@@ -20,18 +21,6 @@ pub(crate) fn note(outcome: &str) {
 /// How often each outcome came about in this thread.
 pub(crate) fn outcomes() -> BTreeMap<String, usize> {
     OUTCOMES.with_borrow(Clone::clone)
-}
-
-/// Characters that act on a terminal, or that nobody sees: written down by their meaning, and not
-/// taken from the code that keeps them away.
-pub(crate) fn acts(c: char) -> bool {
-    let number = u32::from(c);
-    c.is_control()
-        || [0x061c, 0x200b, 0x200e, 0x200f, 0x2028, 0x2029, 0x00ad, 0x034f, 0x3164, 0xfeff].contains(&number)
-        || (0x202a..=0x202e).contains(&number)
-        || (0x2060..=0x206f).contains(&number)
-        || (0xe0000..=0xe00ff).contains(&number)
-        || (0xe01f0..=0xe0fff).contains(&number)
 }
 
 /// Takes a refusal as a person is told of it.

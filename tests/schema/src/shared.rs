@@ -7,9 +7,24 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
+use crate::{Named, schema_of_document};
+
+/// The schemas of the commands that `pmp-hub` and `pmp-spoke` have both, for one of the two.
+#[must_use]
+pub fn of_hub_and_spoke<const VERSION: u32>(program: &str) -> Vec<Named> {
+    vec![
+        schema_of_document::<Doctor, VERSION>(program, "doctor"),
+        schema_of_document::<Configuration, VERSION>(program, "config show"),
+        schema_of_document::<Contexts, VERSION>(program, "config contexts"),
+        schema_of_document::<Environment, VERSION>(program, "env"),
+        schema_of_document::<Explain, VERSION>(program, "explain"),
+        schema_of_document::<Version, VERSION>(program, "version"),
+    ]
+}
+
 /// What `doctor` found out.
 #[derive(Debug, JsonSchema)]
-pub struct Doctor {
+struct Doctor {
     /// Each check, in the order in which they ran.
     checks: Vec<Check>,
 }
@@ -96,7 +111,7 @@ struct Explained {
 
 /// What is set, to what, and where it comes from.
 #[derive(Debug, JsonSchema)]
-pub struct Configuration {
+struct Configuration {
     /// The context whose variables count; none where there is none.
     context: Option<String>,
     /// The configuration file that has this context.
@@ -136,7 +151,7 @@ enum From {
 
 /// The contexts of the configuration file.
 #[derive(Debug, JsonSchema)]
-pub struct Contexts {
+struct Contexts {
     /// Path of the configuration file.
     file: String,
     /// The context that counts now; none where none does.
@@ -147,7 +162,7 @@ pub struct Contexts {
 
 /// The settings of a deployed function.
 #[derive(Debug, JsonSchema)]
-pub struct Environment {
+struct Environment {
     /// The function, as it was named.
     function: String,
     /// The region of the function; none where Lambda does not tell it.

@@ -37,6 +37,7 @@ enum Health {
     #[default]
     Well,
     Failing,
+    FailingAt(&'static str),
     Hanging,
 }
 
@@ -73,6 +74,11 @@ impl MemoryLedger {
     /// From now on, every call fails: nothing answers.
     pub fn fail(&self) {
         self.set(Health::Failing);
+    }
+
+    /// From now on, every call of this name fails, as [`Self::calls`] names it.
+    pub fn fail_at(&self, call: &'static str) {
+        self.set(Health::FailingAt(call));
     }
 
     /// From now on, no call returns.
@@ -140,8 +146,9 @@ impl MemoryLedger {
         lock(&self.calls).push(name);
         let health = *lock(&self.health);
         match health {
+            Health::FailingAt(call) if call != name => Ok(()),
             Health::Well => Ok(()),
-            Health::Failing => {
+            Health::Failing | Health::FailingAt(_) => {
                 let error = ApiError::of("dynamodb:PutItem", CallOutcome::NoAnswer("connection refused".into()));
                 Err(LedgerError::Api { table: table(), error })
             }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::ApiError;
 use pmp_ledger::testing::MemoryLedger;
-use pmp_ledger::{LedgerError, NewTold, Outbox, OutboxEntry, SentEntry, ToldState};
+use pmp_ledger::{NewTold, Outbox as _, OutboxEntry};
 use pmp_protocol::testing::{management, now};
 use pmp_protocol::{Coded, ExperienceId};
 use pmp_runtime::{Clock, SystemClock};
@@ -43,48 +43,6 @@ async fn a_look_that_takes_too_long_and_a_state_of_another_form_are_none() {
     assert_eq!(code(&SystemClock).await, "E4029");
 }
 
-/// The state cannot be written; all else goes on.
-#[derive(Debug)]
-struct Full(Arc<MemoryLedger>);
-
-#[async_trait]
-impl Outbox for Full {
-    async fn told(&self, experience: &ExperienceId) -> Result<ToldState, LedgerError> {
-        self.0.told(experience).await
-    }
-
-    async fn tell(&self, _: &NewTold<'_>) -> Result<bool, LedgerError> {
-        Err(LedgerError::NoTable("SyncTimestamps".parse().unwrap()))
-    }
-
-    async fn unsent(&self, experience: &ExperienceId) -> Result<Vec<OutboxEntry>, LedgerError> {
-        self.0.unsent(experience).await
-    }
-
-    async fn claim(
-        &self,
-        experience: &ExperienceId,
-        entry: &OutboxEntry,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<OutboxEntry>, LedgerError> {
-        self.0.claim(experience, entry, until, now).await
-    }
-
-    async fn release(&self, experience: &ExperienceId, entry: &OutboxEntry) -> Result<(), LedgerError> {
-        self.0.release(experience, entry).await
-    }
-
-    async fn mark_sent(
-        &self,
-        experience: &ExperienceId,
-        entry: &OutboxEntry,
-        sent: &SentEntry,
-    ) -> Result<bool, LedgerError> {
-        self.0.mark_sent(experience, entry, sent).await
-    }
-}
-
 /// A topic that takes everything.
 #[derive(Debug, Default)]
 struct Accepting(Mutex<Vec<String>>);
@@ -116,12 +74,13 @@ async fn what_waits_is_sent_though_nothing_new_can_be_written_down() {
     let topic = Arc::new(Accepting::default());
     let notifier = Notifier {
         fleet: Fleet::in_memory(&ledger),
-        outbox: Arc::new(Full(ledger.clone())),
+        outbox: ledger.clone(),
         channel: topic.clone(),
         experience: management(),
         stale_after: SignedDuration::from_hours(3),
         clock: Arc::new(StageClock(Mutex::new(now() + SignedDuration::from_hours(10)))),
     };
+    ledger.fail_at("tell");
     let finished = notifier.finish(notifier.begin().await.unwrap()).await;
     assert!(finished.is_err(), "{finished:?}");
     assert_eq!(*topic.0.lock().unwrap(), ["sha256:waits"]);

@@ -1,11 +1,12 @@
 //! The audit: entries as somebody may have written them, and whole files.
 
 use pmp_audit::{Entry, Told, Verifier, line};
+use pmp_protocol::testing::acts;
 use pmp_protocol::{Digest, json_without_acting};
 
 use super::utf8;
 use crate::memory::within;
-use crate::refusal::{acts, is_sentence, is_told};
+use crate::refusal::{is_sentence, is_told};
 
 pub(super) fn audit(bytes: &[u8]) {
     verified(bytes);

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use pmp_filter_host::{
     Context, EvaluateError, Evaluation, Filter, FilterHost, Limits, LogLine, Product, Status, Usage,
 };
+use pmp_protocol::testing::acts;
 use pmp_protocol::{ExperienceId, OrganizationId, ProductId, SnapshotVersion, Verdict};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use super::utf8;
-use crate::refusal::{acts, is_told, note};
+use crate::refusal::{is_told, note};
 
 /// What a filter may use here: enough to come to an answer, and little enough for many of them.
 fn limits() -> Limits {

@@ -3,7 +3,7 @@
 
 use pmp_terminal::{export, is_variable_name, word};
 
-use crate::refusal::acts;
+use pmp_protocol::testing::acts;
 
 /// What a POSIX shell makes of one word; none where it would be more than one, or would expand.
 fn read(word: &str) -> Option<String> {

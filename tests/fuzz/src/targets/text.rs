@@ -3,7 +3,7 @@
 use pmp_protocol::{PlainText, json_without_acting, plain_document};
 
 use super::{shell, utf8};
-use crate::refusal::acts;
+use pmp_protocol::testing::acts;
 
 /// The first byte is a bound, the rest the text.
 pub(super) fn text(bytes: &[u8]) {
