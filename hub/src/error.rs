@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use pmp_aws::ApiError;
 use pmp_catalog::{CatalogError, ErrorClass};
 use pmp_ledger::LedgerError;
-use pmp_protocol::{ContentError, ExperienceId, Hint, OrganizationId, SealError, SnapshotVersion, alike};
+use pmp_protocol::{ContentError, ExperienceId, Hint, OrganizationId, SealError, SnapshotVersion, alike_word};
 use pmp_terminal::Failure;
 use pmp_waves::NotPromoted;
 
@@ -371,7 +371,8 @@ impl Hint for HubError {
             Self::NoWaves => Some(format!("waves begin with the hub's next run after {WAVES} is set")),
             Self::Windows { source } | Self::Unfinished { source, .. } => source.hint(),
             Self::NoSuchWave { name, names } => {
-                let meant = alike(name, names).first().map(|meant| format!("; did you mean `{meant}`?"));
+                let meant = alike_word(name, names.iter().map(String::as_str));
+                let meant = meant.map(|meant| format!("; did you mean `{meant}`?"));
                 Some(format!("the waves are {}{}", names.join(", "), meant.unwrap_or_default()))
             }
             Self::NotOnItsWay { .. } => Some("`pmp-hub status` says what is on its way".to_owned()),

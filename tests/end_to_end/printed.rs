@@ -233,6 +233,29 @@ async fn what_programs_tell_of_themselves_is_as_its_snapshot_says() {
     }
 }
 
+/// Where each setting comes from, and what `doctor` says of all that is well and of something that
+/// is not.
+#[tokio::test]
+async fn where_settings_come_from_and_what_doctor_finds_is_as_its_snapshot_says() {
+    let scene = in_step().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pmp.toml");
+    std::fs::write(&file, "[contexts.prod]\nPMP_LOG_FORMAT = \"json\"\n\n[contexts.test]\n").unwrap();
+    let set = [("PMP_CONFIG", file.to_str().unwrap()), ("PMP_CONTEXT", "prod")];
+    for (name, program) in [("hub", &scene.hub), ("spoke", &scene.spoke)] {
+        let with_file = program.with(&set);
+        let mut text = printed(
+            &with_file,
+            &[&["config", "show"], &["config", "show", "-o", "json"], &["config", "contexts", "-o", "json"]],
+        )
+        .await;
+        text += &printed(program, &[&["doctor"], &["doctor", "-o", "json"]]).await;
+        text += &printed(&program.with(&[("PMP_TIMESTAMPS_TABLE", "SyncTimestamp")]), &[&["doctor"]]).await;
+        let text = text.replace(folder.path().to_str().unwrap(), "[folder]");
+        check_text(&format!("found-by-{name}"), &text);
+    }
+}
+
 #[tokio::test]
 async fn what_the_tool_for_filters_prints_is_as_its_snapshot_says() {
     let folder = tempfile::tempdir().unwrap();

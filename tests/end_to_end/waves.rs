@@ -126,6 +126,12 @@ async fn a_version_enters_one_wave_after_the_other() {
     assert_eq!(fleet.hub.run(&["report", "--html", page]).await.code, 0);
     let html = std::fs::read_to_string(page).unwrap();
     assert!(html.contains("1 in step of 3 that follow it (33 %), 2 wait for their wave"), "{html}");
+    for row in [
+        ">SYNCED</b></th><td>1 experience of 1 organization</td>",
+        ">WAITING</b></th><td>2 experiences of 2 organizations</td>",
+    ] {
+        assert!(html.contains(row), "{row} in {html}");
+    }
     let printed = fleet.hub.run(&["report", "--html", "-"]).await;
     assert!(printed.code == 0 && printed.stdout.starts_with("<!DOCTYPE html>"), "{printed:?}");
     let status = fleet.hub.run(&["status"]).await.stdout;

@@ -34,7 +34,7 @@ pub fn not_one_of(text: &str, words: &[&str]) -> String {
         [few @ .., last] => format!("`{text}` is not one of {} and {last}", few.join(", ")),
         [] => format!("`{text}` is not known"),
     };
-    let meant = alike_word(text, words).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    let meant = alike_word(text, words.iter().copied()).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
     wrong + &meant
 }
 
@@ -50,20 +50,23 @@ pub fn asked_back(problem: &str) -> String {
         let expected = expected.split(" at line ").next()?;
         let words = expected.split([',', ' ']).map(|word| word.trim_matches('`'));
         let words: Vec<_> = words.filter(|word| !matches!(*word, "" | "one" | "of" | "or")).collect();
-        alike_word(typed, &words)
+        alike_word(typed, words)
     };
     meant().map_or_else(|| problem.to_owned(), |meant| format!("{problem}; did you mean `{meant}`?"))
 }
 
-/// The word of a few that `text` looks like, whatever its case. One slip of the finger is enough: a
-/// letter that is missing, wrong or one too many, or two letters swapped.
-fn alike_word<'a>(text: &str, words: &[&'a str]) -> Option<&'a str> {
-    let text = text.to_lowercase();
+/// The word or the name of a few that `text` looks like, whatever its case. One slip of the finger
+/// is enough: a letter that is missing, wrong or one too many, or two letters swapped. For ids, see
+/// [`alike`].
+#[must_use]
+pub fn alike_word<'a>(text: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let text = text.trim().to_lowercase();
+    let lower: Vec<_> = words.into_iter().map(|word| (word.to_lowercase(), word)).collect();
     let slip = |word: &str| word.len() > 2 && strsim::osa_distance(&text, word) <= 1;
-    by_likeness(&text, words.iter().copied())
+    let (_, meant) = by_likeness(&text, lower.iter().map(|(lower, _)| lower))
         .into_iter()
-        .find(|(likeness, word)| *likeness >= ALIKE_WORD || slip(word))
-        .map(|(_, word)| word)
+        .find(|(likeness, word)| *likeness >= ALIKE_WORD || slip(word))?;
+    lower.iter().find(|(lower, _)| lower == meant).map(|(_, word)| *word)
 }
 
 /// All of `known`, the most alike first; of equal ones, in the order of the alphabet.
@@ -101,8 +104,9 @@ mod tests {
             "`treu` is neither `true` nor `false`; did you mean `true`?"
         );
         for (typed, meant) in [("hbu", Some("hub")), ("OWN ", Some("own")), ("heel", Some("heal")), ("x", None)] {
-            assert_eq!(alike_word(typed, &["hub", "own", "heal", "report"]), meant, "{typed}");
+            assert_eq!(alike_word(typed, ["hub", "own", "heal", "report"]), meant, "{typed}");
         }
+        assert_eq!(alike_word("alfa", ["Hub", "Alpha"]), Some("Alpha"));
     }
 
     #[test]

@@ -48,7 +48,7 @@ mod windows;
 mod words;
 mod would_change;
 
-pub use alike::{alike, asked_back, most_alike, not_one_of};
+pub use alike::{alike, alike_word, asked_back, most_alike, not_one_of};
 pub use answers::{Answer, Answers, AnswersError, MAX_ANSWERS_BYTES, ProductAttributes, SealedAnswers};
 pub use batch::ProductBatch;
 pub use clocks::{CLOCKS_DIFFER, is_ahead};

@@ -66,6 +66,11 @@ pub(super) fn state(state: SpokeState) -> Markup {
     html! { b class={ "s " (states::class(state)) } { (state.as_str()) } }
 }
 
+/// The mark of those that wait for their wave: they are on their way, as `APPLYING` is.
+pub(super) fn waiting() -> Markup {
+    html! { b class={ "s " (states::class(SpokeState::Applying)) } { "WAITING" } }
+}
+
 /// A link to an organization's part of the page.
 pub(super) fn link(organization: &OrganizationId) -> Markup {
     html! { a href={ "#" (organization) } { (organization) } }

@@ -8,7 +8,7 @@ use pmp_protocol::age;
 use crate::render::status as told;
 use crate::status::{SpokeState, SpokeStatus};
 use crate::web::fleet::OneOrganization;
-use crate::web::fragments::{amount, bar, minute, number, percent, said, state};
+use crate::web::fragments::{amount, bar, minute, number, percent, said, state, waiting};
 use crate::web::lag::is_counted;
 use crate::web::read::Seen;
 use crate::web::states;
@@ -16,6 +16,8 @@ use crate::web::states;
 /// How many rows are in one state.
 struct Standing {
     state: SpokeState,
+    /// Whether they are in step with an older snapshot, since their turn has not come.
+    waits: bool,
     /// Experiences, and organizations as a whole.
     rows: usize,
     experiences: usize,
@@ -50,10 +52,10 @@ pub(super) fn part(seen: &Seen, all: &[OneOrganization<'_>]) -> Markup {
                     tbody {
                         @for it in &standings {
                             tr {
-                                th scope="row" { (state(it.state)) }
+                                th scope="row" { @if it.waits { (waiting()) } @else { (state(it.state)) } }
                                 td { (amount(it.experiences, it.organizations)) }
                                 td .wide { (bar(it.rows, rows)) " " (percent(it.rows, rows)) }
-                                td .meaning { (states::meaning(it.state)) }
+                                td .meaning { (if it.waits { states::WAITS } else { states::meaning(it.state) }) }
                             }
                         }
                     }
@@ -146,15 +148,20 @@ fn admitted(seen: &Seen, all: &[OneOrganization<'_>]) -> String {
     }
 }
 
+/// A row for each state that there is. Those that wait for their wave are in step with an older
+/// snapshot, so they have a row of their own below `SYNCED`.
 fn standings(seen: &Seen) -> Vec<Standing> {
-    let of = |state: SpokeState| {
-        let rows: Vec<_> = seen.rows.iter().filter(|row| row.state == state).collect();
+    let of = |state: SpokeState, waits: bool| {
+        let counted = |row: &&SpokeStatus| row.state == state && row.waits_for_its_wave() == waits;
+        let rows: Vec<_> = seen.rows.iter().filter(counted).collect();
         Standing {
             state,
+            waits,
             rows: rows.len(),
             experiences: rows.iter().filter(|row| row.member_experience.is_some()).count(),
             organizations: rows.iter().map(|row| &row.organization).collect::<BTreeSet<_>>().len(),
         }
     };
-    states::ALL.into_iter().map(of).filter(|standing| standing.rows > 0).collect()
+    let all = states::ALL.into_iter().flat_map(|state| [of(state, false), of(state, true)]);
+    all.filter(|standing| standing.rows > 0).collect()
 }

@@ -58,6 +58,9 @@ pub(super) fn letter(state: SpokeState) -> &'static str {
     }
 }
 
+/// What it means that an experience waits for its wave.
+pub(super) const WAITS: &str = "In step with an older snapshot: its turn for the newest has not come.";
+
 /// What it means, in a sentence.
 pub(super) fn meaning(state: SpokeState) -> &'static str {
     match state {

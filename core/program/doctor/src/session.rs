@@ -9,7 +9,7 @@ use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::ProvideCredentials;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{Caller, ConfigError, DEFAULT_REGION, Reached};
-use pmp_protocol::{Hint, alike};
+use pmp_protocol::{Hint, alike_word};
 use pmp_runtime::Clock;
 use pmp_terminal::checkup::{Finding, Stage, watched};
 use pmp_terminal::{Output, Source, export, is_variable_name, unset};
@@ -126,7 +126,7 @@ fn correction(error: &ConfigError) -> Option<String> {
         }
         // It may also be a setting of a profile, in words.
         ConfigError::Variable { name, .. } if is_variable_name(name) => unset(name),
-        ConfigError::NoProfile { name, known } => export("AWS_PROFILE", alike(name, known).first()?),
+        ConfigError::NoProfile { name, known } => export("AWS_PROFILE", alike_word(name, known.iter().map(String::as_str))?),
         _ => None,
     }
 }

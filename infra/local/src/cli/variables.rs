@@ -1,7 +1,7 @@
 //! The environment variables by which a client acts as an account of a world.
 
 use pmp_local_aws::Deployed;
-use pmp_protocol::alike;
+use pmp_protocol::{alike, alike_word};
 use pmp_terminal::{Failure, export};
 use pmp_world::{Organization, World, is_account};
 use serde::{Serialize, Serializer};
@@ -162,10 +162,11 @@ pub(super) fn identity(world: &World, who: Option<&str>) -> Result<Identity, Fai
     }
     let known = everyone.iter().map(|identity| format!("{} ({})", identity.access_key, identity.name));
     let failure = format!("`{who}` is no account, organization or access key of this world");
-    let named =
-        world.organizations.iter().flat_map(|organization| [organization.name.as_str(), organization.id.as_str()]);
-    let named = named.chain(everyone.iter().map(|identity| identity.access_key.as_str()));
-    let meant = alike(who, named).first().map(|meant| format!("did you mean `{meant}`?"));
+    let ids = world.organizations.iter().map(|organization| organization.id.as_str());
+    let ids = ids.chain(everyone.iter().map(|identity| identity.access_key.as_str()));
+    let names = world.organizations.iter().map(|organization| organization.name.as_str());
+    let meant = alike(who, ids).into_iter().next().or_else(|| alike_word(who, names));
+    let meant = meant.map(|meant| format!("did you mean `{meant}`?"));
     let hint = format!("there are {}", known.collect::<Vec<_>>().join(", "));
     Err(Failure::new("E3044", failure).hint(meant).hint(hint))
 }
