@@ -8,7 +8,7 @@ use pmp_deployed::{EnvArgs, print_environment};
 use pmp_terminal::progress::waiting_for;
 use pmp_terminal::{
     Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, Output, TerminalArgs,
-    print_version, program_with,
+    Uses, print_version, program_with,
 };
 
 use crate::commands::audit::{AuditArgs, audit};
@@ -68,11 +68,13 @@ const EXAMPLES: &str = "Examples:
   pmp-hub recover                               go on after the table of snapshots was restored";
 
 /// The settings that each command uses, for its help; `run` and `doctor` use all.
-const USES: [(&str, &[&[&str]]); 33] = [
+const USES: &Uses = &[
     ("publish", &[LEDGER, ROSTER, TOPIC, SIGNING, PRODUCTS, &["max_hold", "change_windows", "waves"]]),
     ("recover", &[LEDGER, TOPIC, SIGNING, PRODUCTS]),
     ("status", &[LEDGER, ROSTER]),
     ("members", &[LEDGER, ROSTER]),
+    ("members admit", &[LEDGER]),
+    ("members forget", &[LEDGER]),
     ("exceptions", &[LEDGER, ROSTER]),
     ("versions", &[LEDGER, ROSTER]),
     ("wait", &[LEDGER, ROSTER]),
@@ -80,6 +82,7 @@ const USES: [(&str, &[&[&str]]); 33] = [
     ("log", &[LEDGER, ROSTER]),
     ("drift", &[LEDGER, ROSTER]),
     ("audit", &[LEDGER]),
+    ("audit verify", &[]),
     ("report", &[LEDGER, ROSTER]),
     ("serve", &[LEDGER, ROSTER]),
     ("plan", &[LEDGER, ROSTER, FILTERS]),
@@ -99,6 +102,8 @@ const USES: [(&str, &[&[&str]]); 33] = [
     ("env", &[]),
     ("public-key", &[&["signing_key"]]),
     ("verify-aws", &[LEDGER, &["events_queue_url"]]),
+    ("config contexts", &[]),
+    ("explain", &[]),
     ("version", &[]),
     ("completions", &[]),
     ("man", &[]),
@@ -180,13 +185,12 @@ enum Command {
   pmp-hub resume --all --reason 'the freeze is over'
   pmp-hub resume --org o-member0000 --reason 'the migration is done'")]
     Resume(ResumeArgs),
-    /// Let the snapshot that is on its way through the waves into the next wave, or go on with one
-    /// that was halted
+    /// Start the next wave of the current snapshot now, or go on with a snapshot that was halted
     #[command(after_help = "Examples:
   pmp-hub promote --reason 'the canary looks well, and the soak may end'
   pmp-hub promote 42 --reason 'their filter is fixed'")]
     Promote(PromoteArgs),
-    /// Stop the snapshot that is on its way through the waves where it is
+    /// Halt the current snapshot: it enters no further wave
     #[command(after_help = "Examples:
   pmp-hub halt --reason 'a vendor called'
   pmp-hub status                                who has it, and who does not")]
@@ -360,7 +364,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<HubFunction>("pmp-hub");
     }
-    program_with(args, &USES, run)
+    program_with(args, USES, run)
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -468,7 +472,7 @@ async fn execute(cli: &Cli, output: Output) -> Result<Exit, Failure> {
         }
         Command::VerifyAws(args) => verify_aws(&cli.config, args, output).await,
         Command::Man(manual) => {
-            manual.write::<Cli>()?;
+            manual.write::<Cli>(USES)?;
             Ok(Exit::Ok)
         }
         Command::Explain(explain) => {

@@ -62,6 +62,12 @@ async fn a_built_in_rule_needs_its_name_and_settings_only() {
     assert_eq!(receipts[0]["filter"]["version"], "1.2.0");
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a"], &[]));
 
+    // Whoever looks or syncs without the filter by mistake is told.
+    let without = scene.spoke.run(&["plan"]).await;
+    let told = "hint: the last pass here ran the filter `exclude-ids`, and these settings have none";
+    assert!(without.stderr.contains(told), "{without:?}");
+    assert!(!spoke.run(&["plan"]).await.stderr.contains("and these settings have none"));
+
     let refused = scene.spoke_with_filter(Path::new("exclude-ids"), r#"{"idz":[]}"#).run(&["sync"]).await;
     assert!(refused.stderr.contains("the filter `exclude-ids` refuses its configuration: idz: unknown field `idz`"));
     let misspelt = scene.spoke_with_filter(Path::new("exclude-id"), "{}").run(&["sync"]).await;

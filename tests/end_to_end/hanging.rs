@@ -89,6 +89,18 @@ async fn a_sync_that_hangs_says_so_when_it_is_told_to_stop() {
 }
 
 #[tokio::test]
+async fn a_sync_that_hangs_and_is_interrupted_ends_without_an_error() {
+    let scene = scene_that_hangs("aws-marketplace", "ListEntities").await;
+    let syncing = scene.spoke.start(&["sync"]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    syncing.signal("INT").await;
+    let (code, log) = syncing.ended().await;
+    assert_eq!(code, 130, "{log}");
+    assert!(log.contains("told to stop by SIGINT (Ctrl-C), ") && !log.contains("error:"), "{log}");
+    assert!(!log.contains("code:"), "{log}");
+}
+
+#[tokio::test]
 async fn a_function_answers_before_its_deadline_whatever_hangs() {
     let time = Duration::from_secs(8);
     let operations =

@@ -41,7 +41,7 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultKind {
     /// The line does not end with a digest.
-    #[error("is not a line of an audit")]
+    #[error("is not a line that `pmp-hub audit export` wrote: its digest is missing")]
     NoLine,
     /// The line is not what its digest is of.
     #[error("was altered: its digest is the one of another text")]

@@ -93,7 +93,7 @@ impl Hint for ConfigError {
             }
             Self::Profile { fix, .. } => Some(fix.clone()),
             Self::Half { set, missing } => Some(format!(
-                "set {missing}, too; or unset {set} to go by what else there is: a profile, or the role of the machine"
+                "set {missing}, too; or unset {set}, so that a profile or the role of the machine is used"
             )),
             Self::Bundle { path, problem, .. } if problem.contains("DER") => {
                 let path = path.display();

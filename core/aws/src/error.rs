@@ -161,7 +161,7 @@ impl Hint for ApiError {
         }
         match &self.outcome {
             Outcome::Refused { .. } if self.is_access_denied() => Some(format!(
-                "grant {} to the calling role or user, in the policies of both accounts",
+                "grant {} to the calling role or user; if the resource is another account's, its policy has to allow it, too",
                 self.permission()
             )),
             Outcome::Refused { code, .. } if is_of_credentials(code) => Some(

@@ -34,7 +34,8 @@ pub fn not_one_of(text: &str, words: &[&str]) -> String {
         [few @ .., last] => format!("`{text}` is not one of {} and {last}", few.join(", ")),
         [] => format!("`{text}` is not known"),
     };
-    let meant = alike_word(text, words.iter().copied()).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
+    let meant =
+        alike_word(text, words.iter().copied()).map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
     wrong + &meant
 }
 

@@ -122,7 +122,7 @@ async fn command(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Command::Man(manual) => {
-            manual.write::<Cli>()?;
+            manual.write::<Cli>(&[])?;
             Ok(Exit::Ok)
         }
     }

@@ -40,8 +40,8 @@ pub(crate) struct ConfirmArgs {
     /// Confirm in advance, even if nothing is held yet
     #[arg(long, requires = "organization")]
     force: bool,
-    /// Take back what is confirmed of this version: of the organization and of each experience, or
-    /// with --member-experience of that one
+    /// Take back what is confirmed of this version, for the whole organization; with
+    /// --member-experience, for that one experience
     #[arg(long, conflicts_with = "force", requires = "organization")]
     undo: bool,
     #[command(flatten)]

@@ -140,10 +140,13 @@ async fn admit(config: &ConfigArgs, args: &AdmitArgs, output: Output) -> Result<
 async fn forget(config: &ConfigArgs, args: &ForgetArgs, output: Output) -> Result<Exit, Failure> {
     let organization = &args.organization;
     if !args.yes && args.again.as_ref() != Some(organization) {
-        let error = format!("this deletes all that the ledger knows of `{organization}`, for good");
+        let error =
+            format!("this deletes for good all that the ledger knows of `{organization}`, so it asks for its id twice");
         let differs = args.again.as_ref().filter(|again| *again != organization);
         let differs = differs.map_or_else(String::new, |again| format!("`{again}` is another one; "));
-        let hint = format!("{differs}say so: `pmp-hub members forget {organization} {organization}`, or `--yes`");
+        let hint = format!(
+            "{differs}if you mean it, repeat the id: `pmp-hub members forget {organization} {organization}`, or add `--yes`"
+        );
         return Err(Failure::new("E4055", error).hint(hint).exit(Exit::Refused));
     }
     let config = config.for_status()?;

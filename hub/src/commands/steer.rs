@@ -109,7 +109,7 @@ pub(crate) struct ResumeArgs {
     /// For those that are in this wave now
     #[arg(long, value_name = "NAME")]
     wave: Option<WaveName>,
-    /// For all organizations: those stay paused that are paused by name
+    /// End the pause of the whole fleet. An organization that was paused by name stays paused
     #[arg(long)]
     all: bool,
     #[command(flatten)]

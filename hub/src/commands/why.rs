@@ -118,7 +118,8 @@ pub(crate) async fn why(config: &ConfigArgs, args: &WhyArgs, output: Output) -> 
     let (moment, version) = place.moment(args.at, head.latest, now).await?;
     let (product, question) = place.product(&args.product, version, &names).await?;
     let found = place.find(args, &view, names.of(&product), moment, version, now).await?;
-    if let Some(question) = question.filter(|_| !found.is_known) {
+    if !found.is_known {
+        let question = question.unwrap_or_else(|| "`pmp-hub show` lists the products by their ids".to_owned());
         progress::note(&format!("hint: no product `{product}` is known; {question}"));
     }
     if let Some(organization) = args.org.as_ref().filter(|_| found.answers.is_empty()) {

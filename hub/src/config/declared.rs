@@ -132,7 +132,7 @@ declare_settings! {
             flag: "change-windows",
             variable: "PMP_CHANGE_WINDOWS",
             value: "WINDOWS",
-            help: "Let members start change sets in these windows alone: `Mon-Fri 22:00-04:00 Europe/Berlin`, several with `;` \
+            help: "Let members start change sets only in these windows: `Mon-Fri 22:00-04:00 Europe/Berlin`, several with `;` \
                 between them, or `always`; without it, what was set last stays",
             needed_by: "publish, run; optional",
             meaning: "the [change windows](steer.md#change-windows) of the fleet, in which members may start change sets, as \
@@ -151,7 +151,7 @@ declare_settings! {
             flag: "notify-topic-arn",
             variable: "PMP_NOTIFY_TOPIC_ARN",
             value: "ARN",
-            help: "A topic on which operations is told what changed in the fleet; without it, nothing is told",
+            help: "The topic for notifications of what changed in the fleet; without it, there are none",
             needed_by: "notify; run and doctor, optional there",
             meaning: "a topic, standard or FIFO, on which operations is [told what changed](notifications.md) in the \
                 fleet. Needs `PMP_TIMESTAMPS_TABLE`",

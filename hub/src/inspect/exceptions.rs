@@ -8,7 +8,8 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use pmp_ledger::Head;
 use pmp_protocol::{
-    Digest, ExperienceId, OrganizationId, Paused, ProductId, Receipt, SnapshotVersion, Verdict, count, total,
+    Digest, ExperienceId, OrganizationId, Paused, ProductId, Receipt, SnapshotVersion, Verdict, count, not_one_of,
+    total,
 };
 use serde::Serialize;
 
@@ -75,7 +76,7 @@ impl FromStr for ExceptionKind {
         let written = if written == "excluded" { "filtered".to_owned() } else { written };
         Self::ALL.into_iter().find(|kind| kind.flag() == written).ok_or_else(|| {
             let names: Vec<_> = Self::ALL.into_iter().map(Self::flag).collect();
-            format!("it is one of {}", names.join(", "))
+            not_one_of(text, &names.iter().map(String::as_str).collect::<Vec<_>>())
         })
     }
 }

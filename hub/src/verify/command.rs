@@ -135,7 +135,7 @@ pub(crate) async fn verify_aws(config: &ConfigArgs, args: &VerifyArgs, output: O
         Early::Stopped(why) => why.clone(),
         Early::Failed(error) => one_line(error),
     });
-    let not_reached = failure.as_ref().map(|why| format!("It was not reached: {why}."));
+    let not_reached = failure.as_ref().map(|why| format!("It was not reached: {}.", why.trim_end_matches('.')));
     let report = Report {
         version: env!("CARGO_PKG_VERSION"),
         began,

@@ -21,7 +21,7 @@ pub(super) fn part(all: &[OneOrganization<'_>]) -> Markup {
             h2 #heat { "Heat map: organization × experience" }
             @if all.is_empty() { p .quiet { "There is no organization to show." } }
             @else {
-                p .quiet { "Each organization with a cell for each of its experiences, the worst first. A cell that is alone and wide stands for the organization as a whole." }
+                p .quiet { "Each organization has a cell for each of its experiences, the worst first. A single wide cell stands for the organization as a whole." }
                 ul .legend aria-label="What the letters mean" {
                     @for state in used {
                         li { i .(states::class(state)) { (states::letter(state)) } " " (state.word()) }
@@ -38,7 +38,7 @@ pub(super) fn part(all: &[OneOrganization<'_>]) -> Markup {
                 }
                 @if !healthy.is_empty() {
                     details open[others.is_empty()] {
-                        summary { "Well: " (many(healthy.len(), "organization")) }
+                        summary { (many(healthy.len(), "organization")) " without a problem" }
                         ul .heat #heat-well { @for one in &healthy { (tile(one)) } }
                     }
                 }

@@ -63,8 +63,8 @@ fn row(seen: &Seen, kept: &KeptVersion, on: usize, whole: usize) -> Markup {
                     span .quiet { " pinned to " (pin.version) " by " (said(&pin.by)) ": " (said(&pin.reason)) }
                 }
             }
-            td { (minute(kept.taken_at)) }
-            td { (age(kept.taken_at, seen.at)) }
+            td .whole { (minute(kept.taken_at)) }
+            td .whole { (age(kept.taken_at, seen.at)) }
             td .number { (or_dash(kept.counts.map(|counts| counts.approved))) }
             td .number { (or_dash(kept.counts.map(|counts| counts.rejected))) }
             td { (bar(on, whole)) " " (number(on)) }

@@ -124,7 +124,7 @@ async fn run(cli: Cli, begun: Instant) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Command::Man(manual) => {
-            manual.write::<Cli>()?;
+            manual.write::<Cli>(&[])?;
             Ok(Exit::Ok)
         }
         Command::Hub(_) | Command::Spoke(_) => Err(Failure::new("E3037", "`main` runs this program itself")),

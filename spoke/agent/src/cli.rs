@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use pmp_deployed::{EnvArgs, print_environment};
 use pmp_terminal::progress::waiting_for;
 use pmp_terminal::{
-    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, TerminalArgs,
+    Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, TerminalArgs, Uses,
     print_version, program_with,
 };
 
@@ -29,7 +29,7 @@ const EXAMPLES: &str = "Examples:
                             run the others with the settings of a deployed function";
 
 /// The settings that each command uses, for its help; `doctor` uses all.
-const USES: [(&str, &[&[&str]]); 11] = [
+const USES: &Uses = &[
     ("run", &[LEDGER, FILTER, GUARD, CATALOG, RECORD, &["queue_url"]]),
     ("sync", &[LEDGER, FILTER, GUARD, CATALOG, RECORD]),
     ("plan", &[LEDGER, FILTER, GUARD]),
@@ -38,6 +38,8 @@ const USES: [(&str, &[&[&str]]); 11] = [
     ("unhold", &[LEDGER]),
     ("init", &[&["experience_id", "topic_arn"]]),
     ("env", &[]),
+    ("config contexts", &[]),
+    ("explain", &[]),
     ("version", &[]),
     ("completions", &[]),
     ("man", &[]),
@@ -181,7 +183,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<SpokeFunction>("pmp-spoke");
     }
-    program_with(args, &USES, run)
+    program_with(args, USES, run)
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
@@ -217,7 +219,7 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Command::Man(manual) => {
-            manual.write::<Cli>()?;
+            manual.write::<Cli>(USES)?;
             Ok(Exit::Ok)
         }
         Command::Explain(explain) => {

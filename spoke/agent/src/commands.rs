@@ -14,3 +14,4 @@ pub(crate) mod render;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod sync;
+pub(crate) mod unfiltered;

@@ -235,6 +235,13 @@ fn on_a_phone(browser: &Browser, report: &Report) {
     let scroll = browser.evaluate("return document.documentElement.scrollWidth").as_u64().unwrap();
     assert!(scroll <= u64::from(PHONE.0), "nothing is scrolled sideways but tables: {scroll} of {}", PHONE.0);
     assert_eq!(small_targets(browser, 24), Vec::<Value>::new(), "on a phone");
+    // A date or an age that is broken over lines is read by nobody.
+    let broken = "return [...document.querySelectorAll('td.whole, td.number')].filter(cell => {
+        const text = document.createRange();
+        text.selectNodeContents(cell);
+        return new Set([...text.getClientRects()].map(line => Math.round(line.top))).size > 1;
+    }).length";
+    assert_eq!(browser.evaluate(broken), 0, "cells whose text is broken over lines");
     println!("phone: {scroll} of {} pixels wide with everything open, no target below 24 pixels", PHONE.0);
 }
 

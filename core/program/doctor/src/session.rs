@@ -126,7 +126,9 @@ fn correction(error: &ConfigError) -> Option<String> {
         }
         // It may also be a setting of a profile, in words.
         ConfigError::Variable { name, .. } if is_variable_name(name) => unset(name),
-        ConfigError::NoProfile { name, known } => export("AWS_PROFILE", alike_word(name, known.iter().map(String::as_str))?),
+        ConfigError::NoProfile { name, known } => {
+            export("AWS_PROFILE", alike_word(name, known.iter().map(String::as_str))?)
+        }
         _ => None,
     }
 }

@@ -295,7 +295,8 @@ pub async fn watched(output: Output, check: &'static str, work: impl Future<Outp
         let fix = "check the network, the region and AWS_ENDPOINT_URL; then run the command again".to_owned();
         Finding::of(check).fail(format!("no answer within {} seconds", WITHIN.as_secs()), fix)
     });
-    if output.is_table() && stream::stderr_is_terminal() {
+    // What is well stands in the table that follows.
+    if output.is_table() && stream::stderr_is_terminal() && finding.result != Verdict::Ok {
         let ended = match finding.result {
             Verdict::Ok => Step::Done,
             Verdict::Skipped | Verdict::Warning => Step::Waiting,

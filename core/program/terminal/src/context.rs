@@ -241,7 +241,8 @@ impl Hint for ContextError {
                 Some(format!("the contexts are {}; correct line {line} of the file{meant}", known.join(", ")))
             }
             Self::NoContext { name, known, line: None } => {
-                let meant = alike_word(name, known.iter().map(String::as_str)).and_then(|meant| export("PMP_CONTEXT", meant));
+                let meant =
+                    alike_word(name, known.iter().map(String::as_str)).and_then(|meant| export("PMP_CONTEXT", meant));
                 let meant =
                     meant.map_or_else(String::new, |command| format!("; for the one that looks like it: `{command}`"));
                 Some(format!("the contexts are {}{meant}", known.join(", ")))

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 
+use crate::shape::{Uses, shaped};
 use crate::{Failure, stream};
 
 /// Print the manual page, or write the pages of all commands into a folder
@@ -16,14 +17,13 @@ pub struct Manual {
 }
 
 impl Manual {
-    /// Writes the pages of the program `P`.
+    /// Writes the pages of the program `P`. `uses` says which settings the commands use: the page of
+    /// a command has these, as its help does.
     ///
     /// # Errors
     /// Where standard output, the folder or a file in it cannot be written to.
-    pub fn write<P: CommandFactory>(&self) -> Result<(), Failure> {
-        let mut command = P::command().disable_help_subcommand(true);
-        // Commands get their full names, and the shared settings, only when they are built.
-        command.build();
+    pub fn write<P: CommandFactory>(&self, uses: &Uses) -> Result<(), Failure> {
+        let command = shaped(P::command().disable_help_subcommand(true), uses);
         match &self.folder {
             Some(folder) => {
                 std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
@@ -41,10 +41,35 @@ fn failed(path: &Path, error: std::io::Error) -> Failure {
 
 fn page(command: &clap::Command) -> Result<String, Failure> {
     let mut page = Vec::new();
-    Man::new(command.clone())
+    let without_examples = command.clone().after_help(None::<&str>).after_long_help(None::<&str>);
+    Man::new(without_examples)
         .render(&mut page)
         .map_err(|error| Failure::tried("E1731", "cannot make the manual page", error))?;
-    Ok(String::from_utf8_lossy(&page).trim_end().to_owned())
+    let after = command.get_after_long_help().or_else(|| command.get_after_help());
+    let page = String::from_utf8_lossy(&page).trim_end().to_owned();
+    Ok(page + &sections(&after.map(ToString::to_string).unwrap_or_default()))
+}
+
+/// What stands below the settings in the help, such as the examples, as sections of a page. Its
+/// lines stay as they are: filled as a paragraph, no command could be read or copied.
+fn sections(text: &str) -> String {
+    let mut page = String::new();
+    for section in text.trim().split("\n\n").filter(|section| !section.is_empty()) {
+        let (heading, lines) = match section.split_once('\n') {
+            Some((heading, lines)) if heading.ends_with(':') => (heading.trim_end_matches(':'), lines),
+            _ => ("NOTES", section),
+        };
+        let lines: Vec<_> = lines.lines().map(line_of_a_page).collect();
+        page += &format!("\n.SH {}\n.nf\n{}\n.fi", heading.to_uppercase(), lines.join("\n"));
+    }
+    page
+}
+
+/// A line as roff shows it unchanged: a backslash, a dash and a first dot or quote mean something
+/// to it.
+fn line_of_a_page(line: &str) -> String {
+    let line = line.replace('\\', "\\e").replace('-', "\\-");
+    if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line }
 }
 
 /// A page for the command, and for each of its own: `pmp-hub.1`, `pmp-hub-status.1`.
@@ -53,4 +78,22 @@ fn write_all(command: &clap::Command, name: &str, folder: &Path) -> Result<(), F
     std::fs::write(&path, page(command)? + "\n").map_err(|error| failed(&path, error))?;
     let own = command.get_subcommands().filter(|own| !own.is_hide_set());
     own.into_iter().try_for_each(|own| write_all(own, &format!("{name}-{}", own.get_name()), folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_stay_line_by_line_below_a_heading_of_their_own() {
+        let text = "Examples:\n  x status -w     go on\n  x why 'a\\b'\n\nExit codes:\n.0 all is well";
+        let page = sections(text);
+        assert_eq!(
+            page,
+            "\n.SH EXAMPLES\n.nf\n  x status \\-w     go on\n  x why 'a\\eb'\n.fi\
+             \n.SH EXIT CODES\n.nf\n\\&.0 all is well\n.fi"
+        );
+        assert_eq!(sections(""), "");
+        assert_eq!(sections("one line"), "\n.SH NOTES\n.nf\none line\n.fi");
+    }
 }

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use clap::error::{ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Parser};
-use pmp_protocol::PlainText;
+use pmp_protocol::{Coded as _, PlainText};
 
-use crate::complaint::{in_plain_words, mended};
+use crate::complaint::{in_plain_words, mended, of_command};
 use crate::context::enter::enter;
+use crate::shape::{Uses, shaped};
 use crate::{Exit, Failure, PrintError, fault, print_lines, progress};
 
 /// Parses `args` (the program's name first), runs the command on a runtime of its own, and tells a
@@ -24,11 +25,10 @@ where
 }
 
 /// The same for a program whose commands share settings: the help of a command shows those that it
-/// uses. `uses` names commands with the ids of their settings, in groups; of a command that is not
-/// named, all are shown.
+/// uses.
 pub fn program_with<P, F>(
     args: impl IntoIterator<Item = OsString>,
-    uses: &[(&str, &[&[&str]])],
+    uses: &Uses,
     command: impl FnOnce(P) -> F,
 ) -> ExitCode
 where
@@ -57,12 +57,23 @@ where
             help::<P>();
             return Exit::Error.into();
         }
+        // A group of commands, without one of them. Where a variable of the group is set, clap takes
+        // it for an argument, and shows no help by itself.
+        Err(error) if error.kind() == ErrorKind::MissingSubcommand => {
+            let typed: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
+            let text = of_command(&command_line(), &typed).clone().render_help().to_string();
+            text.trim_end().lines().for_each(progress::note);
+            return Exit::Error.into();
+        }
         Err(error) => {
             // Help and version are asked for; anything else is an error, and 1 is the code for
             // errors.
-            let exit = if error.use_stderr() { Exit::Error } else { Exit::Ok };
+            let is_error = error.use_stderr();
             tell::<P>(&mended(error, &command_line(), &args));
-            return exit.into();
+            if is_error {
+                progress::code(&Mistyped.code(), &name);
+            }
+            return if is_error { Exit::Error } else { Exit::Ok }.into();
         }
     };
     let own = P::command();
@@ -84,26 +95,6 @@ where
     .into()
 }
 
-/// The heading of settings that commands share.
-const SETTINGS: &str = "Settings";
-
-/// A command line in whose help each command shows the settings that it uses. The others are taken
-/// all the same, since variables are set for all.
-fn shaped(mut command: Command, uses: &[(&str, &[&[&str]])]) -> Command {
-    // Commands get the shared settings only when they are built.
-    command.build();
-    for (name, used) in uses {
-        command = command.mut_subcommand(name, |command| {
-            command.mut_args(|argument| {
-                let shared = argument.get_help_heading() == Some(SETTINGS);
-                let hidden = shared && !used.iter().any(|group| group.contains(&argument.get_id().as_str()));
-                if hidden { argument.hide(true) } else { argument }
-            })
-        });
-    }
-    command
-}
-
 /// A command line that takes a blank variable for one that is not there, which is how templates
 /// spell "not set". A flag may be blank all the same.
 #[must_use]
@@ -122,6 +113,13 @@ fn blanks_left_out(command: Command) -> Command {
     });
     names.into_iter().fold(command, |command, name| command.mut_subcommand(name, blanks_left_out))
 }
+
+/// What was typed is no command of the program. The words are clap's.
+#[derive(Debug, thiserror::Error)]
+#[error("what was typed is no command of this program")]
+struct Mistyped;
+
+pmp_protocol::codes!(Mistyped => "E1755");
 
 /// Prints the short help where an error would stand.
 fn help<P: CommandFactory>() {
@@ -172,45 +170,12 @@ fn complaint(error: &clap::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::FromArgMatches as _;
-
     use super::*;
 
     #[derive(Debug, Parser)]
     struct Cli {
         #[arg(long)]
         number: u8,
-    }
-
-    #[derive(Debug, Parser)]
-    struct Shared {
-        #[command(subcommand)]
-        command: Sub,
-        #[arg(long, global = true, help_heading = SETTINGS)]
-        table: Option<String>,
-        #[arg(long, global = true, help_heading = SETTINGS)]
-        topic: Option<String>,
-    }
-
-    #[derive(Debug, clap::Subcommand)]
-    enum Sub {
-        Status,
-        Publish,
-    }
-
-    #[test]
-    fn the_help_of_a_command_shows_what_it_uses_and_the_rest_is_taken_too() {
-        let uses: [(&str, &[&[&str]]); 1] = [("status", &[&["table"]])];
-        let help = |command: &str| {
-            let error = shaped(Shared::command(), &uses).try_get_matches_from(["x", command, "--help"]).unwrap_err();
-            error.to_string()
-        };
-        assert!(help("status").contains("--table") && !help("status").contains("--topic"), "{}", help("status"));
-        assert!(help("publish").contains("--table") && help("publish").contains("--topic"), "{}", help("publish"));
-        let matches = shaped(Shared::command(), &uses).try_get_matches_from(["x", "status", "--topic", "t"]).unwrap();
-        let parsed = Shared::from_arg_matches(&matches).unwrap();
-        assert_eq!((parsed.topic.as_deref(), parsed.table), (Some("t"), None));
-        assert!(matches!(parsed.command, Sub::Status));
     }
 
     #[test]

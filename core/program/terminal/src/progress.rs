@@ -6,7 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use pmp_protocol::PlainText;
+use pmp_protocol::{Code, PlainText};
 
 use crate::{Failure, Output, stream};
 
@@ -135,7 +135,11 @@ pub fn note(text: &str) {
 /// last line is its code, with the command that says more, to be pasted.
 pub fn failure(failure: &Failure, program: &str) {
     failure.lines().iter().for_each(stream::err);
-    let code = failure.code();
+    code(&failure.code(), program);
+}
+
+/// The last line of an error: its code, with the command that says more.
+pub(crate) fn code(code: &Code, program: &str) {
     stream::err(&PlainText::new(&format!("code: {code} (`{program} explain {code}` says more)")));
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn verify_file(args: &VerifyFileArgs, output: Output) -> Result<Exit,
         progress::computing(output, &format!("the end of `{path}`"), || read(BufReader::new(file), args))
     };
     let verified = verified.map_err(cannot)?.map_err(|fault| {
-        Failure::from(fault).within(format!("`{path}` is not the audit that was exported")).exit(Exit::Unhealthy)
+        Failure::from(fault).within(format!("`{path}` is not as `pmp-hub audit export` wrote it")).exit(Exit::Unhealthy)
     })?;
     let Verified { experience, first, last, head, before, anchored } = verified;
     let after_anchor = anchored.map(|anchored| last.saturating_sub(anchored));

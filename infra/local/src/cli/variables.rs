@@ -34,7 +34,7 @@ pub(super) struct Variables {
     #[serde(rename = "PMP_ORG_ID", skip_serializing_if = "Option::is_none")]
     organization: Option<String>,
     /// What of a hub and of spokes is deployed: variables, with `None` for what this account does
-    /// not have. Empty where nothing is deployed.
+    /// not have.
     #[serde(flatten, serialize_with = "those_that_are_set")]
     deployed: Vec<(&'static str, Option<String>)>,
 }
@@ -93,11 +93,9 @@ impl Variables {
     }
 }
 
-/// The variables of what is deployed; none where nothing is.
+/// The variables of what is deployed. Those of what is not are there as well: the shell may have
+/// been another account before.
 fn of_deployed(deployed: Deployed, url: impl Fn(String) -> String) -> Vec<(&'static str, Option<String>)> {
-    if deployed == Deployed::default() {
-        return Vec::new();
-    }
     let Deployed {
         experience,
         snapshots_table,

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::commands::plan_file::PlanFile;
 use crate::commands::progress::{EXPERIENCES, LEDGER, SNAPSHOT, shown};
-use crate::commands::{plan_rows, render};
+use crate::commands::{plan_rows, render, unfiltered};
 use crate::compose::{Purpose, sdk_and_spoke};
 use crate::config::ConfigArgs;
 use crate::error::SpokeError;
@@ -69,6 +69,9 @@ pub(crate) async fn plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -
     if let Some(path) = &args.out {
         PlanFile::new(&spoke.identity, &config, &snapshot, &previews, now).write(path)?;
         progress::note(&format!("hint: `pmp-spoke sync --plan {}` does exactly this, or nothing", path.display()));
+    }
+    if let Some(hint) = unfiltered::hint(&spoke, &standing.before) {
+        progress::note(&hint);
     }
     if let Some(paused) = &paused {
         progress::note(&format!("hint: {paused}: `pmp-spoke sync` changes nothing of this for now"));

@@ -12,7 +12,7 @@ use pmp_terminal::{Exit, Failure, Output, parse_reason};
 
 use crate::commands::plan_file::PlanFile;
 use crate::commands::progress::Terminal;
-use crate::commands::{progress, render};
+use crate::commands::{progress, render, unfiltered};
 use crate::compose::{Purpose, sdk_and_spoke, stop};
 use crate::config::{ConfigArgs, SpokeConfig};
 use crate::error::SpokeError;
@@ -49,11 +49,32 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
     let config = config.for_pass()?;
     let plan = args.plan.as_deref().map(PlanFile::read).transpose()?;
     let stop = stop(&config)?;
+    let done = synced(&config, args, plan.as_ref(), output, &stop).await;
+    match (done, Exit::by_signal(&stop)) {
+        // Whoever stopped it by hand knows that it did not come to its end: that is no error.
+        (Err(failure), Some(exit)) if STOPPED.contains(&failure.code().to_string().as_str()) => {
+            terminal::note(&failure.one_line());
+            Ok(exit)
+        }
+        (done, _) => done,
+    }
+}
+
+/// The codes of the failures of a `sync` that was stopped before its end.
+const STOPPED: [&str; 2] = ["E5003", "E5025"];
+
+async fn synced(
+    config: &SpokeConfig,
+    args: &SyncArgs,
+    plan: Option<&PlanFile>,
+    output: Output,
+    stop: &Stop,
+) -> Result<Exit, Failure> {
     let ended = |how: &str| {
         let reason = stop.reason().map_or_else(String::new, ToString::to_string);
         Failure::new("E5025", format!("{reason}, {how}"))
     };
-    let started = stop.unless_stopped(sdk_and_spoke(&config, "sync", Purpose::Pass, Some(output))).await;
+    let started = stop.unless_stopped(sdk_and_spoke(config, "sync", Purpose::Pass, Some(output))).await;
     let (_, mut spoke) = started.ok_or_else(|| ended("before anything was done"))??;
     let terminal = Terminal::of(output);
     spoke.progress = terminal.clone().map_or_else(|| Arc::new(Silent) as _, |terminal| terminal as _);
@@ -62,12 +83,12 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
         at: spoke.clock.now(),
         reason: reason.clone(),
     });
-    if let Some((pass, version)) = waiting_for(output, progress::LEDGER, look(&spoke, args, &stop)).await? {
-        return print(&pass, version, output);
+    if let Some((pass, version)) = waiting_for(output, progress::LEDGER, look(&spoke, args, stop)).await? {
+        return print(&pass, version, output, stop);
     }
     let if_held = if args.wait { IfHeld::Wait } else { IfHeld::Leave };
-    let work = async |stop: &Stop| Ok(sync_newest(&spoke, &config, args, plan.as_ref(), stop).await);
-    let pass = spoke.lease.hold(if_held, &stop, work);
+    let work = async |stop: &Stop| Ok(sync_newest(&spoke, config, args, plan, stop).await);
+    let pass = spoke.lease.hold(if_held, stop, work);
     let told = async {
         match &terminal {
             Some(terminal) => {
@@ -85,7 +106,7 @@ pub(crate) async fn sync(config: &ConfigArgs, args: &SyncArgs, output: Output) -
         return Err(ended("before the lease was free; nothing was done"));
     };
     let (pass, version) = done?;
-    print(&pass, version, output)
+    print(&pass, version, output, stop)
 }
 
 /// What every receipt has, as the columns of a spreadsheet.
@@ -105,13 +126,19 @@ const COLUMNS: &[&str] = &[
     "error",
 ];
 
-fn print(pass: &PassOutcome, version: SnapshotVersion, output: Output) -> Result<Exit, Failure> {
+fn print(pass: &PassOutcome, version: SnapshotVersion, output: Output, stop: &Stop) -> Result<Exit, Failure> {
     let receipts = &pass.receipts;
     output.list_of("receipts", COLUMNS, receipts, render::receipts(pass), &summary(receipts, version))?;
     if let Some(hint) = way_out(receipts) {
         terminal::note(hint);
     }
-    Ok(exit_after(receipts))
+    match (exit_after(receipts), Exit::by_signal(stop)) {
+        (Exit::Error, Some(exit)) if !receipts.iter().any(|receipt| receipt.status == ReceiptStatus::Failed) => {
+            terminal::note("Stopped before the end. The next sync goes on from here.");
+            Ok(exit)
+        }
+        (exit, _) => Ok(exit),
+    }
 }
 
 /// What can be done about change windows that are closed, where any are. The fleet's are the hub's.
@@ -154,6 +181,9 @@ async fn sync_newest(
     let stopped = || SpokeError::stopped(stop);
     let standing = stop.unless_stopped(spoke.begin(None)).await.ok_or_else(stopped)??;
     is_in_force(args.confirm, standing.target().0)?;
+    if let Some(hint) = unfiltered::hint(spoke, &standing.before) {
+        terminal::note(&hint);
+    }
     let confirmed = args.confirm.map(|_| Confirmed { by: spoke.identity.caller.clone(), at: spoke.clock.now() });
     let (standing, newest) = stop.unless_stopped(spoke.taken_up(standing, &[])).await.ok_or_else(stopped)??;
     let (version, newest) = (standing.target().0, Arc::new(newest));

@@ -198,10 +198,9 @@ declare_settings! {
             flag: "product-attributes",
             variable: "PMP_PRODUCT_ATTRIBUTES",
             value: "WHENCE",
-            help: "Tell the filter vendor, categories, name and fulfillment types of the products: \
-                `true`, as the hub looked them up, and by looking them up here where that has not; \
-                `hub`, as the hub looked them up; `own`, by looking them up here; `false`, not at \
-                all",
+            help: "Tell the filter the vendor, categories, name and fulfillment types of the products. \
+                `true`: from the hub's lookups, and if the hub has none, from lookups here; `hub`: \
+                from the hub's lookups only; `own`: from lookups here only; `false`: not at all",
             needed_by: "optional; needed for some [built-in filters](filters.md#built-in-filters)",
             meaning: "where the filter gets names, vendors, categories and fulfillment types of products \
                 from. `false` (the default): nowhere. `true`: from the [hub's \
@@ -230,8 +229,8 @@ declare_settings! {
             flag: "guard-window",
             variable: "PMP_GUARD_WINDOW",
             value: "DURATION",
-            help: "What was removed within this time counts together: many small steps are held like \
-                one blow [default: 24h]",
+            help: "What was removed within this time counts together, so that many small steps are \
+                held like one large one [default: 24h]",
             needed_by: "optional",
             meaning: "products removed within this time are added up for both limits (24h), so that many \
                 small steps are held like one large one. With `1s` each plan is judged by itself",
@@ -309,7 +308,7 @@ declare_settings! {
             flag: "change-windows",
             variable: "PMP_CHANGE_WINDOWS",
             value: "WINDOWS",
-            help: "Start change sets in these windows alone: `Mon-Fri 22:00-04:00 Europe/Berlin`, several \
+            help: "Start change sets only in these windows: `Mon-Fri 22:00-04:00 Europe/Berlin`, several \
                 with `;` between them, or `always` [default: always]",
             needed_by: "run, sync; optional",
             meaning: "the [change windows](steer.md#change-windows) in which change sets may be started, as \

@@ -32,7 +32,10 @@ impl ConfigArgs {
                 Ok(text) => text,
                 Err(error) => {
                     // Not what was given: it may be a private key that lost its first line.
-                    settings.problem(TRUSTED, format!("neither PEM nor the path of a file that can be read: {error}"));
+                    settings.problem(
+                        TRUSTED,
+                        format!("the value is not PEM, and no file of that name can be read: {error}"),
+                    );
                     return None;
                 }
             }

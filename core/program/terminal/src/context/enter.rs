@@ -119,7 +119,10 @@ pub(crate) fn contexts(program: &str, named: Option<&Path>) -> Result<Option<(Pa
     let file = match std::fs::File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(None),
-        Err(error) => return Err(Failure::tried("E1721", what(), error)),
+        Err(error) => {
+            let hint = "--config (PMP_CONFIG) names the file; docs/configuration.md has an example".to_owned();
+            return Err(Failure::tried("E1721", what(), error).hint(hint));
+        }
     };
     let mut text = String::new();
     file.take(LARGEST + 1).read_to_string(&mut text).map_err(|error| Failure::tried("E1722", what(), error))?;
