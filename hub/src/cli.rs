@@ -85,7 +85,7 @@ const USES: &Uses = &[
     ("audit verify", &[]),
     ("report", &[LEDGER, ROSTER]),
     ("serve", &[LEDGER, ROSTER]),
-    ("plan", &[LEDGER, ROSTER, FILTERS]),
+    ("plan", &[LEDGER, ROSTER, FILTERS, &["waves"]]),
     ("history", &[SNAPSHOTS]),
     ("show", &[SNAPSHOTS]),
     ("diff", &[SNAPSHOTS]),
@@ -251,6 +251,8 @@ enum Command {
     /// of it, and verify what was exported
     #[command(after_help = "Examples:
   pmp-hub audit
+  pmp-hub audit --action forget,admit           who left, and who came
+  pmp-hub audit --org o-member0000              what was done about one organization
   pmp-hub audit export --out audit.ndjson
   pmp-hub audit verify audit.ndjson             without AWS and without settings")]
     Audit(AuditArgs),

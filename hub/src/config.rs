@@ -102,6 +102,8 @@ pub(crate) struct PlanConfig {
     pub(crate) folder: Option<String>,
     /// The program that runs them, where it is not to be looked for.
     pub(crate) program: Option<String>,
+    /// The waves in which the next version would go out.
+    pub(crate) waves: WavesSetting,
 }
 
 /// What the commands need that direct the fleet.

@@ -171,6 +171,8 @@ struct Show {
     policy_resource_requests: ResourceRequests,
     /// In the order of their ids.
     products: Vec<ListedProduct>,
+    /// What is known of those products.
+    names: Vec<NamedProduct>,
 }
 
 /// What differs between two snapshots, or a snapshot and now.
@@ -186,6 +188,8 @@ struct Diff {
     policy_resource_requests: Option<Requests>,
     /// The products that differ, in the order of their ids.
     products: Vec<ChangedProduct>,
+    /// What is known of those products.
+    names: Vec<NamedProduct>,
     /// Why the next run publishes nothing of it: a pin of the fleet, that it was taken back, or
     /// that it is halted; none where the next run publishes it, where a snapshot was compared, and
     /// where the table that knows of pins and waves is not configured.

@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use pmp_local_aws::world::{Product, World};
@@ -298,6 +298,7 @@ async fn a_thousand_experiences_with_filters_are_foretold() {
             began.elapsed(),
             measured.peak_rss / 1024
         );
+        assert!(began.elapsed() <= Duration::from_secs(20), "{what}: {:.1?}", began.elapsed());
         let told: Value = serde_json::from_str(&measured.finished.stdout).unwrap();
         let rows = told["experiences"].as_array().unwrap();
         let ours: Vec<_> =

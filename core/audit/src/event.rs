@@ -300,6 +300,28 @@ fn is_zero(number: &usize) -> bool {
 }
 
 impl Event {
+    /// All actions, as they are spelled in entries.
+    pub const ACTIONS: [&str; 18] = [
+        "publish",
+        "found",
+        "confirm",
+        "unconfirm",
+        "pin",
+        "unpin",
+        "pause",
+        "resume",
+        "promote",
+        "halt",
+        "waves",
+        "settings",
+        "sign",
+        "admit",
+        "forget",
+        "recover",
+        "receipts",
+        "failed",
+    ];
+
     /// The action, as it is spelled in an entry.
     #[must_use]
     pub fn action(&self) -> &'static str {
@@ -529,6 +551,8 @@ pub(crate) mod tests {
             assert_eq!(written["action"], event.action());
             assert!(!event.in_words().is_empty());
         }
+        let told: std::collections::BTreeSet<_> = events().iter().map(Event::action).collect();
+        assert_eq!(told, Event::ACTIONS.into_iter().collect());
     }
 
     #[test]

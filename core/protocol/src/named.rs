@@ -43,9 +43,10 @@ impl NamedProduct {
         format!("{} ({})", PlainText::bounded(&known, room), self.id)
     }
 
-    /// Its name and its vendor, as far as they are known. Vendors choose both, so they are made
-    /// harmless (rule 14).
-    fn known(&self) -> String {
+    /// Its name and its vendor, as far as they are known; blank where neither is. Vendors choose
+    /// both, so they are made harmless (rule 14).
+    #[must_use]
+    pub fn known(&self) -> String {
         let short = |text: &String| PlainText::bounded(text, MAX_NAME).to_string();
         let parts: Vec<_> = [&self.name, &self.vendor].into_iter().flatten().map(short).collect();
         parts.join(" · ")

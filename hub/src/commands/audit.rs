@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use pmp_audit::{Entry, Told};
+use pmp_audit::{Entry, Event, Told};
 use pmp_ledger::{AuditHead, AuditStore, DynamoAudit, StoredEntry};
-use pmp_protocol::PlainText;
+use pmp_protocol::{OrganizationId, PlainText, not_one_of};
 use pmp_terminal::progress::waiting_for;
 use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table};
 use serde_json::{Value, json};
@@ -34,6 +34,30 @@ pub(crate) struct AuditArgs {
     /// How many of the newest entries
     #[arg(long, value_name = "N", default_value_t = Table::SCREEN_ROWS as u64, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     last: u64,
+    /// Only entries of these actions, separated by commas: forget, admit, pin, publish …
+    #[arg(long, value_name = "ACTION,…", value_delimiter = ',', value_parser = action)]
+    action: Vec<String>,
+    /// Only entries that name this organization
+    #[arg(long, value_name = "ORG")]
+    org: Option<OrganizationId>,
+}
+
+fn action(text: &str) -> Result<String, String> {
+    let written = text.trim().to_lowercase();
+    if Event::ACTIONS.contains(&written.as_str()) { Ok(written) } else { Err(not_one_of(text, &Event::ACTIONS)) }
+}
+
+impl AuditArgs {
+    fn takes_all(&self) -> bool {
+        self.action.is_empty() && self.org.is_none()
+    }
+
+    fn takes(&self, entry: &StoredEntry) -> bool {
+        let of_action = || document(entry)["action"].as_str().is_some_and(|of| self.action.iter().any(|it| it == of));
+        // An id stands in an entry as a text of its own.
+        let names = |id: &OrganizationId| entry.text.contains(&format!("\"{id}\""));
+        (self.action.is_empty() || of_action()) && self.org.as_ref().is_none_or(names)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,7 +90,10 @@ async fn list(config: &ConfigArgs, args: &AuditArgs, output: Output) -> Result<E
     let experience = &config.experience;
     let head = store.head(experience).await.map_err(HubError::Ledger)?;
     let mut entries = match head {
-        Some(AuditHead { number, .. }) => read(&*store, experience, newest(number, args.last), number).await?,
+        Some(AuditHead { number, .. }) if args.takes_all() => {
+            read(&*store, experience, newest(number, args.last), number).await?
+        }
+        Some(AuditHead { number, .. }) => taken(&*store, experience, args, number).await?,
         None => Vec::new(),
     };
     entries.reverse();
@@ -92,6 +119,28 @@ async fn list(config: &ConfigArgs, args: &AuditArgs, output: Output) -> Result<E
     let table = table(&entries, whole, compose::clock().now());
     output.list_on_a_screen("entries", COLUMNS, &rows, table, &summary, all)?;
     Ok(Exit::Ok)
+}
+
+/// The newest of those entries that are asked for, the oldest first.
+async fn taken(
+    store: &dyn AuditStore,
+    experience: &pmp_protocol::ExperienceId,
+    args: &AuditArgs,
+    newest_of_all: u64,
+) -> Result<Vec<StoredEntry>, Failure> {
+    /// Entries that are read at once.
+    const AT_ONCE: u64 = 1_000;
+    let most = usize::try_from(args.last).unwrap_or(usize::MAX);
+    let (mut found, mut end) = (Vec::new(), newest_of_all);
+    while end > 0 && found.len() < most {
+        let begin = newest(end, AT_ONCE);
+        let page = read(store, experience, begin, end).await?;
+        found.extend(page.into_iter().rev().filter(|entry| args.takes(entry)));
+        end = begin - 1;
+    }
+    found.truncate(most);
+    found.reverse();
+    Ok(found)
 }
 
 /// The number of the first of the newest `last` entries.

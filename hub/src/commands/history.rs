@@ -1,5 +1,6 @@
 //! `history`, `show` and `diff`: show the versions that the ledger keeps.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,8 +12,13 @@ use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::{
     DynamoReceipts, DynamoRollouts, DynamoSnapshots, KeptVersion, LedgerError, ReceiptStore, SnapshotStore, TableName,
 };
-use pmp_protocol::{Content, Digest, ExperienceId, Note, Pin, ResourceRequests, Snapshot, SnapshotVersion, one_line};
-use pmp_terminal::{Exit, Failure, Frame, Output, Table, age, count, fold, parse_duration, progress};
+use pmp_protocol::{
+    Content, Digest, ExperienceId, NamedProduct, Note, Pin, ProductId, ResourceRequests, Snapshot, SnapshotVersion,
+    one_line,
+};
+use pmp_terminal::{
+    Exit, Failure, Frame, Output, OutputFormat, Table, age, count, cut, fold, parse_duration, progress,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -27,7 +33,9 @@ use crate::inspect::difference;
 use crate::inspect::difference::{ChangedProduct, Difference, Listed, ListedProduct};
 use crate::inspect::not_published::{InForce, Next};
 use crate::publish::read;
+use crate::render::status::person;
 use crate::rollout::state::OnTheWay;
+use crate::status::named::Names;
 
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
@@ -166,6 +174,8 @@ const CHANGED: &[&str] = &["product", "before", "after", "note_before", "note_af
 struct History {
     experience: ExperienceId,
     snapshots: DynamoSnapshots,
+    /// The table of snapshots.
+    table: TableName,
     /// The table that names other management experiences, if it is set.
     timestamps: Option<TableName>,
     named: Named,
@@ -177,7 +187,7 @@ impl History {
         let (experience, table, timestamps) = config.for_history()?;
         let sdk = sdk().await?;
         let named = config.named();
-        Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table), timestamps, named, sdk })
+        Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table.clone()), table, timestamps, named, sdk })
     }
 
     /// The version that the ledger's head names. It is an error if nothing was stored yet.
@@ -190,6 +200,12 @@ impl History {
                 Err(no_snapshot(&self.experience, meant.as_ref()))
             }
         }
+    }
+
+    /// What is known of these products. Names are a help, and no more: where they cannot be read,
+    /// there are none.
+    async fn names<'a>(&self, products: impl Iterator<Item = &'a ProductId>) -> Vec<NamedProduct> {
+        Names::read(&self.sdk, &self.table, &self.experience).await.of_known(products)
     }
 
     /// The last snapshot that was taken before `since`, and the newest one. If none that old is
@@ -276,7 +292,14 @@ pub(crate) async fn history(config: &ConfigArgs, args: &HistoryArgs, output: Out
         output.line(&format!("No snapshot since {}. The newest is {newest}.", since.strftime("%Y-%m-%d %H:%M:%SZ")))?;
     } else {
         let summary = format!("{} kept", count(kept.len(), "version"));
-        output.list_on_a_screen("versions", Row::COLUMNS, &rows, table(&rows, now), &summary, args.all)?;
+        output.list_on_a_screen(
+            "versions",
+            Row::COLUMNS,
+            &rows,
+            table(&rows, output.format == OutputFormat::Wide, now),
+            &summary,
+            args.all,
+        )?;
     }
     Ok(Exit::Ok)
 }
@@ -305,7 +328,7 @@ fn last_before(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) 
     (last.unwrap_or(oldest), last.is_some())
 }
 
-fn table(rows: &[Row], now: Timestamp) -> Table {
+fn table(rows: &[Row], wide: bool, now: Timestamp) -> Table {
     // A column only where there is something in it.
     let pinned = rows.iter().any(|row| row.pinned.is_some());
     let mut header = vec!["VERSION", "TAKEN", "AGE", "APPROVED", "REJECTED", "DIGEST"];
@@ -321,7 +344,8 @@ fn table(rows: &[Row], now: Timestamp) -> Table {
             or_dash(row.rejected),
             row.digest.short(),
         ];
-        let told = row.pinned.as_ref().map(|pin| format!("to {} by {}: {}", pin.version, pin.by, pin.reason));
+        let by = |pin: &Pin| if wide { pin.by.clone() } else { person(&pin.by) };
+        let told = row.pinned.as_ref().map(|pin| format!("to {} by {}: {}", pin.version, by(pin), pin.reason));
         cells.extend(pinned.then(|| told.unwrap_or_else(|| "-".to_owned())));
         table.row(cells);
     }
@@ -338,11 +362,12 @@ pub(crate) async fn show(config: &ConfigArgs, args: &ShowArgs, output: Output) -
     let snapshot = history.fetch(version).await?;
     let content = snapshot.content();
     let products = difference::products(content);
+    let names = history.names(products.iter().map(|listed| &listed.product)).await;
     if output.is_document() {
         output.document(&json!({
             "experience": history.experience, "version": version, "digest": snapshot.digest(),
             "taken_at": snapshot.taken_at(), "policy_resource_requests": content.policy_resource_requests(),
-            "products": products,
+            "products": products, "names": names,
         }))?;
         return Ok(Exit::Ok);
     }
@@ -353,9 +378,14 @@ pub(crate) async fn show(config: &ConfigArgs, args: &ShowArgs, output: Output) -
             format!("{}, snapshot {version} ({digest}), taken {taken}; requests {requests}", history.experience);
         output.lines(fold(&headline, Frame::columns()))?;
     }
-    let mut table = Table::new(&["PRODUCT", "LISTED", "NOTE"]);
+    let named = named(&names);
+    let header =
+        ["PRODUCT", "LISTED", "NAME", "NOTE"].into_iter().filter(|column| *column != "NAME" || !named.is_empty());
+    let mut table = Table::new(&header.collect::<Vec<_>>());
     for ListedProduct { product, listed, note } in &products {
-        table.row([product.to_string(), listed.as_str().to_owned(), or_dash(note.as_ref())]);
+        let name = (!named.is_empty()).then(|| name_of(&named, product, output));
+        let cells = [product.to_string(), listed.as_str().to_owned()].into_iter().chain(name);
+        table.row(cells.chain([or_dash(note.as_ref())]));
     }
     output.list_on_a_screen("products", LISTED, &products, table, &content.counts().to_string(), args.all)?;
     Ok(Exit::Ok)
@@ -382,11 +412,12 @@ pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -
     if let Some(told) = next.told() {
         progress::note(&format!("hint: {told}"));
     }
+    let names = history.names(found.products.iter().map(|changed| &changed.product)).await;
     if output.is_document() {
         let requests = found.policy_resource_requests.map(|(before, after)| json!({"before": before, "after": after}));
         output.document(&json!({
             "experience": history.experience, "before": before.to_string(), "after": after.to_string(),
-            "policy_resource_requests": requests, "products": found.products,
+            "policy_resource_requests": requests, "products": found.products, "names": names,
             "not_published": next.not_published(),
         }))?;
         return Ok(Exit::Ok);
@@ -402,10 +433,17 @@ pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -
         output.line(&format!("No differences between {between}."))?;
         return Ok(Exit::Ok);
     }
-    let mut table = Table::new(&["PRODUCT", "BEFORE", "AFTER", "NOTE"]);
+    let named = named(&names);
+    let header = ["PRODUCT", "BEFORE", "AFTER", "NAME", "NOTE"]
+        .into_iter()
+        .filter(|column| *column != "NAME" || !named.is_empty());
+    let mut table = Table::new(&header.collect::<Vec<_>>());
     for changed in &found.products {
         let listed = |listed: Option<Listed>| listed.map_or("-", Listed::as_str).to_owned();
-        table.row([changed.product.to_string(), listed(changed.before), listed(changed.after), note(changed)]);
+        let name = (!named.is_empty()).then(|| name_of(&named, &changed.product, output));
+        let cells =
+            [changed.product.to_string(), listed(changed.before), listed(changed.after)].into_iter().chain(name);
+        table.row(cells.chain([note(changed)]));
     }
     output.list_on_a_screen("products", CHANGED, &found.products, table, &summary(&found, &between), args.all)?;
     Ok(Exit::Ok)
@@ -414,6 +452,20 @@ pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -
 fn note(changed: &ChangedProduct) -> String {
     let (before, after) = (changed.note_before.as_ref(), changed.note_after.as_ref());
     if before == after { or_dash(after) } else { format!("{} → {}", or_dash(before), or_dash(after)) }
+}
+
+/// What is known of products, by their ids.
+fn named(names: &[NamedProduct]) -> BTreeMap<&ProductId, &NamedProduct> {
+    names.iter().map(|named| (&named.id, named)).collect()
+}
+
+/// The name of a product for a cell: as much as stands beside the other columns on a screen, and
+/// all of it where there is room.
+fn name_of(named: &BTreeMap<&ProductId, &NamedProduct>, product: &ProductId, output: Output) -> String {
+    /// With an id of AWS's own and the list beside it, a line has 80 columns.
+    const WIDTH: usize = 32;
+    let name = named.get(product).map_or_else(|| "-".to_owned(), |named| named.known());
+    if output.format == OutputFormat::Wide { name } else { cut(&name, WIDTH) }
 }
 
 fn or_dash(note: Option<&Note>) -> String {

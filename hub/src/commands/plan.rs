@@ -43,7 +43,7 @@ pub(crate) struct PlanArgs {
 }
 
 pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Output) -> Result<Exit, Failure> {
-    let PlanConfig { status: config, folder, program } = config.for_plan()?;
+    let PlanConfig { status: config, folder, program, waves } = config.for_plan()?;
     let sdk = sdk().await?;
     let fleet = Fleet::new(&sdk, &config.snapshots, &config.timestamps, config.members);
     let catalog = SdkCatalog::new(&sdk, RateLimits::default());
@@ -66,7 +66,7 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     let filters = Filters { folder, program };
     let outlooks = filters.foresee(&view, &content, &kept, &names, now, output).await?;
     let guard = GuardRails { max_removed_percent: args.max_removed_percent, ..GuardRails::default() };
-    let plan = fleet_plan::plan(&view, &content, &kept, &outlooks, guard, now);
+    let plan = fleet_plan::plan(&view, &content, &kept, &outlooks, guard, &waves, now);
     let wide = output.format == OutputFormat::Wide;
     let in_force = InForce::of(&view);
     let digest = match in_force.asks_for_content() {
@@ -105,6 +105,8 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
         keeps_back(direction, now).iter().for_each(|hint| progress::note(hint));
     }
     Ok(match args.detailed_exitcode {
+        // Whatever it would change: nothing of it comes.
+        true if next.not_published().is_some() => Exit::Ok,
         true if plan.holds() => Exit::Refused,
         true if plan.changes() => Exit::ChangesPending,
         _ => Exit::Ok,

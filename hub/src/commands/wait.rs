@@ -178,7 +178,9 @@ impl<'a> Standing<'a> {
             let has_trouble_with_a_newer_one = || row.tried.as_ref().is_some_and(|tried| tried.version > version);
             let is_elsewhere = row.pinned.as_ref().is_some_and(|pin| pin.version < version);
             match row.state {
-                SpokeState::Skipped | SpokeState::WouldChange => {}
+                SpokeState::Skipped => {}
+                // Its spoke only looks: it does not come there before the member lets it.
+                SpokeState::WouldChange => standing.left_out.push(row),
                 // An experience that moves on to a newer version had this one applied.
                 SpokeState::Synced
                 | SpokeState::Applying
@@ -257,7 +259,7 @@ fn line(rows: &[SpokeStatus], standing: &Standing<'_>, version: SnapshotVersion)
     let all = there + missing.iter().filter(|row| row.member_experience.is_some()).count();
     // Of an organization that never came, no experience is known.
     let applied = (all > 0).then(|| format!("applied in {there} of {all} experiences"));
-    let others = (!left_out.is_empty()).then(|| format!("{} pinned or paused", counted(left_out)));
+    let others = (!left_out.is_empty()).then(|| format!("{} pinned, paused or only observed", counted(left_out)));
     let so_far: Vec<_> = applied.into_iter().chain(others).collect();
     let so_far = if so_far.is_empty() { String::new() } else { format!("{}; ", so_far.join(", ")) };
     format!("snapshot {version}: {so_far}waiting for {}: {}", counted(missing), named.join(", "))
@@ -318,8 +320,10 @@ fn tell(
 fn except_in(left_out: usize) -> String {
     match left_out {
         0 => String::new(),
-        1 => ", except in 1 member experience that is pinned or paused".to_owned(),
-        several => format!(", except in {} that are pinned or paused", count(several, "member experience")),
+        1 => ", except in 1 member experience that is pinned, paused or only observed".to_owned(),
+        several => {
+            format!(", except in {} that are pinned, paused or only observed", count(several, "member experience"))
+        }
     }
 }
 
@@ -349,8 +353,8 @@ fn why_nowhere(seen: &Seen, standing: &Standing<'_>, ended: Option<Ended>) -> Op
     }
     Some(match standing.left_out.len() {
         0 => nothing(&seen.rows).to_owned(),
-        1 => "the only member experience is pinned or paused".to_owned(),
-        all => format!("all {} are pinned or paused", count(all, "member experience")),
+        1 => "the only member experience is pinned, paused or only observed".to_owned(),
+        all => format!("all {} are pinned, paused or only observed", count(all, "member experience")),
     })
 }
 
@@ -414,7 +418,7 @@ mod tests {
         assert_eq!(named, [Some("exp-held"), Some("exp-error"), Some("exp-older"), Some("exp-none"), None]);
         assert_eq!(
             line(&rows, &standing, version),
-            "snapshot 42: applied in 2 of 6 experiences; waiting for 4 experiences and 1 organization: o-alpha00000 exp-held \
+            "snapshot 42: applied in 2 of 6 experiences, 1 experience pinned, paused or only observed; waiting for 4 experiences and 1 organization: o-alpha00000 exp-held \
              (HELD), o-alpha00000 exp-error (ERROR), o-alpha00000 exp-older (APPLYING), 2 more"
         );
     }

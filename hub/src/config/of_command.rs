@@ -84,7 +84,9 @@ impl ConfigArgs {
         let mut settings = Settings::default();
         let folder = self.filters_folder().optional(&mut settings);
         let program = self.filter_program().optional(&mut settings);
-        settings.finish(|| Some(PlanConfig { status, folder, program }))
+        let own = self.one(&mut settings).and_then(|own| own.waves);
+        let waves = own.or_else(|| self.waves().optional(&mut settings)).unwrap_or_default();
+        settings.finish(|| Some(PlanConfig { status, folder, program, waves }))
     }
 
     /// The configuration of `history`, `show` and `diff`. They read the table of receipts to tell

@@ -26,6 +26,7 @@ pub use self::outlook::Outlook;
 
 use self::inquiry::{Foreseen, Inquiry, Outlooks, Supply};
 use self::moves::{Case, Moves, MovesOfAll};
+use crate::config::waves::WavesSetting;
 use crate::confirm::waits_for_a_halt;
 use crate::rollout::told::TurnOf;
 use crate::status::fleet::{Looked, View};
@@ -192,7 +193,7 @@ impl Foresight {
         answers: impl IntoIterator<Item = Answered>,
     ) -> FleetPlan {
         let outlooks = self.inquire(content, now).foresee(answers, None);
-        plan(&self.view, content, &self.kept, &outlooks, guard, now)
+        plan(&self.view, content, &self.kept, &outlooks, guard, &WavesSetting::Unset, now)
     }
 
     pub(crate) fn inquire(&self, content: &Content, now: Timestamp) -> Inquiry {
@@ -232,11 +233,26 @@ fn in_the_waves(view: &View, content: &Content) -> Option<SnapshotVersion> {
     (is_it && says_it()).then_some(head.latest)
 }
 
+/// The wave in which an organization gets the next version: its position from 1, and its name. None
+/// where it gets it at once.
+fn next_wave(view: &View, waves: &WavesSetting, organization: &OrganizationId) -> Option<(usize, String)> {
+    match waves {
+        // Those that the ledger knows go on.
+        WavesSetting::Unset => view.wave(organization).map(|wave| (wave.position, wave.name)),
+        WavesSetting::Off => None,
+        WavesSetting::Given(given) => {
+            let position = given.waves.wave_of(organization)?;
+            Some((position + 1, given.waves.waves().get(position)?.name.to_string()))
+        }
+    }
+}
+
 /// When what the plan shows comes to an experience. `in_waves`: see [`in_the_waves`].
 fn coming(
     view: &View,
     organization: &Organization,
     receipt: &Receipt,
+    waves: &WavesSetting,
     in_waves: Option<SnapshotVersion>,
     now: Timestamp,
 ) -> Coming {
@@ -250,15 +266,14 @@ fn coming(
     if let Some(paused) = paused {
         return waits(paused);
     }
-    let Some(wave) = view.wave(&organization.id) else { return Coming::default() };
-    let Some(version) = in_waves else {
+    let (Some(version), false) = (in_waves, *waves == WavesSetting::Off) else {
         // The next publish is a version of its own, and begins with the first wave.
-        return if wave.position > 1 {
-            waits(format!("wave `{}`: it comes after the waves before", wave.name))
-        } else {
-            Coming::default()
+        return match next_wave(view, waves, &organization.id) {
+            Some((2.., name)) => waits(format!("wave `{name}`: it comes after the waves before")),
+            Some(_) | None => Coming::default(),
         };
     };
+    let Some(wave) = view.wave(&organization.id) else { return Coming::default() };
     if let Some(halted) = waits_for_a_halt(view.fleet.direction(), own, &organization.receipts) {
         return waits(format!("snapshot {} is halted by {}: {}", halted.version, halted.by, halted.reason));
     }
@@ -280,6 +295,7 @@ pub(crate) fn plan(
     kept: &BTreeMap<SnapshotVersion, Content>,
     outlooks: &Outlooks,
     guard: GuardRails,
+    waves: &WavesSetting,
     now: Timestamp,
 ) -> FleetPlan {
     let next = view.head.as_ref().map_or(SnapshotVersion::FIRST, |head| head.latest.next());
@@ -305,7 +321,7 @@ pub(crate) fn plan(
             };
             let filtered = case.filter(|case| case.decided.is_some()).and_then(|case| Some(moves.of(case)?.filtered));
             let coming = match outlook.changes() {
-                true => coming(view, organization, receipt, in_waves, now),
+                true => coming(view, organization, receipt, waves, in_waves, now),
                 false => Coming::default(),
             };
             let row = PlannedRow {
@@ -491,7 +507,15 @@ mod tests {
         let kept = BTreeMap::from([(SnapshotVersion::new(42).unwrap(), content(&["a", "b", "c"], &["x"]))]);
         assert_eq!(needed(&view, now()), kept.keys().copied().collect());
         let none = Outlooks::default();
-        let plan = plan(&view, &content(&["a", "b", "d"], &["x", "y"]), &kept, &none, GuardRails::default(), now());
+        let plan = plan(
+            &view,
+            &content(&["a", "b", "d"], &["x", "y"]),
+            &kept,
+            &none,
+            GuardRails::default(),
+            &WavesSetting::Unset,
+            now(),
+        );
         let outlooks: Vec<_> = plan
             .rows
             .iter()
@@ -522,7 +546,7 @@ mod tests {
         assert_eq!(summary(&plan, false), ["5 experiences: 1 would change, 1 would be held, 2 not known."]);
         // The same again is no change, whoever is asked.
         let same = kept.values().next().unwrap();
-        let same = super::plan(&view, same, &kept, &none, GuardRails::default(), now());
+        let same = super::plan(&view, same, &kept, &none, GuardRails::default(), &WavesSetting::Unset, now());
         assert!(!same.changes() && same.products.iter().all(|it| it.allow.is_empty() && it.deny.is_empty()));
     }
 

@@ -108,13 +108,21 @@ pub(crate) enum Moment {
 }
 
 impl Moment {
-    /// Whether an entry was written at this moment or before.
-    fn covers(self, entry: &JournalEntry) -> bool {
-        match self {
-            Self::Now => true,
-            Self::Version(version) => entry.version <= version,
-            Self::Time(time) => entry.at <= time,
-        }
+    /// The position of the entry that was in force at this moment, among those of a journal, newest
+    /// first.
+    fn of_then(self, entries: &[JournalEntry]) -> Option<usize> {
+        let of_then = match self {
+            Self::Now => 0,
+            Self::Time(time) => entries.iter().position(|entry| entry.at <= time)?,
+            // Versions do not only grow in a journal: a pin goes back. What was decided for an
+            // older one after a newer one was decided is of another time.
+            Self::Version(version) => {
+                let of_it = entries.iter().position(|entry| entry.version == version);
+                let after = || entries.iter().rposition(|entry| entry.version > version).map_or(0, |newer| newer + 1);
+                of_it.unwrap_or_else(after)
+            }
+        };
+        (of_then < entries.len()).then_some(of_then)
     }
 }
 
@@ -221,7 +229,7 @@ pub(crate) fn said(journal: &DecisionJournal, first: usize, product: &ProductId,
 /// The number of entries of a journal, newest first, up to the one that was in force at the moment.
 pub(crate) fn depth(journal: &DecisionJournal, moment: Moment) -> usize {
     let entries = journal.entries();
-    let of_then = entries.iter().position(|entry| moment.covers(entry)).unwrap_or(entries.len());
+    let of_then = moment.of_then(entries).unwrap_or(entries.len());
     let applied = entries.iter().skip(of_then).position(JournalEntry::is_applied).unwrap_or(entries.len());
     (of_then + applied + 1).min(entries.len())
 }
@@ -355,7 +363,8 @@ impl Asked<'_> {
             if let Some(reason) = self.view.dispute(receipt, self.now) {
                 return (Said::new(Stance::Disputed, reason), None);
             }
-            if receipt.status == ReceiptStatus::Skipped {
+            // Of what a spoke only observed, its record says what would be decided.
+            if receipt.status == ReceiptStatus::Skipped && (receipt.would_change.is_none() || journal.is_none()) {
                 let why = receipt.error.clone().unwrap_or_else(|| "not managed".to_owned());
                 return (Said::new(Stance::Skipped, why), None);
             }
@@ -376,7 +385,7 @@ impl Asked<'_> {
             return (Said::new(Stance::Disputed, why), None);
         }
         let entries = journal.entries();
-        let Some(of_then) = entries.iter().position(|entry| self.moment.covers(entry)) else {
+        let Some(of_then) = self.moment.of_then(entries) else {
             return (Said::new(Stance::Unknown, "no decision is kept from then or before"), None);
         };
         let entry = &entries[of_then];

@@ -199,11 +199,10 @@ pub(crate) fn summary(plan: &FleetPlan, wide: bool) -> Vec<String> {
     );
     let later = of_experiences().filter(|row| row.waits.is_some()).count();
     let why = if wide { "" } else { ": `-o wide` says why" };
-    let later = (later > 0).then(|| format!("{later} of the changes would come later{why}."));
+    let later = (later > 0).then(|| format!("{later} of them would come later{why}."));
     let due = of_experiences().filter(|row| row.due.is_some()).count();
-    let due = (due > 0).then(|| {
-        format!("{due} of the changes would come now: the turn has come, and the spoke has not applied it yet.")
-    });
+    let due =
+        (due > 0).then(|| format!("{due} of them would come now: their turn has come, and they are not applied yet."));
     let silent = plan.rows.len() - experiences;
     let silent = (silent > 0).then(|| format!("{} never reported.", count(silent, "organization")));
     std::iter::once(counts).chain(due).chain(later).chain(silent).collect()

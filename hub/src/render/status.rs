@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use pmp_ledger::{Organization, Said};
-use pmp_protocol::{ExperienceId, OrganizationId, OrganizationSeen, PlainText, Receipt, ReceiptStatus, age, count};
+use pmp_protocol::{
+    ExperienceId, OrganizationId, OrganizationSeen, PlainText, Receipt, ReceiptStatus, SnapshotVersion, age, count,
+};
 use pmp_terminal::{Frame, Table, cut, fold};
 
 use crate::render::color;
 use crate::render::page::{Block, Page, at_most, named, who};
 use crate::rollout::state::OnTheWay;
-use crate::rollout::told;
+use crate::rollout::told::{self, InWave};
 use crate::status::fleet::View;
 use crate::status::group::{Group, group};
 use crate::status::{SpokeState, SpokeStatus, windows};
@@ -56,7 +58,8 @@ pub(crate) fn page(experience: &ExperienceId, view: &View, rows: &[SpokeStatus],
     let told = [SpokeState::Paused, SpokeState::Pinned, SpokeState::WouldChange];
     let directed = |row: &&SpokeStatus| told.contains(&row.state);
     let directed = group(rows.iter().filter(directed));
-    let blocks = groups.iter().chain(&directed).map(|group| block(group, now)).collect();
+    let latest = view.head.as_ref().map(|head| head.latest);
+    let blocks = groups.iter().chain(&directed).map(|group| block(group, latest, now)).collect();
     let well = [SpokeState::Applying, SpokeState::Synced, SpokeState::Skipped];
     let well = well.into_iter().flat_map(|state| {
         let (waiting, there): (Vec<&SpokeStatus>, Vec<_>) =
@@ -92,7 +95,7 @@ fn waiting_block(view: &View, waiting: &[&SpokeStatus]) -> Option<Block> {
 
 /// One screen of those that a snapshot has not come to yet, the worst first.
 pub(crate) fn missing(rows: &[SpokeStatus], now: Timestamp, foot: String) -> Page {
-    let blocks = group(rows).iter().map(|group| block(group, now)).collect();
+    let blocks = group(rows).iter().map(|group| block(group, None, now)).collect();
     Page { blocks, foot, ..Page::default() }
 }
 
@@ -127,7 +130,9 @@ pub(crate) fn directed(view: &View, now: Timestamp) -> Vec<String> {
 /// which is the reason, matters more.
 fn with_a_name(line: &str) -> String {
     let is_person = |word: &&str| word.starts_with("arn:") && (word.contains(":iam::") || word.contains(":sts::"));
-    match line.split(' ').find(is_person) {
+    // What a sentence goes on with is none of it: `by arn:aws:iam::111111111111:root: a reason`.
+    let words = line.split(' ').map(|word| word.trim_end_matches([':', ',', ';', '.', ')']));
+    match words.into_iter().find(is_person) {
         Some(arn) => line.replacen(arn, &person(arn), 1),
         None => line.to_owned(),
     }
@@ -159,13 +164,20 @@ fn directed_for_all(view: &View, now: Timestamp) -> Vec<String> {
 }
 
 /// One cause, and whom it concerns.
-fn block(group: &Group<'_, SpokeStatus>, now: Timestamp) -> Block {
+fn block(group: &Group<'_, SpokeStatus>, latest: Option<SnapshotVersion>, now: Timestamp) -> Block {
     let first = group.members[0];
     let same = group.members.iter().all(|row| row.message == first.message);
     let is_directed = matches!(group.class, SpokeState::Pinned | SpokeState::Paused);
     let text = match (group.class, group.other_causes) {
         _ if same => first.message.clone(),
-        (SpokeState::Held, 0) => format!("{}; {}", group.cause, way_out(group)),
+        (SpokeState::Held, 0) => {
+            let way_out = way_out(group, latest).map_or_else(String::new, |way_out| format!("; {way_out}"));
+            format!("{}{way_out}", group.cause)
+        }
+        // What differs from one to the other is the reason, or who gave it.
+        (SpokeState::Pinned | SpokeState::Paused, 0) => {
+            format!("{} (`--all` says who and why of each)", group.cause)
+        }
         (_, 0) => group.cause.clone(),
         (_, others) => format!("{}; and {}", group.cause, count(others, "other cause")),
     };
@@ -173,15 +185,19 @@ fn block(group: &Group<'_, SpokeStatus>, now: Timestamp) -> Block {
     Block { head: head(&group.members, now), text, ..empty_block(group.class) }
 }
 
-/// How what is held is let through.
-fn way_out(group: &Group<'_, SpokeStatus>) -> String {
+/// How what is held is let through; none where it is confirmed already. Only the newest snapshot
+/// can be confirmed.
+fn way_out(group: &Group<'_, SpokeStatus>, latest: Option<SnapshotVersion>) -> Option<String> {
     let first = group.members[0];
-    match (&first.confirmation, first.version) {
-        (None, Some(version)) if group.organizations().len() == 1 => {
+    if group.members.iter().all(|row| row.confirmation.is_some()) {
+        return None;
+    }
+    Some(match (&first.confirmation, first.version) {
+        (None, Some(version)) if group.organizations().len() == 1 && Some(version) == latest => {
             format!("if it is meant: `pmp-hub confirm {} {version}`", first.organization)
         }
         _ => "how to let it through: `pmp-hub exceptions`".to_owned(),
-    }
+    })
 }
 
 fn empty_block(state: SpokeState) -> Block {
@@ -301,13 +317,17 @@ fn organizations_of<'a>(rows: &[&'a SpokeStatus]) -> BTreeSet<&'a OrganizationId
 /// The table. `wide` adds what a receipt says besides.
 #[must_use]
 pub(crate) fn table(rows: &[SpokeStatus], now: Timestamp, wide: bool) -> Table {
+    // A column only where there is something in it.
+    let in_waves = rows.iter().any(|row| row.wave.is_some());
     let mut header = vec!["ORGANIZATION", "EXPERIENCE", "SYNC", "VERSION", "LAG", "LAST-SEEN"];
     if wide {
         header.extend(["ALLOWED", "DENIED", "PENDING", "APPLIED", "SPOKE"]);
+        header.extend(in_waves.then_some("WAVE"));
     }
     header.push("MESSAGE");
     let mut table = Table::new(&header);
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let wave = |wave: &InWave| format!("{} ({})", wave.name, wave.turn.as_str());
     for row in rows {
         let mut cells = vec![
             row.organization.to_string(),
@@ -326,6 +346,7 @@ pub(crate) fn table(rows: &[SpokeStatus], now: Timestamp, wide: bool) -> Table {
                 or_dash(applied_at(row).map(|at| age(at, now))),
                 of(|receipt| receipt.spoke_version.clone()),
             ]);
+            cells.extend(in_waves.then(|| or_dash(row.wave.as_ref().map(wave))));
         }
         cells.push(row.message.clone());
         table.row(cells);
@@ -363,6 +384,10 @@ mod tests {
         assert_eq!(person("arn:aws:iam::111111111111:user/people/ada"), "ada");
         assert_eq!(person("arn:aws:sts::111111111111:assumed-role/pmp-sync-hub/pmp-sync-hub"), "pmp-sync-hub");
         assert_eq!(person("arn:aws:iam::111111111111:root"), "root");
+        let paused = "paused by arn:aws:iam::111111111111:user/kim: because the catalog is moved";
+        assert_eq!(with_a_name(paused), "paused by kim: because the catalog is moved");
+        let halted = "snapshot 7 is halted by arn:aws:sts::111111111111:assumed-role/ops/ada: no";
+        assert_eq!(with_a_name(halted), "snapshot 7 is halted by ada: no");
         assert_eq!(person("arn:aws:iam::111111111111:user/a-very-long-name-of-somebody").len(), 16);
     }
 }

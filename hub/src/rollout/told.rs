@@ -151,6 +151,17 @@ pub enum TurnOf {
     Stopped,
 }
 
+impl TurnOf {
+    /// The word for tables, as JSON has it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Come => "come",
+            Self::Waiting => "waiting",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 /// The wave that an organization belongs to, and whether its turn has come.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

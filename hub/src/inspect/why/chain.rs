@@ -93,7 +93,12 @@ pub(crate) fn chain(
             let begins = before.is_some_and(JournalEntry::is_applied);
             let carried = carried(first, now_said, begins, outcomes, kept);
             let ended = carried.as_ref().map(|carried| carried.at);
-            chain.push(ended, "member", "change set", carried.map_or_else(|| not_known(outcomes), |it| it.in_words()));
+            let without = || match (now_said.stance, first.is_applied()) {
+                (super::Stance::Deferred, _) => "none: the product is set aside".to_owned(),
+                (_, false) => "none: nothing was started".to_owned(),
+                (_, true) => not_known(outcomes),
+            };
+            chain.push(ended, "member", "change set", carried.map_or_else(without, |it| it.in_words()));
         }
     }
     match (outcome_of(entry.map(|(_, entry)| entry), outcomes), receipt) {

@@ -223,3 +223,16 @@ fn a_receipt_tells_what_its_record_would_where_all_is_as_listed() {
         assert!(told_by(&other).is_none(), "{other:?}");
     }
 }
+
+#[test]
+fn a_decision_for_an_older_snapshot_that_came_later_is_of_another_time() {
+    // A pin went back from 7 to 3: the newest first.
+    let entries = [3, 7, 4].map(|number| entry(number, ReceiptStatus::InSync));
+    let of_then = |number| Moment::Version(version(number)).of_then(&entries);
+    assert_eq!([7, 4, 3].map(of_then), [Some(1), Some(2), Some(0)]);
+    assert_eq!(of_then(5), Some(2), "5 was never decided there: what was in force was 4");
+    assert_eq!(of_then(2), None, "nothing is kept from before 4");
+    assert_eq!(of_then(9), Some(0));
+    assert_eq!(Moment::Now.of_then(&entries), Some(0));
+    assert_eq!(Moment::Now.of_then(&[]), None);
+}
