@@ -75,6 +75,16 @@ async fn what_everyone_did_is_listed_exported_and_verified_alone() {
     let screen = hub.run(&["audit"]).await.stdout;
     assert!(screen.lines().count() <= 24 && screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     assert!(screen.contains("9 entries; head:"), "{screen}");
+    // Who left, and what was done about one organization.
+    let left = hub.json(&["audit", "--action", "forget,recover"]).await;
+    assert_eq!((actions(&left), &left["entries"][0]["number"]), (vec!["forget"], &json!(9)), "{left}");
+    let about = ["admit", "pause", "resume", "confirm", "unconfirm", "forget"];
+    assert_eq!(actions(&hub.json(&["audit", "--org", ALPHA]).await), about);
+    assert_eq!(actions(&hub.json(&["audit", "--org", ALPHA, "--last", "2"]).await), about[4..]);
+    assert_eq!(actions(&hub.json(&["audit", "--org", "o-nobody00000"]).await), [""; 0]);
+    let mistyped = hub.run(&["audit", "--action", "forgt"]).await;
+    assert!(mistyped.code == 1 && mistyped.stderr.contains("did you mean `forget`?"), "{mistyped:?}");
+    assert!(mistyped.stderr.contains("code: E1755 (`pmp-hub explain E1755` says more)"), "{mistyped:?}");
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.ndjson").to_string_lossy().into_owned();

@@ -149,7 +149,10 @@ async fn whoever_is_pinned_is_not_waited_for_and_does_not_count_as_there() {
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
     let told = scene.hub.run(&["wait", "--timeout", "1s"]).await;
     assert_eq!(told.code, 0, "{told:?}");
-    assert_eq!(told.stdout, "Snapshot 3 is everywhere, except in 1 member experience that is pinned or paused.\n");
+    assert_eq!(
+        told.stdout,
+        "Snapshot 3 is everywhere, except in 1 member experience that is pinned, paused or only observed.\n"
+    );
     let (code, document) = json_of(&scene.hub, &["wait", "--timeout", "1s"]).await;
     let left_out = document["not_waited_for"].as_array().unwrap();
     assert_eq!((code, left_out.len(), &left_out[0]["member_experience"]), (0, 1, &json!(BETA_PROD)), "{document}");
@@ -162,7 +165,7 @@ async fn whoever_is_pinned_is_not_waited_for_and_does_not_count_as_there() {
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
     let nobody = scene.hub.run(&["wait"]).await;
     assert_eq!(nobody.code, 4, "{nobody:?}");
-    assert_eq!(nobody.stdout, "Snapshot 3 is nowhere: all 3 member experiences are pinned or paused.\n");
+    assert_eq!(nobody.stdout, "Snapshot 3 is nowhere: all 3 member experiences are pinned, paused or only observed.\n");
 }
 
 #[tokio::test]

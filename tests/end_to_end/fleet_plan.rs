@@ -69,7 +69,7 @@ async fn a_pin_keeps_it_away_and_a_pause_keeps_it_back() {
     assert_eq!((&paused["outlook"], &paused["allow"]), (&json!("change"), &json!(1)), "{paused}");
     assert!(paused["waits"].as_str().unwrap().contains("an audit"), "{paused}");
     let told = scene.hub.run(&["plan"]).await.stdout;
-    assert!(told.contains("2 of the changes would come later"), "{told}");
+    assert!(told.contains("2 of them would come later"), "{told}");
     assert_eq!(scene.hub.run(&["resume", "--org", ALPHA, "--reason", "over", "--no-announce"]).await.code, 0);
 
     assert_eq!(scene.hub.run(&["pin", "1", "--org", ALPHA, "--reason", "a bad one", "--no-announce"]).await.code, 0);

@@ -91,7 +91,7 @@ async fn a_command_line_with_a_mistake_is_told_what_is_left_to_give() {
         assert_eq!(scene.hub.run(&["status", "--sort", sort]).await.code, 0, "{sort}");
     }
     let kinds = scene.hub.run(&["exceptions", "--kind", "heldd"]).await;
-    refused(&kinds, "it is one of held, confirmed, paused, pinned, set-aside, filtered, skipped", "");
+    refused(&kinds, "`heldd` is not one of `held`, `confirmed`, `paused`, `pinned`,", "did you mean `held`?");
     assert_eq!(scene.hub.run(&["exceptions", "--state", "held,set-aside"]).await.code, 0);
 }
 

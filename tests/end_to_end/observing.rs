@@ -42,6 +42,19 @@ async fn an_observing_spoke_tells_what_would_change_and_changes_nothing() {
     assert!(row["receipt"]["applied"].is_null() && row["applied"].is_null(), "{row}");
     let table = scene.hub.run(&["status"]).await.stdout;
     assert!(table.contains("2 would change"), "{table}");
+    // Nobody waits for it, and nobody is told that it has the snapshot.
+    let waited = scene.hub.json(&["wait", "--timeout", "1s"]).await;
+    assert_eq!(
+        (&waited["everywhere"], waited["not_waited_for"].as_array().unwrap().len()),
+        (&json!(false), 2),
+        "{waited}"
+    );
+    let nowhere = scene.hub.run(&["wait", "--timeout", "1s"]).await;
+    assert!(nowhere.stdout.contains("all 2 member experiences are pinned, paused or only observed"), "{nowhere:?}");
+    // Its record says what it would decide.
+    let why = scene.hub.json(&["why", "prod-a", "--org", ALPHA]).await;
+    let told = why["experiences"][0]["why"].as_str().unwrap();
+    assert!(told.contains("its spoke only observed snapshot 1, which would make it approved"), "{why}");
 
     // What changes meanwhile is observed as well, and so is what somebody brings into step by hand.
     scene.alpha_account.approve(ALPHA_DEV, &["prod-a", "prod-b"]).await;

@@ -29,6 +29,9 @@ pub(crate) fn check_text(name: &str, text: &str) {
         (r"\b[a-z0-9]{25}\b", "[change set]"),
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[uuid]"),
         (r"http://127\.0\.0\.1:\d+", "[endpoint]"),
+        // What `doctor` comes upon.
+        (r"\d+ s (ahead of|behind) AWS", "[n] s ahead of AWS"),
+        (r"\d+ messages? in it", "[n] messages in it"),
     ] {
         settings.add_filter(pattern, replacement);
     }

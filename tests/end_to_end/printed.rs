@@ -252,6 +252,7 @@ async fn where_settings_come_from_and_what_doctor_finds_is_as_its_snapshot_says(
         text += &printed(program, &[&["doctor"], &["doctor", "-o", "json"]]).await;
         text += &printed(&program.with(&[("PMP_TIMESTAMPS_TABLE", "SyncTimestamp")]), &[&["doctor"]]).await;
         let text = text.replace(folder.path().to_str().unwrap(), "[folder]");
+        let text = text.replace(concat!(env!("CARGO_MANIFEST_DIR"), "/.."), "[repository]");
         check_text(&format!("found-by-{name}"), &text);
     }
 }

@@ -71,7 +71,10 @@ async fn an_organization_is_forgotten_only_where_it_is_named_twice_and_then_whol
     for wrong in [&["members", "forget", ALPHA][..], &["members", "forget", ALPHA, BETA]] {
         let refused = scene.hub.run(wrong).await;
         assert_eq!(refused.code, 3, "{refused:?}");
-        assert!(refused.stderr.contains(&format!("say so: `pmp-hub members forget {ALPHA} {ALPHA}`")), "{refused:?}");
+        assert!(
+            refused.stderr.contains(&format!("repeat the id: `pmp-hub members forget {ALPHA} {ALPHA}`")),
+            "{refused:?}"
+        );
     }
     assert!(states(&scene).await.iter().any(|(id, state)| id == ALPHA && state == "SYNCED"));
 

@@ -328,7 +328,11 @@ async fn settings_that_cannot_be_used_are_told_at_the_start() {
     assert!(missing.stderr.contains("cannot sign the snapshot"), "{}", missing.stderr);
     // A private key is shown to nobody, with its first line or without.
     let bare = KEYS[0].lines().nth(1).unwrap();
-    let given = [("/nowhere/keys.pem", "neither PEM nor the path"), (KEYS[0], "private key"), (bare, "neither PEM")];
+    let given = [
+        ("/nowhere/keys.pem", "the value is not PEM, and no file of that name"),
+        (KEYS[0], "private key"),
+        (bare, "the value is not PEM"),
+    ];
     for (keys, words) in given {
         let spoke = signed.spoke(&[keys]).run(&["sync"]).await;
         assert_eq!(spoke.code, 1, "{spoke:?}");

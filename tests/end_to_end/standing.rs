@@ -29,7 +29,7 @@ async fn a_hundred_experiences_fit_on_a_screen_and_the_worst_come_first() {
     assert_fits(&status.stdout);
     let lines: Vec<_> = status.stdout.lines().collect();
     assert!(lines[0].starts_with(&format!("{ALPHA}, as the ledger has it: current snapshot 1 (")), "{status:?}");
-    assert!(lines[1].starts_with("spoke `all`, last pass ") && lines[1].ends_with("mode apply"), "{status:?}");
+    assert!(lines[1].starts_with("spoke `all`, last pass ") && lines[1].ends_with("mode `apply`"), "{status:?}");
     assert!(lines[3].starts_with(ALPHA_PROD) && lines[3].contains("held") && lines[3].ends_with('…'), "{status:?}");
     assert!(status.stdout.contains("(`-o wide` lists all)"), "{status:?}");
     assert!(status.stdout.ends_with("of 102 member experiences in sync with snapshot 1\n"), "{status:?}");

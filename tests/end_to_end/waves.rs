@@ -678,16 +678,16 @@ async fn a_plan_says_whose_turn_for_the_version_in_the_waves_has_come() {
     fleet.hub.json(&["publish"]).await;
     let not_come = Some("wave `second`: its turn for snapshot 2 has not come".to_owned());
     assert_eq!(waits(BETA_PROD, "waits").await, not_come);
+    // A hub whose waves are switched off publishes for everybody at once.
+    let without = fleet.hub.with(&[("PMP_WAVES", "none")]).json(&["plan"]).await;
+    assert!(without["experiences"].as_array().unwrap().iter().all(|row| row["waits"].is_null()), "{without}");
     fleet.alpha.run(&["sync"]).await;
     fleet.hub.json(&["publish"]).await;
     let has_come = Some("its turn for snapshot 2 has come: its spoke has not applied it yet".to_owned());
     assert_eq!((waits(BETA_PROD, "waits").await, waits(BETA_PROD, "due").await), (None, has_come.clone()));
     let told = fleet.hub.run(&["plan"]).await.stdout;
-    assert!(
-        told.contains("1 of the changes would come now: the turn has come, and the spoke has not applied it yet."),
-        "{told}"
-    );
-    assert!(told.contains("1 of the changes would come later"), "gamma's: {told}");
+    assert!(told.contains("1 of them would come now: their turn has come, and they are not applied yet."), "{told}");
+    assert!(told.contains("1 of them would come later"), "gamma's: {told}");
     let wide = fleet.hub.run(&["plan", "-o", "wide"]).await.stdout;
     assert!(wide.contains("its turn for snapshot 2 has come"), "{wide}");
     fleet.beta.run(&["sync"]).await;

@@ -89,6 +89,15 @@ async fn every_kind_of_answer_has_its_reason() {
     let unclear = hub.run(&["why", "Port Kno"]).await;
     assert!(unclear.stderr.contains("did you mean Port Knocker · Example Security (prod-b)?"), "{}", unclear.stderr);
 
+    // The lists of a snapshot have the names, too.
+    let shown = hub.run(&["show"]).await.stdout;
+    let row = shown.lines().find(|line| line.starts_with("prod-b ")).unwrap();
+    assert!(row.contains("Port Knocker · Example Security"), "{shown}");
+    fits_a_screen(&shown);
+    let known = json!({"id": "prod-a", "name": "Port Scanner", "vendor": "Example Security"});
+    assert_eq!(hub.json(&["show"]).await["names"][0], known);
+    assert_eq!(hub.json(&["diff"]).await["names"], json!([]));
+
     // A snapshot that is not there yet; then another filter.
     scene.hub_account.approve(MANAGEMENT, &["prod-late"]).await;
     hub.json(&["publish"]).await;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_types::error::metadata::ErrorMetadata;
 
@@ -25,6 +26,11 @@ impl Cause {
     pub fn of(error: &(dyn Error + 'static)) -> Self {
         match chain(error).find_map(|error| error.downcast_ref::<Trouble>()) {
             Some(trouble) => trouble.0.clone(),
+            // The last source of credentials that was asked says why it has none, and nobody learns
+            // from that alone that there are none.
+            None if chain(error).any(|error| error.is::<CredentialsError>()) => {
+                Self::from(format!("no credentials were found ({})", root_cause(error).trim_end_matches('.')))
+            }
             None => Self::from(root_cause(error)),
         }
     }

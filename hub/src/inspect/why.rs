@@ -175,11 +175,20 @@ fn told_by(receipt: &Receipt) -> Option<DecisionJournal> {
 pub(crate) struct Said {
     pub(crate) stance: Stance,
     pub(crate) why: String,
+    /// Whether the product is approved by what is in force until the stance ends; none where that
+    /// is not known, and where the stance says it itself.
+    until_then: Option<bool>,
 }
 
 impl Said {
     fn new(stance: Stance, why: impl Into<String>) -> Self {
-        Self { stance, why: why.into() }
+        Self { stance, why: why.into(), until_then: None }
+    }
+
+    /// The same, with what is in force meanwhile.
+    fn until_then(self, in_force: Option<&Self>) -> Self {
+        let known = in_force.filter(|said| said.stance != Stance::Unknown);
+        Self { until_then: known.map(Self::approved), ..self }
     }
 
     pub(crate) fn approved(&self) -> bool {
@@ -330,7 +339,7 @@ impl Asked<'_> {
             Stance::Drifted => set.map(|now| now == ListedAs::Approved),
             Stance::Approved => Some(true),
             Stance::Filtered | Stance::Rejected | Stance::NotListed => Some(false),
-            _ => None,
+            _ => said.until_then,
         };
         Answer {
             organization: organization.clone(),
@@ -419,12 +428,13 @@ impl Asked<'_> {
                 decided.short(),
                 was(before.as_ref())
             );
-            return (Said::new(stance, why), Some(entry));
+            return (Said::new(stance, why).until_then(before.as_ref()), Some(entry));
         }
         if self.moment == Moment::Now
             && let Some(said) = self.not_yet(organization, receipt, entry, &decided)
         {
-            return (said, Some(entry));
+            // Under a pin that was applied, the stance says by itself how the product stands.
+            return (said.until_then(Some(&decided)), Some(entry));
         }
         (decided, Some(entry))
     }

@@ -128,7 +128,7 @@ async fn a_configuration_that_cannot_be_used_is_told_to_lambda_and_in_the_log() 
 async fn a_setting_of_the_log_that_is_none_is_told_too() {
     let scene = Scene::start(world(&[], &[])).await;
     for (variable, value, error, code) in [
-        ("PMP_LOG", "no=such=level", "--log (PMP_LOG) `no=such=level` is not a log filter", "code: E1713"),
+        ("PMP_LOG", "no=such=level", "--log (PMP_LOG): `no=such=level` is no level", "code: E1713"),
         ("PMP_LOG_FORMAT", "xml", "invalid value 'xml' for '--log-format <LOG_FORMAT>'", "code: E1716"),
     ] {
         let hub = Function::start(&scene.hub.with(&[(variable, value)])).await;

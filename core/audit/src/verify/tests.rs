@@ -122,7 +122,10 @@ fn nothing_stands_behind_the_end_and_no_other_end_is_believed() {
     assert_eq!(found(&(whole.clone() + &whole)), "line 5 comes after the end of the audit");
     assert_eq!(found(&(whole.clone() + "x")), "line 5 comes after the end of the audit");
     assert_eq!(found(&(whole.clone() + "\n")), "line 5 comes after the end of the audit");
-    assert_eq!(found(&whole.replace('\n', "\r\n")), "line 1 is not a line of an audit");
+    assert_eq!(
+        found(&whole.replace('\n', "\r\n")),
+        "line 1 is not a line that `pmp-hub audit export` wrote: its digest is missing"
+    );
     let experience = ExperienceId::new("exp-management").unwrap();
     let with_end = |experience: &ExperienceId, first, last, head: Digest| {
         changed(&whole, |lines| lines[3] = crate::last_line(experience, first, last, &head) + "\n")

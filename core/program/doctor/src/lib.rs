@@ -95,7 +95,7 @@ pub fn configuration(complete: &Result<(), Failure>, corrections: &Corrections<'
     let origins = origins(corrections.given, of_context, |name| std::env::var(name).ok());
     let finding = origins.into_iter().fold(finding, Finding::note);
     let Err(failure) = complete else { return finding.note("complete") };
-    let hint = || failure.hints().first().cloned();
+    let hint = || failure.hints().first().cloned().unwrap_or_else(|| format!("`explain {}` says more", failure.code()));
     let commands = failure.wrong_settings().iter().map(|wrong| corrections.of(*wrong));
     let finding = commands.fold(finding, |finding, command| finding.command(Stage::Settings, command));
     match failure.details() {
@@ -110,13 +110,24 @@ pub fn configuration(complete: &Result<(), Failure>, corrections: &Corrections<'
 /// Adds a failure, with the hints that a command would print.
 #[must_use]
 pub fn told(finding: Finding, failure: &Failure) -> Finding {
-    failure.hints().iter().fold(finding.fail(failure.one_line(), None), |finding, hint| finding.or(hint.as_str()))
+    let finding = finding.fail(failure.one_line(), None);
+    if failure.hints().is_empty() {
+        return finding.or(format!("`explain {}` says what it can be", failure.code()));
+    }
+    failure.hints().iter().fold(finding, |finding, hint| finding.or(hint.as_str()))
 }
 
 /// Adds a failed call that the program itself needs, too.
 #[must_use]
 pub fn failed(finding: Finding, error: &ApiError) -> Finding {
-    finding.fail(error.to_string(), error.hint()).passing(error.is_passing())
+    finding.fail(error.to_string(), way_out(error)).passing(error.is_passing())
+}
+
+/// What can be done about an error: its hint, or where it is explained. A check that failed never
+/// leaves a person alone with what it found.
+#[must_use]
+pub fn way_out(error: &impl Hint) -> String {
+    error.hint().unwrap_or_else(|| format!("`explain {}` says what it can be", error.code()))
 }
 
 /// Adds a failed call that only this check needs. Where a permission is missing, that is a warning:

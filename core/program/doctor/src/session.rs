@@ -44,7 +44,7 @@ impl Session {
         let credentials = watched(output, "credentials", async {
             match &refused {
                 Some(error) => {
-                    let finding = Finding::of("credentials").fail(error.to_string(), error.hint());
+                    let finding = Finding::of("credentials").fail(error.to_string(), crate::way_out(error));
                     finding.command(Stage::Settings, correction(error))
                 }
                 None => credentials(&sdk, clock.now()).await,

@@ -115,7 +115,11 @@ impl LogArgs {
         }
         match EnvFilter::try_new(filter) {
             Ok(_) => Ok(filter.to_owned()),
-            Err(error) => Err(LogFilterError(format!("--log (PMP_LOG) `{filter}` is not a log filter: {error}"))),
+            // The parser's own words are about its grammar.
+            Err(_) => Err(LogFilterError(format!(
+                "--log (PMP_LOG): `{filter}` is no level (error, warn, info, debug, trace, off), nor parts of the program with \
+                 levels, as in `warn,pmp_spoke=debug`"
+            ))),
         }
     }
 }

@@ -101,7 +101,7 @@ pub(super) async fn products(sdk: &SdkConfig, experience: &ExperienceId, table: 
     let directory = SdkDirectory::new(sdk);
     let (listed, product) = tokio::join!(tells_of_listings(&directory), tells_of_products(&directory));
     let failed = |finding: Finding, error: Option<CatalogError>| match error {
-        Some(error) => finding.fail(error.to_string(), error.hint()),
+        Some(error) => finding.fail(error.to_string(), pmp_doctor::way_out(&error)),
         None => finding,
     };
     let finding = failed(failed(finding, listed.err()), product.err());

@@ -173,7 +173,8 @@ impl Serve {
                     format!("# Accounts: {}.", keys.join(", ")),
                     "# The access key says which one you are; the secret can be anything.".to_owned(),
                 ];
-                lines.extend(variables.lines());
+                // A shell that was another account before asks `pmp-local env`, which also unsets.
+                lines.extend(variables.lines().into_iter().filter(|line| line.starts_with("export ")));
                 lines.push(format!("# Ready in {} ms: {source} on {endpoint}. Stop with Ctrl-C.", took.as_millis()));
                 print_lines(lines)
             }

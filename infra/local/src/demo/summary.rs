@@ -62,7 +62,7 @@ pub(super) fn show_how_to_play(stage: &Stage, screen: &Screen) {
     screen.pasted(&approve_command(&stranger, stage.region()));
     screen.heading("Or as a spoke");
     screen.pasted(&format!("{executable} spoke plan\n{executable} spoke sync"));
-    screen.quiet(&format!("\nLogs, which stay there when the demo has ended: {}", stage.launcher.folder().display()));
+    screen.quiet(&format!("\nLogs: {} (the folder stays when the demo has ended)", stage.launcher.folder().display()));
 }
 
 /// The AWS CLI's way to approve a product. Its version 1 does not know AWS_REGION.

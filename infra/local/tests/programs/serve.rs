@@ -111,7 +111,9 @@ fn the_variables_of_every_account_can_be_printed() {
         printed,
         "export AWS_ENDPOINT_URL=http://127.0.0.1:4570\nexport AWS_REGION=us-east-1\nexport AWS_DEFAULT_REGION=us-east-1\n\
          export AWS_ACCESS_KEY_ID=333333333333\nexport AWS_SECRET_ACCESS_KEY=local\n\
-         export PMP_ORG_ID=o-borealis01\n"
+         export PMP_ORG_ID=o-borealis01\nunset PMP_EXPERIENCE_ID\nunset PMP_SNAPSHOTS_TABLE\nunset PMP_TIMESTAMPS_TABLE\n\
+         unset PMP_TOPIC_ARN\nunset PMP_HUB_ROLE_ARN\nunset PMP_HUB_EXTERNAL_ID\nunset PMP_QUEUE_URL\nunset PMP_EVENTS_QUEUE_URL\n",
+        "what this account does not have is not left over from the account before"
     );
     let (printed, said) = env(&["nobody"]);
     assert!(printed.is_empty() && said.contains("`nobody` is no account") && said.contains("111111111111"), "{said}");

@@ -276,7 +276,10 @@ async fn products(session: &Session, config: &DoctorConfig, hub: Option<&SdkConf
 fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BTreeSet<ExperienceId>) -> Finding {
     let named = *selection != Selection::All;
     let live: Vec<_> = members.iter().filter(|member| member.state.is_ok()).map(|member| member.id.as_str()).collect();
+    // Where an id is mistyped, that is what is told: below, with what was meant.
+    let is_mistyped = |member: &Member| matches!(member.state, Err(Absent::Misnamed { .. } | Absent::Missing));
     let finding = match live.len() {
+        0 if members.iter().any(is_mistyped) => finding,
         0 => finding.warn(
             "no live member experience",
             format!("enable one and give it a procurement policy, or name others in {MEMBERS}"),
@@ -294,7 +297,7 @@ fn judge(finding: Finding, members: &[Member], selection: &Selection, known: &BT
                 let meant = meant.first().map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"));
                 finding.fail(text, format!("check {MEMBERS}{meant}"))
             }
-            Absent::Unreadable(error) => finding.fail(text, error.hint()),
+            Absent::Unreadable(error) => finding.fail(text, pmp_doctor::way_out(error)),
             Absent::NotRead => finding.warn(text, "run it again".to_owned()),
             Absent::NotLive(_) | Absent::Gone if named => {
                 finding.warn(text, format!("fix the experience, or remove it from {MEMBERS}"))

@@ -122,11 +122,7 @@ fn headline(spoke: &Spoke, standing: &Standing, holder: Option<&str>, now: Times
     let passed =
         seen.map_or_else(|| "no pass yet".to_owned(), |seen| format!("last pass {} ago", age(seen.last_seen, now)));
     // The mode of the spoke at work is not in the ledger: this is what these settings say.
-    lines.push(format!(
-        "spoke `{}`, {passed}; `pmp-spoke sync` from this shell would run in the mode `{}`",
-        standing.beside.me().id,
-        spoke.mode
-    ));
+    lines.push(format!("spoke `{}`, {passed}; `sync` from here has mode `{}`", standing.beside.me().id, spoke.mode));
     lines.extend(seen.and_then(|seen| seen.error.as_ref()).map(|error| format!("the last pass failed: {error}")));
     let steering = &standing.steering;
     lines.extend(

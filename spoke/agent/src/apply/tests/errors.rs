@@ -98,7 +98,8 @@ async fn what_will_not_pass_ends_it_with_the_catalogs_own_words() {
         (
             refusal("AccessDeniedException", "not you", 403),
             "`aws-marketplace:StartChangeSet` was refused with AccessDeniedException: not you; grant \
-             `aws-marketplace:StartChangeSet` to the calling role or user, in the policies of both accounts",
+             `aws-marketplace:StartChangeSet` to the calling role or user; if the resource is another account's, its \
+             policy has to allow it, too",
         ),
         (
             refusal("ValidationException", "the experience is archived", 422),

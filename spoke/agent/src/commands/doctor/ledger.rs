@@ -195,7 +195,10 @@ async fn assume(
             let meant = meant::role(sdk, config, &role, organization).await;
             (refused(finding, &error).command(Stage::Settings, meant), None)
         }
-        Err(error) => (pmp_doctor::failed(finding, &error), None),
+        Err(error) => {
+            let finding = pmp_doctor::failed(finding, &error);
+            (finding.or(format!("check {HUB_ROLE} and {EXTERNAL_ID}")), None)
+        }
     }
 }
 
@@ -314,7 +317,7 @@ async fn snapshots(
             finding.note(format!("snapshot {} ({digest}), taken {ago} ago", head.latest))
         }
         Err(SpokeError::Ledger(error)) => failed(finding, &error, SNAPSHOTS),
-        Err(error) => finding.fail(error.to_string(), error.hint()),
+        Err(error) => finding.fail(error.to_string(), pmp_doctor::way_out(&error)),
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn read_drift(
         "heal" => return Ok(FilterRules::without_rules(DriftHandling::Heal)),
         "report" => return Ok(FilterRules::without_rules(DriftHandling::Report)),
         other if !other.starts_with('[') => {
-            return Err(vec![format!("{}, and it is no JSON list of rules", not_one_of(other, &["heal", "report"]))]);
+            return Err(vec![format!("it is no JSON list of rules, and {}", not_one_of(other, &["heal", "report"]))]);
         }
         _ => {}
     }
