@@ -17,6 +17,7 @@ from pathlib import Path
 import boto3
 
 import likeness
+import units
 from checks import COMMAND_SECONDS, Checks, lists, run
 from runtime_api import function
 from servers import Failed, catalog, eventually, expect, moto, tail
@@ -34,7 +35,7 @@ OPERATOR = f"arn:aws:iam::{MEMBER_ACCOUNT}:role/platform-engineer"
 EXTERNAL_ID = "0d9a4a52-7f3c-4f0e-9a55-6f2f0a4c1f11"
 MANAGEMENT, MEMBER, OTHER = "exp-management001", "exp-member0000001", "exp-member0000002"
 A, B, C = (f"prod-{letter * 13}" for letter in "abc")
-OLD, REJECTED, UNWANTED = (f"prod-{letter * 13}" for letter in "oru")
+OLD, REJECTED, UNWANTED, NEW = (f"prod-{letter * 13}" for letter in "orun")
 EVERY_METRIC = {"Metrics": "all", "MakeDashboard": "true"}
 OF_BOTH = {"Errors", "Throttles"}  # told apart by a second dimension
 CHANGES = {
@@ -356,6 +357,10 @@ class Deployment(Checks):
             "AWS_ENDPOINT_URL_MARKETPLACE_CATALOG": self.catalog,
         }
 
+    def as_tapped(self, configuration):
+        """The same, with what is asked of the tables counted."""
+        return self.as_lambda(configuration) | {"AWS_ENDPOINT_URL_DYNAMODB": self.tap.endpoint}
+
     def hub_environment(self):
         return self.as_lambda(self.hub_function) | self.hub_function["Environment"]["Variables"]
 
@@ -390,7 +395,7 @@ class Deployment(Checks):
             {"account": spoke, "id": MEMBER, "approved": [A, OLD], "rejected": []},
             {"account": spoke, "id": OTHER, "approved": [], "rejected": []},
             # Nobody's business: the spoke has its list.
-            {"account": spoke, "id": "exp-elsewhere0001", "approved": [OLD], "rejected": []},
+            {"account": spoke, "id": "exp-elsewhere0001", "approved": [A, OLD], "rejected": []},
         ]
         path.write_text(json.dumps({"experiences": experiences}))
         return path
@@ -460,7 +465,7 @@ class Deployment(Checks):
         self.deliver(self.spoke_process)
         expect(self.lists(MEMBER, self.spoke_function), ({A, B}, {OLD, REJECTED}), "the member experience")
         expect(self.lists(OTHER, self.spoke_function), ({A, B}, {REJECTED}), "the other member experience")
-        expect(self.lists("exp-elsewhere0001", self.spoke_function), ({OLD}, set()), "the experience that is not the spoke's")
+        expect(self.lists("exp-elsewhere0001", self.spoke_function), ({A, OLD}, set()), "the experience that is not the spoke's")
 
     def receipt(self):
         found = {f"{MANAGEMENT}#{one}": ("in-sync", 1) for one in (MEMBER, OTHER)}
@@ -471,12 +476,15 @@ class Deployment(Checks):
 
     def change(self):
         self.approve(C)
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        event = SCHEDULE | {"source": "aws.marketplacecatalog", "detail-type": "Change Set Succeeded", "time": now, "detail": {}}
-        self.published(event, "stored", 2)
+        self.published(self.changed(), "stored", 2)
         self.deliver(self.spoke_process)
         expect(self.lists(MEMBER, self.spoke_function), ({A, B, C}, {OLD, REJECTED}), "the member experience")
         expect(set(self.receipts().values()), {("in-sync", 2)}, "the receipts")
+
+    def changed(self):
+        """The event of a change set that succeeded just now."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        return SCHEDULE | {"source": "aws.marketplacecatalog", "detail-type": "Change Set Succeeded", "time": now, "detail": {}}
 
     def dead_letter(self):
         sqs = self.client("sqs", MEMBER_ACCOUNT)
@@ -511,6 +519,41 @@ class Deployment(Checks):
         self.published(SCHEDULE, "announced", 2)
         self.deliver(self.spoke_process)
         expect(set(self.receipts().values()), {("in-sync", 2)}, "the receipts")
+
+    def units(self):
+        """Of a spoke by the template's defaults, which has no filter and keeps all live experiences, three; two organizations on the
+        roster, and a snapshot that fits into the message."""
+        by_default = {"PMP_FILTER": "", "PMP_FILTER_CONFIG": "", "MEMBER_EXPERIENCE_IDS": ""}
+        configuration = self.spoke_function | {"Environment": {"Variables": self.spoke_function["Environment"]["Variables"] | by_default}}
+        with function(BINARIES / "pmp-spoke", configuration, self.as_tapped(configuration), self.folder / "spoke-by-default.log") as spoke:
+            # The first pass adopts the experiences.
+            self.published(SCHEDULE, "announced", 2)
+            self.deliver(spoke)
+            self.approve(NEW)
+            script = units.estimate()
+            args = script.arguments(["--experiences", "3", "--products", "5"])
+            found = {
+                "the hub": self.tap.during(lambda: self.published(self.changed(), "stored", 3)),
+                "the spoke": self.tap.during(lambda: self.deliver(spoke)),
+            }
+            expected = {
+                "the hub": (script.hub_busy_reads(args), script.hub_busy_writes(args)),
+                "the spoke": (script.spoke_busy_reads(args, versions=3), script.spoke_busy_writes(args)),
+            }
+            expect(found, expected, "units that a change reads and writes")
+            noted = self.tap.during(lambda: self.published(SCHEDULE, "announced", 3))
+            expected = (script.hub_quiet_reads(args, members=2), script.HUB_QUIET_WRITES + script.hub_noted_writes(receipts=3))
+            expect(noted, expected, "units of the announcement after a change")
+            self.deliver(spoke)
+            found = {
+                "the hub": self.tap.during(lambda: self.published(SCHEDULE, "announced", 3)),
+                "the spoke": self.tap.during(lambda: self.deliver(spoke)),
+            }
+            expected = {
+                "the hub": (script.hub_quiet_reads(args, members=2), script.HUB_QUIET_WRITES),
+                "the spoke": (script.spoke_quiet_reads(args), script.SPOKE_QUIET_WRITES),
+            }
+            expect(found, expected, "units that an announcement without a change reads and writes")
 
     def uninstall(self):
         for stack in [self.protect, self.change_events, self.spoke, self.hub_member, self.hub, *self.second]:
@@ -565,6 +608,7 @@ class Deployment(Checks):
         if not self.deployed():
             return
         self.catalog = stack.enter_context(catalog(self.folder, self.environment, self.world()))
+        self.tap = stack.enter_context(units.tap(self.endpoint))
         fits = self.all_of(
             ("the rules invoke the hub, and may", self.rules),
             ("pmp-hub init finds tables and topic as they should be", self.tables),
@@ -577,7 +621,7 @@ class Deployment(Checks):
         if not fits:
             return
         for name, configuration in (("hub", self.hub_function), ("spoke", self.spoke_function)):
-            started = function(BINARIES / f"pmp-{name}", configuration, self.as_lambda(configuration), self.folder / f"{name}.log")
+            started = function(BINARIES / f"pmp-{name}", configuration, self.as_tapped(configuration), self.folder / f"{name}.log")
             setattr(self, f"{name}_process", stack.enter_context(started))
         self.all_of(
             ("a schedule event: stored, announced, delivered across accounts, filtered, applied", self.first_sync),
@@ -586,6 +630,7 @@ class Deployment(Checks):
             ("a message that is not understood is set aside", self.dead_letter),
             ("pmp-hub status shows SYNCED, and who never came", self.status),
             ("the hub is deleted and deployed again: its tables and its topic, with the member's subscription, are taken over", self.redeploy),
+            ("the units of the tables are those that infra/costs/estimate counts", self.units),
             ("the stacks are deleted, and nothing is left but the tables and the topics", self.uninstall),
         )
 
