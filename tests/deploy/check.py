@@ -320,6 +320,27 @@ class Deployment(Checks):
                 variables = self.configuration(account, f"{prefix}-{name}")["Environment"]["Variables"]
                 expect(variables["PMP_METRICS"], metrics, f"the metrics of {prefix}-{name}")
 
+    def questions(self):
+        """docs/metrics.md says which alarm answers which question, with each of the parameter's values."""
+        columns = {"none": set(), "alarms": set()}
+        text = (DOCS / "metrics.md").read_text(encoding="utf-8").split("\n## Who answers which question\n")[1].split("\n## ")[0]
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")][1:]
+        for question, before, by_none, by_alarms, by_all in rows[1:]:
+            expect(by_all.startswith("the same"), True, f"what answers with `all`: {question}")
+            alarms = {name: set(re.findall(r"`((?:hub|spoke)-[a-z-]+)`", cell)) for name, cell in (("none", by_none), ("alarms", by_alarms))}
+            expect(bool(alarms["none"] or re.search(r"notification `|`pmp-", by_none)), True, f"there is an answer with `none`: {question}")
+            # What was an alarm is one with `alarms`, too.
+            expect(before in {"none"} | alarms["alarms"], True, f"the alarm {before} of before: {question}")
+            for name, found in alarms.items():
+                columns[name] |= found
+        expect(sum(row[1] != "none" for row in rows[1:]), 15, "alarms of before")
+        for name, prefix in (("none", "second"), ("alarms", "pmp-sync")):
+            made = set()
+            for account in (HUB, MEMBER_ACCOUNT):
+                found = self.client("cloudwatch", account).describe_alarms(AlarmNamePrefix=f"{prefix}-")["MetricAlarms"]
+                made |= {one["AlarmName"].removeprefix(f"{prefix}-") for one in found}
+            expect(columns[name], made, f"alarms with Metrics={name}")
+
     def metrics(self):
         documented = self.documented_metrics()
         for account, name in ((HUB, "hub"), (MEMBER_ACCOUNT, "spoke")):
@@ -616,6 +637,7 @@ class Deployment(Checks):
             ("the event source mappings, one of them paused", self.mappings),
             ("pmp-spoke env gives a person the function's settings", self.settings_of_a_person),
             ("few alarms and no dashboard by default, all of them for the asking", self.defaults),
+            ("docs/metrics.md says which alarm answers which question", self.questions),
             ("alarms and dashboards use metrics that there are", self.metrics),
         )
         if not fits:
