@@ -46,8 +46,10 @@ def wrong_provenance(release):
 
 
 def wrong_programs(release):
-    if not release.architectures:
-        yield f"bin/ has none of {', '.join(ARCHITECTURES)}"
+    # Who left one out named the others.
+    said, found = release.asked["architectures"], [one.name for one in release.architectures]
+    if sorted(said) != sorted(found) or not found:
+        yield f"bin/ has {', '.join(found) or 'no architecture'}, and {PROVENANCE} says {', '.join(said) or 'none'}"
     for architecture in release.architectures:
         folder = release.folder / "bin" / architecture.name
         if sorted(path.name for path in folder.iterdir()) != sorted(PROGRAMS):

@@ -155,6 +155,8 @@ class Tests:
         said = found(lambda folder: (folder / f"lambda/pmp-hub-{ZIPS}.zip").unlink(), again=True)
         assert f"the template hub names {VERSION}/pmp-hub-{ZIPS}.zip for {ZIPS}, which is not in lambda/" in said, said
         assert "provenance.json is about other files" in said, said
+        said = found(lambda folder: shutil.rmtree(folder / "bin" / MACHINE), again=True)
+        assert f"bin/ has no architecture, and provenance.json says {MACHINE}" in said, said
         # Of a page that is changed in the release and not in the package.
         said = found(lambda folder: replace(folder / page, b".TH other\n"), again=True)
         assert f"holds another usr/share/{page}.gz than the release" in said, said
@@ -253,13 +255,17 @@ class Tests:
         said = refused(clone / "infra/release", env=environment)
         assert "there are changes that are not committed" in said, said
         run("git", "-c", "user.name=Test", "-c", "user.email=test@example.com", "commit", "--quiet", "--all", "--message", "Test", cwd=clone)
+        other = "x86_64" if MACHINE == "aarch64" else "aarch64"
+        # A release lacks no architecture that nobody left out.
         said = refused(clone / "infra/release", env=environment)
-        assert re.search("note: nothing for [a-z0-9_]+: no standard library", said), said
+        assert f"nothing can be built for {other}: no standard library" in said, said
+        assert f"`--architecture {MACHINE}` makes a release without it" in said, said
+        said = refused(clone / "infra/release", "--architecture", other, env=environment)
+        assert f"nothing can be built for {other}" in said and "without it" not in said, said
+        said = refused(clone / "infra/release", "--architecture", MACHINE, env=environment)
         for program in PROGRAMS:
             assert re.search(rf"at most 30 MiB, unless --large names it: .*{program} for {MACHINE} has \d", said), said
-        said = refused(clone / "infra/release", "--large", "pmp-local", env=environment)
-        other = "x86_64" if MACHINE == "aarch64" else "aarch64"
-        assert f"nothing can be built for {other}" in refused(clone / "infra/release", "--architecture", other, env=environment)
+        said = refused(clone / "infra/release", "--architecture", MACHINE, "--large", "pmp-local", env=environment)
         assert f"pmp-hub for {MACHINE}" in said and "pmp-local for" not in said, said
         assert not (clone / f"target/release-{VERSION}").exists()
         shutil.rmtree(clone)
