@@ -78,6 +78,9 @@ def fill(source, target, bucket, version, zips):
     architecture = architecture_of(zips)
     for part in ("cloudformation", "terraform"):
         shutil.copytree(source / part, target / part)
+    # The scripts that find the templates beside them.
+    for name in ("launch", "members"):
+        shutil.copy(source / name, target / name)
     for name, program in FILLED.items():
         key = f"{version}/{program}-{architecture}.zip"
         path = target / "cloudformation" / f"{name}.yaml"

@@ -167,6 +167,34 @@ class Agreement(Deployment):
             raise Failed(f"terraform {arguments[0]} ended with {ended.returncode}:\n{ended.stderr}")
         return ended.stdout
 
+    def many(self):
+        """The example with two hundred members: one plan has all of their roles, and an update by one member more changes nothing else."""
+        root = self.folder / "many"
+        shutil.copytree(MODULES, root, ignore=shutil.ignore_patterns(".terraform*"))
+        example = root / "examples" / "members"
+        provider = self.provider("hub", TERRAFORM[0])
+        provider.pop("alias")
+        # Beside the example's own, which names the region.
+        (example / "override.tf.json").write_text(json.dumps({"provider": {"aws": provider}}))
+        given = {"experience_id": MANAGEMENT, "code_bucket": "my-artifacts", "code_key": "0.1.0/pmp-hub-arm64.zip"}
+
+        def planned(count):
+            members = {f"o-many{number:06}": {"account_id": str(300000000000 + number), "external_id": f"{number:032}"} for number in range(count)}
+            (example / "terraform.tfvars.json").write_text(json.dumps(given | {"members": members}))
+            self.terraform(example, "plan", "-input=false", "-out=plan")
+            plan = json.loads(self.terraform(example, "show", "-json", "plan"))
+            made = [one for one in plan["resource_changes"] if one["change"]["actions"] == ["create"]]
+            return [one for one in made if one["address"].startswith("module.member")], made
+
+        plugins = os.environ.get("PMP_TERRAFORM_PLUGINS")
+        self.terraform(example, "init", "-input=false", *([f"-plugin-dir={plugins}"] if plugins else []))
+        self.terraform(example, "validate")
+        roles, everything = planned(200)
+        expect([one["type"] for one in roles].count("aws_iam_role"), 200, "roles of members in one plan")
+        expect(len(roles), 400, "resources of members in one plan: a role and its policy")
+        more, all_of_them = planned(201)
+        expect((len(more) - len(roles), len(all_of_them) - len(everything)), (2, 2), "resources of one member more")
+
     # What is in an account.
 
     def everything(self, account):
@@ -320,6 +348,12 @@ def main():
         print("skipped: there is no terraform, so nothing says that the modules agree with the templates", file=sys.stderr)
         return 1 if os.environ.get("PMP_REQUIRE_TERRAFORM") else 0
     passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="pmp-agree-") as folder, ExitStack() as stack:
+        agreement = Agreement(Path(folder))
+        environment = agreement.environment | {"PYTHONPATH": os.environ["PYTHONPATH"]}
+        agreement.endpoint, _ = stack.enter_context(moto(Path(folder), environment, (sys.executable, "-m", "emulator")))
+        agreement.check("Terraform admits two hundred members by one map, in one plan", agreement.many)
+        passed, failed = agreement.passed, agreement.failed
     for what, *settings_of in (
         ("with little more than the defaults", BARE_HUB, {}, {"FilterName": "exclude-ids", "Mode": "observe"}),
         ("with every setting", HUB, HUB_MEMBER, SPOKE),

@@ -31,8 +31,27 @@ def used_by(files):
     return [path.read_text(encoding="utf-8") for module in sorted(called) for path in (MODULES / module).glob("*.tf")]
 
 
+def required(module):
+    """The variables of a module that have no default."""
+    text = (MODULES / module / "variables.tf").read_text(encoding="utf-8")
+    return {name for name, body in re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.M | re.S) if not re.search(r"^  default ", body, re.M)}
+
+
+def example():
+    """The example of many members gives each module what it asks for, and nothing that it does not know; a member's comes from the hub."""
+    text = (MODULES / "examples" / "members" / "main.tf").read_text(encoding="utf-8")
+    for called, module in (("hub", "hub"), ("member", "hub-member")):
+        body = re.search(rf'^module "{called}" \{{\n(.*?)^\}}', text, re.M | re.S)[1]
+        given = set(re.findall(r"^  (\w+) +=", body, re.M)) - {"source", "for_each"}
+        known = set(re.findall(r'^variable "(\w+)"', (MODULES / module / "variables.tf").read_text(encoding="utf-8"), re.M))
+        expect(required(module) - given, set(), f"what the example does not give to {module}")
+        expect(given - known, set(), f"what {module} does not know of the example")
+    expect("for_each = var.members" in text, True, "the example makes a module for each member")
+
+
 def check(metrics):
     """`metrics`: all that docs/metrics.md knows."""
+    example()
     named = NAMED | {"our metrics": rf"\b(?:{'|'.join(sorted(metrics))})\b"}
     for module in ("hub", "hub-member", "spoke"):
         template, said = read(module), text(module)

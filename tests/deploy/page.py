@@ -47,6 +47,11 @@ RUN = [
     ("Uninstall", 2, HUB),
 ]
 LEFT_OUT = {
+    ("Launch", 1): "launch.py runs it, in accounts of its own",
+    ("Launch", 2): "launch.py runs it",
+    ("Launch", 3): "launch.py runs it",
+    ("Many member organizations", 1): "launch.py runs it",
+    ("Many member organizations", 2): "launch.py runs it",
     ("What you need", 1): "builds both programs for Lambda, which takes minutes: .ci/steps/package does it",
     ("A filter", 2): "moto's update leaves a function as it is where only a condition changes; tests/iam deploys it so",
     ("Data perimeters", 1): "one option of a command that is left out there: `…`",

@@ -1,0 +1,34 @@
+"""What `aws cloudformation deploy --s3-bucket` does, at an endpoint that is not AWS's. Its arguments are that command's."""
+
+import argparse
+import os
+from pathlib import Path
+
+import boto3
+
+REGION = "us-east-1"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", nargs=2)
+    for name in ("--stack-name", "--s3-bucket", "--s3-prefix"):
+        parser.add_argument(name, required=True)
+    parser.add_argument("--template-file", required=True, type=Path)
+    parser.add_argument("--capabilities", nargs="+", required=True)
+    parser.add_argument("--parameter-overrides", nargs="*", default=[])
+    parser.add_argument("--disable-rollback", action="store_true")
+    parser.add_argument("--no-fail-on-empty-changeset", action="store_true")
+    asked = parser.parse_args()
+    clients = {name: boto3.client(name, endpoint_url=os.environ["AWS_ENDPOINT_URL"], region_name=REGION) for name in ("s3", "cloudformation")}
+    key = f"{asked.s3_prefix}/{asked.template_file.name}"
+    clients["s3"].put_object(Bucket=asked.s3_bucket, Key=key, Body=asked.template_file.read_bytes())
+    parameters = [dict(zip(("ParameterKey", "ParameterValue"), one.split("=", 1))) for one in asked.parameter_overrides]
+    there = [one["StackName"] for one in clients["cloudformation"].describe_stacks()["Stacks"]]
+    change = clients["cloudformation"].update_stack if asked.stack_name in there else clients["cloudformation"].create_stack
+    url = f"https://{asked.s3_bucket}.s3.amazonaws.com/{key}"
+    change(StackName=asked.stack_name, TemplateURL=url, Parameters=parameters, Capabilities=asked.capabilities)
+
+
+if __name__ == "__main__":
+    main()

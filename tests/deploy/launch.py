@@ -1,0 +1,224 @@
+"""Runs the shortest way of docs/deploy.md, and its way for many members, and counts commands and operations. Started by `run --launch`."""
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from check import BINARIES, HUB, REGION, program
+from page import MANAGEMENT, MEMBER, PAGE, REPOSITORY, Walk, blocks
+from runtime_api import function
+from servers import expect
+from short_forms import load
+
+# What the page promises: from nothing to the first synchronized organization.
+MOST_COMMANDS = 6
+MOST_SECONDS = 12 * 60
+MEMBERS = 200
+# Of the hub's stack, the members' stack, a StackSet and its instances. One for each member would be six hundred.
+MOST_OPERATIONS = 4
+# Commands of the AWS CLI that have CloudFormation change something.
+OPERATIONS = ("deploy", "create-", "update-", "delete-", "execute-", "import-")
+
+# As page.py's, and each command is written down. The AWS CLI of Debian 12 uploads a large template to AWS itself, whatever the endpoint; so
+# boto3 does what that command would.
+AWS = """#!/bin/sh
+echo "$*" >> {log}
+case "$*" in
+    "cloudformation deploy "*" --s3-bucket "*) exec {python} {here}/deploy_large.py "$@" ;;
+esac
+exec {aws} --endpoint-url "$AWS_ENDPOINT_URL" "$@"
+"""
+
+
+def commands(block):
+    """The commands of a block, each in a line."""
+    return [line for line in block.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+class Launch(Walk):
+    def prepare(self, stack):
+        super().prepare(stack)
+        # The folder of a release, as far as the commands need it.
+        work = self.folder / "work"
+        (work / "infra").unlink()
+        (work / "target" / "lambda").rename(work / "lambda")
+        (work / "VERSION").write_text("0.1.0\n")
+        (work / "bin").mkdir()
+        (work / "bin" / "x86_64").symlink_to(BINARIES)
+        templates = work / "templates"
+        templates.mkdir()
+        (templates / "cloudformation").symlink_to(REPOSITORY / "infra" / "cloudformation")
+        for name in ("launch", "members"):
+            # Not as a link: it looks for what is beside it.
+            shutil.copy(REPOSITORY / "infra" / name, templates / name)
+        self.log = self.folder / "aws-commands.txt"
+        wrapper = self.folder / "bin" / "aws"
+        self.aws_alone = Path(wrapper.read_text().split()[2])
+        wrapper.write_text(AWS.format(log=self.log, aws=self.aws_alone, python=sys.executable, here=Path(__file__).parent))
+        self.work = work
+        self.blocks = blocks(PAGE.read_text(encoding="utf-8"))
+
+    def operations(self):
+        """What CloudFormation was asked to change since this was asked last."""
+        said = self.log.read_text().splitlines() if self.log.exists() else []
+        self.log.unlink(missing_ok=True)
+        asked = [line.split() for line in said if line.startswith("cloudformation ")]
+        return [words[1] for words in asked if words[1].startswith(OPERATIONS)]
+
+    def take_messages(self):
+        """So that this test, and not moto, takes the spoke's messages."""
+        functions = self.client("lambda", MEMBER)
+        (mapping,) = functions.list_event_source_mappings(FunctionName="pmp-sync-spoke")["EventSourceMappings"]
+        expect(mapping["State"], "Enabled", "the event source mapping")
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+    def spoke_passes(self):
+        """What Lambda does with the spoke's messages."""
+        self.spoke_outputs = {"QueueUrl": self.client("sqs", MEMBER).get_queue_url(QueueName="pmp-sync-snapshots")["QueueUrl"]}
+        found = self.client("lambda", MEMBER).get_function_configuration(FunctionName="pmp-sync-spoke")
+        found["Environment"]["Variables"] = {key: str(value) for key, value in found["Environment"]["Variables"].items()}
+        with function(BINARIES / "pmp-spoke", found, self.as_lambda(found), self.folder / "spoke-function.log") as started:
+            event, handles = self.batch()
+            expect(started.invoke(event)["batchItemFailures"], [], "messages that are to come again")
+
+    def batch(self):
+        """In this account, and not in check.py's."""
+        queue = self.spoke_outputs["QueueUrl"]
+        sqs = self.client("sqs", MEMBER)
+        got = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=5, AttributeNames=["All"])["Messages"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        records = [
+            {
+                "messageId": one["MessageId"],
+                "receiptHandle": one["ReceiptHandle"],
+                "body": one["Body"],
+                "attributes": one["Attributes"],
+                "messageAttributes": {},
+                "md5OfBody": one["MD5OfBody"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": arn,
+                "awsRegion": REGION,
+            }
+            for one in got
+        ]
+        return {"Records": records}, {}
+
+    def first_organization(self):
+        """The page's commands; the functions are run as Lambda would, which moto does not."""
+        steps = [("Launch", 1, HUB), ("Launch", 2, MEMBER), ("Launch", 3, HUB)]
+        counted = sum(len(commands(self.blocks[heading, number])) for heading, number, _ in steps)
+        expect(counted <= MOST_COMMANDS, True, f"{counted} commands, of at most {MOST_COMMANDS}")
+        started = time.monotonic()
+        for heading, number, account in steps:
+            lines = commands(self.of_this_reader(self.blocks[heading, number]))
+            for line in lines:
+                # Two accounts have two folders on AWS; here the file that is sent is in both.
+                printed = self.shells[account].run(line + "\n")
+                if account == MEMBER:
+                    self.take_messages()
+                if "lambda invoke" in line:
+                    self.invoke_hub()
+                    self.spoke_passes()
+        took = time.monotonic() - started
+        rows = [line for line in printed.splitlines() if self.organization_id in line and "exp-member0000001" in line]
+        expect(len(rows) == 1 and "SYNCED" in rows[0], True, f"pmp-hub status:\n{printed}")
+        expect(took <= MOST_SECONDS, True, f"{took:.0f} s, of at most {MOST_SECONDS}")
+        print(f"        {counted} commands of at most {MOST_COMMANDS}, in {took:.0f} s of at most {MOST_SECONDS}", flush=True)
+        expect(self.operations(), ["deploy", "deploy", "deploy"], "operations of CloudFormation for the first organization")
+
+    def links(self):
+        """`--link` deploys nothing, and prints where the console makes the same stack."""
+        printed = self.shells[HUB].run(f"templates/launch --link hub {MANAGEMENT} members.txt Prefix=second\n")
+        expect("https://us-east-1.console.aws.amazon.com/cloudformation/home?region=us-east-1#/stacks/quickcreate?" in printed, True, printed)
+        for part in (
+            f"templateURL=https%3A%2F%2Fpmp-sync-code-{HUB}.s3.amazonaws.com%2F0.1.0%2Ftemplates%2Fhub.yaml",
+            "stackName=second-hub",
+            f"param_ExperienceId={MANAGEMENT}",
+            f"param_MemberOrganizationIds={self.organization_id}",
+            f"param_CodeBucket=pmp-sync-code-{HUB}",
+        ):
+            expect(part in printed, True, f"{part} in the link:\n{printed}")
+        uploaded = self.client("s3", HUB).get_object(Bucket=f"pmp-sync-code-{HUB}", Key="0.1.0/templates/hub.yaml")["Body"].read()
+        expect(uploaded, (REPOSITORY / "infra/cloudformation/hub.yaml").read_bytes(), "the template that the link names")
+        expect(self.operations(), [], "operations of CloudFormation")
+
+    def many(self):
+        """Two hundred members by one list."""
+        listed = (self.work / "members.txt").read_text()
+        self.more = {f"o-many{number:06}": f"{300000000000 + number}" for number in range(MEMBERS - 1)}
+        (self.work / "members.txt").write_text(listed + "".join(f"{one} {account}\n" for one, account in self.more.items()))
+        started = time.monotonic()
+        self.shells[HUB].run(self.blocks["Many member organizations", 1])
+        admitted = self.operations()
+        expect(admitted, ["deploy", "deploy"], f"operations that admit {MEMBERS} members")
+        roles = self.roles()
+        expect(len(roles), MEMBERS, "roles of members")
+        self.shells[HUB].run(self.of_this_reader(self.blocks["Many member organizations", 2]))
+        deployed = self.operations()
+        expect(len(admitted + deployed) <= MOST_OPERATIONS, True, f"operations for {MEMBERS} members: {admitted + deployed}")
+        found = self.client("cloudformation", HUB).list_stack_instances(StackSetName="pmp-sync-spokes-1")["Summaries"]
+        expect(len(found), MEMBERS - 1, "stacks of spokes, beside the one that was there")
+        print(f"        {len(admitted + deployed)} operations for {MEMBERS} members, in {time.monotonic() - started:.0f} s", flush=True)
+
+    def roles(self):
+        pages = self.client("iam", HUB).get_paginator("list_roles").paginate()
+        return [one["RoleName"] for page in pages for one in page["Roles"] if one["RoleName"].startswith("pmp-sync-member-")]
+
+    def same_roles(self):
+        """Each is the role that hub-member.yaml makes for that member, but for what a parameter says there."""
+        one = load((REPOSITORY / "infra/cloudformation/hub-member.yaml").read_text(encoding="utf-8"))["Resources"]["MemberRole"]
+        made = load((self.work / "members" / "hub-members-1.yaml").read_text(encoding="utf-8"))["Resources"]
+        members = [line.split() for line in (self.work / "members.txt").read_text().splitlines()]
+        expect(len({external_id for *_, external_id in members}), MEMBERS, "external ids, which differ")
+        for organization, account, external_id in members:
+            values = {"OrganizationId": organization, "SpokeAccountId": account, "HubExternalId": external_id}
+            expect(made.pop(f"RoleO{organization[2:]}"), filled(one, values), f"the role of {organization}")
+        expect(made, {}, "roles of nobody")
+
+    def spokes_of_the_set(self):
+        """What one of them knows about itself, which no parameter says."""
+        organization, account = list(self.more.items())[117]
+        variables = self.variables(account, "pmp-sync-spoke")
+        told = dict(line.split("=", 1) for line in (self.work / "members" / f"{organization}.env").read_text().splitlines())
+        for name, variable in {
+            "OrganizationId": "PMP_ORG_ID", "HubRoleArn": "PMP_HUB_ROLE_ARN", "HubExternalId": "PMP_HUB_EXTERNAL_ID", "TopicArn": "PMP_TOPIC_ARN",
+        }.items():  # fmt: skip
+            expect(variables[variable], told[name], f"{variable} of {organization}")
+        role = self.client("iam", HUB).get_role(RoleName=f"pmp-sync-member-{organization}")["Role"]
+        expect(role["Arn"], variables["PMP_HUB_ROLE_ARN"], "the role that it assumes")
+        policy = self.client("s3", HUB).get_bucket_policy(Bucket=f"pmp-sync-code-{HUB}")["Policy"]
+        expect(organization in policy and "pmp-spoke-" in policy, True, "who may read the spoke's zip")
+
+    def walk(self):
+        for what, test in (
+            ("the first synchronized organization, by the page's commands", self.first_organization),
+            ("links to the console, in place of a deployment", self.links),
+            (f"{MEMBERS} members by one list", self.many),
+            ("their roles are those of hub-member.yaml", self.same_roles),
+            ("a spoke of the StackSet knows by its account which member it is", self.spokes_of_the_set),
+        ):
+            if not self.check(what, test):
+                return
+
+    def run(self, stack):
+        if self.check("two accounts, the folder of a release, and the programs", lambda: self.prepare(stack)):
+            self.walk()
+
+
+def filled(value, values):
+    """A part of a template with these values in place of the parameters."""
+    if isinstance(value, dict):
+        if list(value) == ["Ref"] and value["Ref"] in values:
+            return values[value["Ref"]]
+        return {name: filled(one, values) for name, one in value.items()}
+    if isinstance(value, list):
+        return [filled(one, values) for one in value]
+    if isinstance(value, str):
+        for name, one in values.items():
+            value = value.replace(f"${{{name}}}", one)
+    return value
+
+
+if __name__ == "__main__":
+    program(Launch)
