@@ -1,6 +1,7 @@
 """Runs the shortest way of docs/deploy.md, and its way for many members, and counts commands and operations. Started by `run --launch`."""
 
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -190,12 +191,59 @@ class Launch(Walk):
         policy = self.client("s3", HUB).get_bucket_policy(Bucket=f"pmp-sync-code-{HUB}")["Policy"]
         expect(organization in policy and "pmp-spoke-" in policy, True, "who may read the spoke's zip")
 
+    def lists(self):
+        """What infra/members makes of other lists, and what it refuses."""
+        hub = self.folder / "hub.env"
+        outputs = self.client("cloudformation", HUB).describe_stacks(StackName="pmp-sync-hub")["Stacks"][0]["Outputs"]
+        hub.write_text("".join(f"{one['OutputKey']}={one['OutputValue']}\n" for one in outputs))
+        listed, folder = self.folder / "listed.txt", self.folder / "listed"
+
+        def make(text):
+            if text is not None:
+                listed.write_text(text)
+            given = ["--hub", hub, "--bucket", "my-artifacts", "--key", "0.1.0/pmp-spoke-arm64.zip", listed, folder]
+            return subprocess.run([sys.executable, self.work / "templates" / "members", *given], capture_output=True, text=True, check=False)
+
+        def refused(text, why):
+            ended = make(text)
+            expect((ended.returncode, why in ended.stderr), (1, True), f"what is said of {text[:80]!r}: {ended.stderr}")
+
+        first, second = "o-aaaaaaaaaa 300000000001", "o-bbbbbbbbbb 300000000002"
+        refused("", "names no organization")
+        refused(f"{first}\no-aaaaaaaaaa 300000000002\n", "line 2: o-aaaaaaaaaa or 300000000002 is there twice")
+        refused(f"{first}\no-bbbbbbbbbb 300000000001\n", "line 2: o-bbbbbbbbbb or 300000000001 is there twice")
+        refused(f"{first} short\n", "line 1: expected an organization")
+        refused("o-aaaaaaaaaa 3000\n", "line 1: expected an organization")
+        folder.mkdir()
+        (folder / "mine").touch()
+        refused(first + "\n", "is there, and this did not make it")
+        (folder / "mine").unlink()
+        # Whoever makes it once more gets the same, with a member more, too.
+        expect(make(f"# ours\n{first}\n").returncode, 0, "a list of one")
+        told, role = listed.read_text(), (folder / "o-aaaaaaaaaa.env").read_bytes()
+        expect(make(None).returncode, 0, "the same list again")
+        expect(listed.read_text(), told, "the list, which has all external ids")
+        expect(make(f"{told}{second}\n").returncode, 0, "a longer list")
+        expect(((folder / "o-aaaaaaaaaa.env").read_bytes(), listed.read_text().startswith(told)), (role, True), "what the first member has")
+        # As many as the topic's policy takes; all parameters of hub.yaml are short enough, and all templates.
+        lines = [f"o-many{number:06} {300000000000 + number}" for number in range(1120)]
+        expect(make("\n".join(lines)).returncode, 0, "1,120 members")
+        parameters = dict(line.split("=", 1) for line in (folder / "organizations.env").read_text().splitlines())
+        expect(len(parameters), 4, "lists of organizations")
+        expect(sum(len(one.split(",")) for one in parameters.values()), 1120, "organizations in them")
+        expect(all(len(one) <= 4096 for one in parameters.values()), True, "each fits into a parameter")
+        made = {kind: sorted(folder.glob(f"{kind}-*.yaml")) for kind in ("hub-members", "spoke-set")}
+        expect({kind: len(found) for kind, found in made.items()}, {"hub-members": 6, "spoke-set": 6}, "templates")
+        expect(max(path.stat().st_size for found in made.values() for path in found) <= 1_000_000, True, "each is short enough")
+        refused("\n".join([*lines, "o-onemore00000 400000000000"]), "names 1121 organizations")
+
     def walk(self):
         for what, test in (
             ("the first synchronized organization, by the page's commands", self.first_organization),
             ("links to the console, in place of a deployment", self.links),
             (f"{MEMBERS} members by one list", self.many),
             ("their roles are those of hub-member.yaml", self.same_roles),
+            ("lists of one and of 1,120 members, and lists that are refused", self.lists),
             ("a spoke of the StackSet knows by its account which member it is", self.spokes_of_the_set),
         ):
             if not self.check(what, test):
