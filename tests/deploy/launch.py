@@ -4,12 +4,14 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from check import BINARIES, HUB, REGION, program
+from checks import run
 from page import MANAGEMENT, MEMBER, PAGE, REPOSITORY, Walk, blocks
 from runtime_api import function
-from servers import expect
+from servers import address, expect, process
 from short_forms import load
 
 # What the page promises: from nothing to the first synchronized organization.
@@ -128,6 +130,35 @@ class Launch(Walk):
         print(f"        {counted} commands of at most {MOST_COMMANDS}, in {took:.0f} s of at most {MOST_SECONDS}", flush=True)
         expect(self.operations(), ["deploy", "deploy", "deploy"], "operations of CloudFormation for the first organization")
 
+    def on_pmp_local(self):
+        """The page's commands, on pmp-local. What `pmp-local env` prints makes a shell one of two accounts."""
+        lines = commands(self.blocks["Launch", 4])
+        expect(len(lines) <= MOST_COMMANDS, True, f"{len(lines)} commands, of at most {MOST_COMMANDS}")
+        log = self.folder / "pmp-local.log"
+        environment = {"PATH": f"{BINARIES}:/usr/bin:/bin", "HOME": str(self.folder / "pmp-local"), "LANG": "C.UTF-8"}
+        Path(environment["HOME"]).mkdir()
+        started = time.monotonic()
+        with process("pmp-local", [BINARIES / "pmp-local", "serve", "--port", "0", "--output", "json"], log, environment) as child:
+            environment["PMP_LOCAL_PORT"] = address("pmp-local", child, log, r'"endpoint":"http://127\.0\.0\.1:(\d+)"')
+            for line in lines:
+                # An organization of the built-in world, of which the page speaks.
+                who = "aurora" if "in the member's account" in line else ""
+                printed = run(Path("/bin/bash"), ["-euo", "pipefail", "-c", f'eval "$(pmp-local env {who})"\n{line}'], environment)
+        took = time.monotonic() - started
+        expect("SYNCED      2 experiences of 1 organization: o-aurora0001" in printed, True, f"pmp-hub status:\n{printed}")
+        expect(took <= MOST_SECONDS, True, f"{took:.0f} s, of at most {MOST_SECONDS}")
+        print(f"        {len(lines)} commands of at most {MOST_COMMANDS}, in {took:.0f} s of at most {MOST_SECONDS}", flush=True)
+
+    def one_more(self):
+        """A member more, later: the same two commands, and no other member's stack is made anew."""
+        listed = self.work / "members.txt"
+        listed.write_text(listed.read_text() + "o-onemore00000 400000000000\n")
+        self.shells[HUB].run(self.blocks["Many member organizations", 1])
+        self.shells[HUB].run(self.of_this_reader(self.blocks["Many member organizations", 2]))
+        asked = self.operations()
+        expect(asked, ["deploy"] * 3 + ["update-stack-set", "create-stack-set", "create-stack-instances"], "operations for a member more")
+        expect(len(self.roles()), MEMBERS + 1, "roles of members")
+
     def links(self):
         """`--link` deploys nothing, and prints where the console makes the same stack."""
         printed = self.shells[HUB].run(f"templates/launch --link hub {MANAGEMENT} members.txt Prefix=second\n")
@@ -171,8 +202,8 @@ class Launch(Walk):
         one = load((REPOSITORY / "infra/cloudformation/hub-member.yaml").read_text(encoding="utf-8"))["Resources"]["MemberRole"]
         made = load((self.work / "members" / "hub-members-1.yaml").read_text(encoding="utf-8"))["Resources"]
         members = [line.split() for line in (self.work / "members.txt").read_text().splitlines()]
-        expect(len({external_id for *_, external_id in members}), MEMBERS, "external ids, which differ")
-        for organization, account, external_id in members:
+        expect(len({one[2] for one in members}), MEMBERS, "external ids, which differ")
+        for organization, account, external_id, _ in members:
             values = {"OrganizationId": organization, "SpokeAccountId": account, "HubExternalId": external_id}
             expect(made.pop(f"RoleO{organization[2:]}"), filled(one, values), f"the role of {organization}")
         expect(made, {}, "roles of nobody")
@@ -237,14 +268,37 @@ class Launch(Walk):
         expect(max(path.stat().st_size for found in made.values() for path in found) <= 1_000_000, True, "each is short enough")
         refused("\n".join([*lines, "o-onemore00000 400000000000"]), "names 1121 organizations")
 
+    def leaving(self):
+        """Whoever leaves makes room for a new one, and moves nobody to another stack, which would make a role that is still there."""
+        listed = self.folder / "leaving.txt"
+        hub, folder = self.folder / "hub.env", self.folder / "leaving"
+        given = ["--hub", hub, "--bucket", "my-artifacts", "--key", "0.1.0/pmp-spoke-arm64.zip", listed, folder]
+
+        def stacks():
+            subprocess.run([sys.executable, self.work / "templates" / "members", *given], capture_output=True, check=True)
+            return {words[0]: words[3] for words in map(str.split, listed.read_text().splitlines())}
+
+        listed.write_text("".join(f"o-many{number:06} {300000000000 + number}\n" for number in range(450)))
+        before = stacks()
+        expect(Counter(before.values()), {"1": 200, "2": 200, "3": 50}, "members of each stack")
+        # The first one leaves, and two come.
+        listed.write_text("".join(listed.read_text().splitlines(keepends=True)[1:]) + "o-onemore00000 400000000000\no-twomore00000 400000000001\n")
+        after = stacks()
+        expect((after.pop("o-onemore00000"), after.pop("o-twomore00000")), ("1", "3"), "the stacks of those who come")
+        before.pop("o-many000000")
+        expect(after, before, "the stacks of those who stay")
+
     def walk(self):
         for what, test in (
             ("the first synchronized organization, by the page's commands", self.first_organization),
+            ("the same on pmp-local, where the programs make what stacks make", self.on_pmp_local),
             ("links to the console, in place of a deployment", self.links),
             (f"{MEMBERS} members by one list", self.many),
             ("their roles are those of hub-member.yaml", self.same_roles),
             ("lists of one and of 1,120 members, and lists that are refused", self.lists),
+            ("a member that leaves moves nobody to another stack", self.leaving),
             ("a spoke of the StackSet knows by its account which member it is", self.spokes_of_the_set),
+            ("a member more", self.one_more),
         ):
             if not self.check(what, test):
                 return

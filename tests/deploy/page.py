@@ -50,6 +50,7 @@ LEFT_OUT = {
     ("Launch", 1): "launch.py runs it, in accounts of its own",
     ("Launch", 2): "launch.py runs it",
     ("Launch", 3): "launch.py runs it",
+    ("Launch", 4): "launch.py runs it, on pmp-local",
     ("Many member organizations", 1): "launch.py runs it",
     ("Many member organizations", 2): "launch.py runs it",
     ("What you need", 1): "builds both programs for Lambda, which takes minutes: .ci/steps/package does it",
