@@ -10,7 +10,7 @@ import elf
 import fill
 import provenance
 from layout import ARCHITECTURES, FUNCTIONS, LARGEST, PROGRAMS, PROVENANCE, SIGNATURES, SUMS, completions, digest, files, package
-from layout import read_sums, sbom, sums_text
+from layout import SCRIPTS, read_sums, sbom, sums_text
 
 
 class Release:
@@ -87,6 +87,10 @@ def wrong_zips(release):
 
 
 def wrong_templates(release):
+    for name in ("fill.py", *SCRIPTS):
+        path = release.folder / "templates" / name
+        if not path.exists() or not path.stat().st_mode & 0o111:
+            yield f"templates/{name} is not there, or not executable"
     for name, program in fill.FILLED.items():
         path = release.folder / f"templates/cloudformation/{name}.yaml"
         text = path.read_text()

@@ -13,6 +13,9 @@ FUNCTIONS = ["pmp-hub", "pmp-spoke"]
 # What each program may have, stripped.
 LARGEST = 30 * 2**20
 
+# What operators deploy with, in templates/. They find the templates beside them, in the repository as in a release.
+SCRIPTS = ["launch", "members"]
+
 SUMS = "SHA256SUMS"
 PROVENANCE = "provenance.json"
 SIGNATURES = {SUMS: "SHA256SUMS.sig", PROVENANCE: "provenance.dsse.json"}

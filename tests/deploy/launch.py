@@ -51,10 +51,11 @@ class Launch(Walk):
         (work / "bin" / "x86_64").symlink_to(BINARIES)
         templates = work / "templates"
         templates.mkdir()
-        (templates / "cloudformation").symlink_to(REPOSITORY / "infra" / "cloudformation")
-        for name in ("launch", "members"):
+        for part in ("cloudformation", "terraform"):
+            (templates / part).symlink_to(REPOSITORY / "infra" / part)
+        for name in ("launch", "members", "releases/fill.py"):
             # Not as a link: it looks for what is beside it.
-            shutil.copy(REPOSITORY / "infra" / name, templates / name)
+            shutil.copy(REPOSITORY / "infra" / name, templates)
         self.log = self.folder / "aws-commands.txt"
         wrapper = self.folder / "bin" / "aws"
         self.aws_alone = Path(wrapper.read_text().split()[2])
@@ -175,6 +176,16 @@ class Launch(Walk):
         expect(uploaded, (REPOSITORY / "infra/cloudformation/hub.yaml").read_bytes(), "the template that the link names")
         expect(self.operations(), [], "operations of CloudFormation")
 
+    def filled_templates(self):
+        """Where the templates have a bucket as a default, no zip is uploaded, and no parameter names it."""
+        printed = self.shells[HUB].run(
+            f"templates/fill.py --bucket my-artifacts filled\nfilled/launch --link hub {MANAGEMENT} members.txt Prefix=third --folder third\n"
+        )
+        expect("stackName=third-hub" in printed and "CodeBucket" not in printed and ".zip" not in printed, True, f"the link:\n{printed}")
+        uploaded = self.client("s3", HUB).get_object(Bucket=f"pmp-sync-code-{HUB}", Key="0.1.0/templates/hub.yaml")["Body"].read()
+        expect(b"    Default: my-artifacts\n" in uploaded, True, "the template that the link names")
+        expect(self.operations(), [], "operations of CloudFormation")
+
     def many(self):
         """Two hundred members by one list."""
         listed = (self.work / "members.txt").read_text()
@@ -293,6 +304,7 @@ class Launch(Walk):
             ("the first synchronized organization, by the page's commands", self.first_organization),
             ("the same on pmp-local, where the programs make what stacks make", self.on_pmp_local),
             ("links to the console, in place of a deployment", self.links),
+            ("templates that have a bucket already", self.filled_templates),
             (f"{MEMBERS} members by one list", self.many),
             ("their roles are those of hub-member.yaml", self.same_roles),
             ("lists of one and of 1,120 members, and lists that are refused", self.lists),

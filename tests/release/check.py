@@ -155,6 +155,8 @@ class Tests:
         said = found(lambda folder: (folder / f"lambda/pmp-hub-{ZIPS}.zip").unlink(), again=True)
         assert f"the template hub names {VERSION}/pmp-hub-{ZIPS}.zip for {ZIPS}, which is not in lambda/" in said, said
         assert "provenance.json is about other files" in said, said
+        said = found(lambda folder: (folder / "templates/launch").unlink(), again=True)
+        assert "templates/launch is not there, or not executable" in said, said
         said = found(lambda folder: shutil.rmtree(folder / "bin" / MACHINE), again=True)
         assert f"bin/ has no architecture, and provenance.json says {MACHINE}" in said, said
         # Of a page that is changed in the release and not in the package.
