@@ -78,7 +78,7 @@ async fn main() -> ExitCode {
         [("nothing to do", 0, None), ("something to do", DELTA, None), ("a greedy filter", 0, filter.to_str())];
     for (name, delta, filter) in passes {
         eprintln!("{} experiences x {} products, {name} ...", cli.experiences, cli.products);
-        let Measured { finished, peak_rss, took } = measure(&cli, delta, filter).await;
+        let Measured { finished, peak_rss, took, .. } = measure(&cli, delta, filter).await;
         let receipts: Value = serde_json::from_str(&finished.stdout).unwrap_or_default();
         let in_sync =
             receipts["receipts"].as_array().into_iter().flatten().filter(|one| one["status"] == "in-sync").count();

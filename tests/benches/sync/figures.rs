@@ -26,6 +26,8 @@ pub(crate) struct Figures {
     pub(crate) at_work: f64,
     /// The spoke's calls to the catalog.
     pub(crate) calls: BTreeMap<String, usize>,
+    /// `DescribeChangeSet` calls for each change set; none where there was no change set.
+    pub(crate) looks: Option<f64>,
     /// Those that were throttled.
     pub(crate) throttled: usize,
     /// The most calls of an operation within one second.
@@ -35,8 +37,42 @@ pub(crate) struct Figures {
     pub(crate) lag: Option<Lag>,
     /// How many receipts say what.
     pub(crate) receipts: BTreeMap<String, usize>,
+    /// The same job for the command `pmp-spoke sync`, in a world of its own, as a whole process. A
+    /// second run follows where there was nothing to do. Empty where it was not asked for.
+    pub(crate) command: Vec<Whole>,
     /// What is not as it should be; empty if all is well.
     pub(crate) problems: Vec<String>,
+}
+
+/// What one run of the command `pmp-spoke sync` took, as a whole process.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Whole {
+    /// From its start to its exit, in seconds.
+    pub(crate) wall: f64,
+    /// The wall time as a multiple of the floor with shared change sets; none where the floor is
+    /// zero.
+    pub(crate) of_floor: Option<f64>,
+    /// Processor time of all its threads, in seconds.
+    pub(crate) processor: f64,
+    /// The peak of its resident set, in MiB.
+    pub(crate) peak_mib: f64,
+    /// Change sets that the catalog accepted.
+    pub(crate) change_sets: usize,
+    /// `DescribeChangeSet` calls for each of them; none where there was none.
+    pub(crate) looks: Option<f64>,
+    /// Its calls to the catalog, by operation.
+    pub(crate) calls: BTreeMap<String, usize>,
+    /// Those that were throttled.
+    pub(crate) throttled: usize,
+    /// What is not as it should be.
+    pub(crate) problems: Vec<String>,
+}
+
+impl Whole {
+    /// All calls to the catalog.
+    pub(crate) fn all_calls(&self) -> usize {
+        self.calls.values().sum()
+    }
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -79,6 +115,13 @@ pub(crate) fn count(calls: &[Call]) -> (BTreeMap<String, usize>, usize) {
         *counts.entry(call.operation.clone()).or_default() += 1;
     }
     (counts, calls.iter().filter(|call| call.status == 429).count())
+}
+
+/// The polls of each change set, where there was any.
+pub(crate) fn looks(counts: &BTreeMap<String, usize>, change_sets: usize) -> Option<f64> {
+    let looks = counts.get("DescribeChangeSet").copied().unwrap_or_default();
+    #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+    (change_sets > 0).then(|| looks as f64 / change_sets as f64)
 }
 
 /// The most calls of each operation within one second, wherever it begins.

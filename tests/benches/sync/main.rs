@@ -9,6 +9,8 @@
 // A benchmark is a program for a person; what it cannot do ends it, with the reason.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, clippy::expect_used)]
 
+mod before;
+mod command;
 mod events;
 mod figures;
 mod report;
@@ -16,20 +18,25 @@ mod run;
 mod scenario;
 mod stage;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use serde_json::json;
 
-use crate::scenario::Trigger;
+use crate::scenario::{Scenario, Trigger};
 use crate::stage::Elsewhere;
 
 const EXAMPLES: &str = "Examples:
   cargo bench -p pmp-tests --bench sync                          every scenario, release build
   cargo bench --profile dev -p pmp-tests --bench sync -- --only smoke --latency 100ms
   cargo bench -p pmp-tests --bench sync -- --only ten --spoke-env NAME=VALUE -o json
+  cargo bench -p pmp-tests --bench sync -- --before DIR           this build beside the programs in DIR
   tests/moto/run --bench --only one                              against servers that are not ours
+
+With --before, only the command `pmp-spoke sync` is measured, by both builds in turns. The exit code is 1 where processor time,
+calls to the catalog or peak memory are worse by more than 15 %, and by more than 50 ms, 4 calls or 3 MiB.
 
 The programs are taken from PMP_BIN_DIR, else from beside the benchmark: build them with `cargo build --workspace --bins`
 (`--release`, where the benchmark is).";
@@ -53,6 +60,12 @@ struct Cli {
     /// An endpoint for Marketplace Catalog that holds what --print-world prints
     #[arg(long, value_name = "URL", requires = "endpoint_url")]
     catalog_endpoint_url: Option<String>,
+    /// The programs of another build: measure the command `pmp-spoke sync` by both, in turns
+    #[arg(long, value_name = "DIR", conflicts_with = "endpoint_url")]
+    before: Option<PathBuf>,
+    /// How often each build runs each scenario, with --before; the medians are compared
+    #[arg(long, default_value_t = 1, value_name = "N", requires = "before")]
+    rounds: usize,
     /// Print the experiences that a catalog elsewhere must hold, as JSON, and do nothing
     #[arg(long)]
     print_world: bool,
@@ -102,6 +115,10 @@ async fn main() -> ExitCode {
     let elsewhere = cli.endpoint_url.clone().zip(cli.catalog_endpoint_url.clone());
     let elsewhere = elsewhere.map(|(services, catalog)| Elsewhere { services, catalog });
     let more: Vec<(&str, &str)> = cli.spoke_env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    if let Some(before) = &cli.before {
+        let clickless = all.iter().filter(|one| chosen(one.name) && one.trigger != Trigger::Click);
+        return beside(&cli, clickless, before, &more).await;
+    }
     let mut measured = Vec::new();
     for scenario in all.iter().filter(|one| chosen(one.name)) {
         if elsewhere.is_some() && scenario.trigger == Trigger::Click {
@@ -109,12 +126,39 @@ async fn main() -> ExitCode {
             continue;
         }
         eprintln!("{}: {} ...", scenario.name, scenario.title);
-        measured.push(run::run(scenario, cli.latency, elsewhere.as_ref(), &more).await);
+        let mut figures = run::run(scenario, cli.latency, elsewhere.as_ref(), &more).await;
+        // Elsewhere the world is as the agent has left it: there is none of its own for the command.
+        if scenario.trigger == Trigger::Publish && elsewhere.is_none() {
+            figures.command = command::run(scenario, cli.latency, &more, None).await;
+        }
+        measured.push(figures);
     }
     match cli.output {
         Output::Table => println!("{}", report::table(&measured)),
         Output::Json => println!("{}", json!(measured)),
     }
-    let well = measured.iter().all(|figures| figures.problems.is_empty());
+    let well = measured
+        .iter()
+        .all(|figures| figures.problems.is_empty() && figures.command.iter().all(|whole| whole.problems.is_empty()));
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// This build beside the one in `before`.
+async fn beside(
+    cli: &Cli,
+    scenarios: impl Iterator<Item = &Scenario>,
+    before: &Path,
+    more: &[(&str, &str)],
+) -> ExitCode {
+    let mut pairs = Vec::new();
+    for scenario in scenarios {
+        eprintln!("{}: {} ...", scenario.name, scenario.title);
+        pairs.extend(before::compare(scenario, cli.latency, more, before, cli.rounds).await);
+    }
+    match cli.output {
+        Output::Table => println!("{}", before::table(&pairs)),
+        Output::Json => println!("{}", json!(pairs)),
+    }
+    let well = pairs.iter().all(|pair| pair.worse.is_empty() && pair.problems.is_empty());
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

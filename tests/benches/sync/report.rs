@@ -1,17 +1,16 @@
 //! The figures as a person reads them.
 
-use crate::figures::Figures;
+use crate::figures::{Figures, Whole};
 
 /// One row for each scenario, then the calls, then what is not as it should be.
 pub(crate) fn table(measured: &[Figures]) -> String {
-    let header =
-        ["SCENARIO", "SETS", "FLOOR", "SHARED", "WALL", "÷FLOOR", "÷SHARED", "LAG", "LAG%", "CALLS", "429", "RECEIPTS"];
+    let header = [
+        "SCENARIO", "SETS", "FLOOR", "SHARED", "WALL", "÷FLOOR", "÷SHARED", "LAG", "LAG%", "LOOKS", "CALLS", "429",
+        "RECEIPTS",
+    ];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     rows.extend(measured.iter().map(row));
-    let widths: Vec<usize> = (0..header.len())
-        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default())
-        .collect();
-    let mut lines: Vec<String> = rows.iter().map(|row| line(row, &widths)).collect();
+    let mut lines = aligned(&rows);
     lines.push(String::new());
     for figures in measured {
         let calls: Vec<_> = figures
@@ -27,6 +26,18 @@ pub(crate) fn table(measured: &[Figures]) -> String {
             "{scenario}: {title}; {from_command:.2} s from the command, {at_work:.2} s from the first call to the catalog"
         ));
         lines.push(format!("  {}", calls.join(", ")));
+        for whole in &figures.command {
+            let Whole { wall, of_floor, processor, peak_mib, change_sets, looks, .. } = whole;
+            let of_floor = of_floor.map_or_else(String::new, |of| format!(", {of:.3} of the shared floor"));
+            let looks = looks.map_or_else(String::new, |looks| format!(", {looks:.2} looks each"));
+            lines.push(format!(
+                "  pmp-spoke sync: {wall:.2} s{of_floor}; {change_sets} change sets{looks}; {} calls, {} throttled; \
+                 {processor:.2} s of processor time, at most {peak_mib:.1} MiB",
+                whole.all_calls(),
+                whole.throttled
+            ));
+            lines.extend(whole.problems.iter().map(|problem| format!("  PROBLEM: {problem}")));
+        }
         lines.extend(figures.problems.iter().map(|problem| format!("  PROBLEM: {problem}")));
     }
     lines.join("\n")
@@ -46,10 +57,20 @@ fn row(figures: &Figures) -> Vec<String> {
         ratio(figures.floor_shared),
         lag(|lag| format!("{:.0}/{:.0} ms", lag.median * 1e3, lag.longest * 1e3)),
         lag(|lag| format!("{:.0}%", lag.share * 100.0)),
+        figures.looks.map_or("-".to_owned(), |looks| format!("{looks:.1}")),
         figures.calls.values().sum::<usize>().to_string(),
         figures.throttled.to_string(),
         receipts.join(", "),
     ]
+}
+
+/// Rows of cells as lines of columns.
+pub(crate) fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width =
+        |column: usize| rows.iter().map(|row: &Vec<String>| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    rows.iter().map(|row| line(row, &widths)).collect()
 }
 
 fn line(cells: &[String], widths: &[usize]) -> String {

@@ -27,7 +27,7 @@ pub(crate) async fn run(
     elsewhere: Option<&Elsewhere>,
     more: &[(&str, &str)],
 ) -> Figures {
-    let stage = Stage::set(scenario, latency, elsewhere, more).await;
+    let stage = Stage::set(scenario, latency, elsewhere, more, None).await;
     let mut problems = Vec::new();
     let events = stage.events.as_deref().map(|queue| Events::listen(&stage.spoke_account, queue));
     let spoke = stage.start_spoke().await;
@@ -93,7 +93,7 @@ async fn wait_for_receipts(line: &Tap, scenario: &Scenario, from: Instant, limit
     }
 }
 
-async fn check(stage: &Stage, scenario: &Scenario, ended: &HashMap<String, Ended>) -> Vec<String> {
+pub(crate) async fn check(stage: &Stage, scenario: &Scenario, ended: &HashMap<String, Ended>) -> Vec<String> {
     let mut problems = Vec::new();
     let members = scenario.member_ids();
     let missing = members.iter().filter(|member| !ended.contains_key(*member)).count();
@@ -120,6 +120,7 @@ fn measure(
 ) -> Figures {
     let started = figures::started(calls);
     let (counts, throttled) = figures::count(calls);
+    let looks = figures::looks(&counts, started.len());
     let last = ended.values().map(|ended| ended.at).max().unwrap_or_else(Instant::now);
     let mut receipts = BTreeMap::new();
     for ended in ended.values() {
@@ -148,10 +149,12 @@ fn measure(
         from_command: since(moments.command),
         at_work: calls.first().map_or(0.0, |call| since(call.sent)),
         calls: counts,
+        looks,
         throttled,
         busiest_second: figures::busiest(calls),
         lag: figures::lag(&started, &ends),
         receipts,
+        command: Vec::new(),
         problems,
     }
 }

@@ -58,6 +58,19 @@ pub(crate) fn all() -> Vec<Scenario> {
             ..job("realistic", "3 experiences, 200 allow + 20 deny, 5-15 s", 3, 200, 20)
         },
         Scenario {
+            timing: Some((seconds(1), seconds(1))),
+            ..job("many", "300 experiences, 60 allow, 1 s", 300, 60, 0)
+        },
+        Scenario {
+            timing: Some((seconds(3), seconds(3))),
+            ..job("three", "3 experiences, 200 allow + 20 deny, 3 s", 3, 200, 20)
+        },
+        Scenario {
+            timing: Some((seconds(15), seconds(15))),
+            ..job("long", "1 experience, 500 allow, 15 s", 1, 500, 0)
+        },
+        Scenario { in_step: 50_000, ..job("large", "1 experience, 50,000 products in step", 1, 0, 0) },
+        Scenario {
             in_step: 100,
             trigger: Trigger::Click,
             ..job("click", "3 experiences, one product, from the click", 3, 1, 0)

@@ -1,6 +1,7 @@
 //! The stage of one scenario: endpoints, both programs with what `init` made for them, and taps
 //! that note every call.
 
+use std::path::Path;
 use std::time::Duration;
 
 use pmp_local_aws::{Options, Server};
@@ -37,13 +38,16 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Starts the embedded AWS, or takes the endpoints, and runs `init` of both programs. `more`
-    /// are variables for the spoke.
+    /// are variables for the spoke. The programs are those of the build in `folder`, where one is
+    /// given.
     pub(crate) async fn set(
         scenario: &Scenario,
         latency: Duration,
         elsewhere: Option<&Elsewhere>,
         more: &[(&str, &str)],
+        folder: Option<&Path>,
     ) -> Self {
+        let of = |program: Program| folder.map_or_else(|| program.clone(), |folder| program.of(folder));
         let (hub_account, mut spoke_account) = scenario.accounts();
         let server = match elsewhere {
             None => Some(Server::start(scenario.world(latency), Options::default()).await.unwrap()),
@@ -60,14 +64,14 @@ impl Stage {
         let catalog_line = Tap::open(catalog).await;
 
         let events = server.as_ref().map(|server| server.queue_url(&hub_account, EVENTS_QUEUE));
-        let hub = program("pmp-hub", &hub_account, hub_line.endpoint(), catalog, scenario);
+        let hub = of(program("pmp-hub", &hub_account, hub_line.endpoint(), catalog, scenario));
         let hub = hub.with(&[("PMP_EVENTS_QUEUE_URL", events.as_deref().unwrap_or_default())]);
         let made = hub.json(&["init", "--allow-account", &spoke_account]).await;
         let topic = made["topic_arn"].as_str().unwrap().to_owned();
         let hub = hub.with(&[("PMP_TOPIC_ARN", &topic)]);
 
         let line = (spoke_line.endpoint(), catalog_line.endpoint());
-        let mut spoke = program("pmp-spoke", &spoke_account, line.0, line.1, scenario)
+        let mut spoke = of(program("pmp-spoke", &spoke_account, line.0, line.1, scenario))
             .with(&[("PMP_TOPIC_ARN", &topic), ("PMP_ORG_ID", &scenario.organization())]);
         if elsewhere.is_none() {
             let role = format!("arn:aws:iam::{hub_account}:role/member-{}", scenario.organization());
