@@ -17,7 +17,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetRequest, Part};
+use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetRequest, ChangeSetState, Part};
 use pmp_plan::{ChangeSet, IdLimit, Lately, Observed, Plan, Refusal, plan_after};
 use pmp_protocol::{ProductBatch, ProductId, ReceiptStatus, ResourceRequests, SnapshotVersion};
 use pmp_runtime::Backoff;
@@ -279,7 +279,7 @@ impl<'a> ExperienceRun<'a> {
         Continue(work)
     }
 
-    /// Counts the products that are left after a change set, so that "done" and "left" in a receipt
+    /// Counts the products that are left after a change set that failed, so that "done" and "left" in a receipt
     /// add up.
     fn count_pending(&mut self) {
         if let Ok(mut plan) = self.plan() {
@@ -368,8 +368,12 @@ impl<'a> ExperienceRun<'a> {
                     () = self.engine.stop.cancelled() => return Break(End::stopped()),
                     ended = ended => ended.unwrap_or_else(|_| Err(poller_gone(&id))),
                 };
+                let state = ended.as_ref().map(|status| &status.state);
+                let succeeded = matches!(state, Ok(ChangeSetState::Running | ChangeSetState::Succeeded));
                 let step = self.after(&id, ended, work, shared).await;
-                self.count_pending();
+                if !succeeded {
+                    self.count_pending();
+                }
                 self.watch.progress(&self.progress);
                 step
             }

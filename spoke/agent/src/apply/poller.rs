@@ -50,6 +50,9 @@ const MAX_FAILURES: u32 = 20;
 /// The most failed polls for an error that does not pass by itself. It is not 0, because a new
 /// change set may be `NotFound` until it is visible everywhere.
 const MAX_ODD_FAILURES: u32 = 3;
+/// While no duration is known, change sets that began within this share of the first one's time
+/// after it are polled in turns with it.
+const TURNS: f64 = 0.1;
 /// The longest pause after a failed poll.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
@@ -194,7 +197,7 @@ impl Task {
     fn watch(&mut self, Watched { id, began, slot, ended }: Watched) {
         let now = Instant::now();
         // An adopted change set may have ended long ago: it is polled at once.
-        let pause = began.map_or(Duration::ZERO, |_| self.expectation(&id).first_poll());
+        let pause = began.map_or(Duration::ZERO, |_| self.expectation(&id, now).first_poll());
         let open = self.open.entry(id).or_insert_with(|| Open {
             began: began.unwrap_or(now),
             own: began.is_some(),
@@ -219,11 +222,13 @@ impl Task {
 
     fn seen(&mut self, id: &ChangeSetId, outcome: Ended) {
         let now = Instant::now();
-        let expectation = self.expectation(id);
         let jitter = self.chance.fraction();
         let Some(open) = self.open.get_mut(id) else { return };
         open.polling = false;
         open.looks = open.looks.saturating_add(1);
+        // After it was polled, it may be another one's turn.
+        let expectation = self.expectation(id, now);
+        let Some(open) = self.open.get_mut(id) else { return };
         let elapsed = now - open.began;
         match &outcome {
             Ok(ChangeSetStatus { state: ChangeSetState::Running, .. }) => {
@@ -240,7 +245,20 @@ impl Task {
             }
             _ => self.notify(id, &outcome, now),
         }
+        self.pass_the_turn(now, jitter);
         self.show(now);
+    }
+
+    /// While no duration is known, makes sure that the change set whose turn it is is polled in
+    /// time.
+    fn pass_the_turn(&mut self, now: Instant, jitter: f64) {
+        if self.durations().expectation().is_some() {
+            return;
+        }
+        let Some(next) = self.next_in_turn(now).cloned() else { return };
+        let Some(open) = self.open.get_mut(&next) else { return };
+        let elapsed = now - open.began;
+        open.due = open.due.min(now + Expectation::Unknown.next_poll(elapsed, jitter));
     }
 
     /// Shows the change set that is watched for the longest time.
@@ -270,21 +288,27 @@ impl Task {
         self.bring_forward(now);
     }
 
-    /// The expected duration of a change set. While none is known, the change set that this process
-    /// started first is polled closely, on behalf of all.
-    fn expectation(&self, id: &ChangeSetId) -> Expectation {
+    /// The expected duration of a change set. While none is known, the change sets that this process
+    /// started are polled in turns, on behalf of all.
+    fn expectation(&self, id: &ChangeSetId, now: Instant) -> Expectation {
         let own = self.open.get(id).is_none_or(|open| open.own);
-        match self.durations().quickest() {
-            Some(quickest) if own => Expectation::NotBefore(quickest),
-            None if own && self.first_started().is_some_and(|first| first != id) => Expectation::Aside,
+        match self.durations().expectation() {
+            Some(known) if own => known,
+            None if own && self.next_in_turn(now).is_some_and(|next| next != id) => Expectation::Aside,
             _ => Expectation::Unknown,
         }
     }
 
-    /// Of the change sets that this process started, the one that began first.
-    fn first_started(&self) -> Option<&ChangeSetId> {
-        let own = self.open.iter().filter(|(_, open)| open.own);
-        own.min_by(|(id, open), (other_id, other)| (open.began, *id).cmp(&(other.began, *other_id))).map(|(id, _)| id)
+    /// The change set whose turn it is: of those that this process started, and that run for nearly
+    /// as long as the first one, the one that was polled least. So one poll tells as much as one of
+    /// each would, where all take as long, and none is forgotten where they do not.
+    fn next_in_turn(&self, now: Instant) -> Option<&ChangeSetId> {
+        let own = || self.open.iter().filter(|(_, open)| open.own);
+        let first = own().map(|(_, open)| open.began).min()?;
+        let last = first + (now - first).mul_f64(TURNS);
+        // One that could not be polled waits for its own pause.
+        let old = own().filter(|(_, open)| open.began <= last && open.failures == 0);
+        old.min_by_key(|(id, open)| (open.looks, open.began, *id)).map(|(id, _)| id)
     }
 
     /// Brings polls forward after an end. If it is the first end that was seen, the others, which
@@ -292,7 +316,7 @@ impl Task {
     fn bring_forward(&mut self, now: Instant) {
         let own: Vec<_> = self.open.iter().filter(|(_, open)| open.own).map(|(id, _)| id.clone()).collect();
         for id in own {
-            let expectation = self.expectation(&id);
+            let expectation = self.expectation(&id, now);
             let jitter = self.chance.fraction();
             let Some(open) = self.open.get_mut(&id) else { continue };
             let first_poll = open.began + expectation.first_poll();

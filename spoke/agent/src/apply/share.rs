@@ -5,14 +5,17 @@
 //! bottleneck, the parts of several experiences go into one change set.
 //!
 //! Example: 100 experiences, change sets that take one second. 3 polls for each change set permit
-//! about 3 change sets at once, so up to 10 experiences share one. With change sets of a minute,
-//! every experience has its own.
+//! about 3 change sets at once, so a change set takes as many experiences as it has room for: 20
+//! that only allow products, or 10 that also deny some. With change sets of a minute, every
+//! experience has its own.
 
 use std::time::Duration;
 
-/// The most experiences in one change set. AWS permits 20 changes, and each experience needs up to
-/// two: an allow and a deny.
-pub(crate) const MOST_EXPERIENCES: usize = 10;
+use pmp_catalog::ChangeSetRequest;
+
+/// The most experiences in one change set: AWS permits 20 changes, and each experience needs at
+/// least one.
+pub(crate) const MOST_EXPERIENCES: usize = ChangeSetRequest::MAX_CHANGES;
 /// The share of the permitted calls that this module plans with. The rest is slack.
 const USE: f64 = 0.8;
 /// The polls that one change set takes: one or two where its end is expected, and slack.
@@ -63,17 +66,45 @@ impl Sharing {
     }
 }
 
-/// How many change sets to start now for `waiting` parts, where `permits` starts are permitted and
-/// `share` parts should go into each.
-pub(crate) fn change_sets(waiting: usize, permits: usize, share: usize) -> usize {
-    waiting.div_ceil(share.max(1)).min(permits)
+/// How many change sets the waiting parts need, where `share` parts should go into each. `changes`
+/// says how many changes each part takes.
+pub(crate) fn change_sets(changes: &[usize], share: usize) -> usize {
+    let (mut rest, mut sets) = (changes, 0);
+    while !rest.is_empty() {
+        rest = &rest[first(rest, share)..];
+        sets += 1;
+    }
+    sets
 }
 
-/// The sizes of `sets` change sets that take `waiting` parts as evenly as possible, none more than
-/// [`MOST_EXPERIENCES`].
-pub(crate) fn sizes(waiting: usize, sets: usize) -> Vec<usize> {
-    let sets = sets.min(waiting);
-    (0..sets).map(|index| (waiting / sets + usize::from(index < waiting % sets)).min(MOST_EXPERIENCES)).collect()
+/// The sizes of at most `sets` change sets, which take the waiting parts in their order, as evenly
+/// as possible, and none more than it has room for. What does not fit waits for later ones.
+pub(crate) fn sizes(changes: &[usize], sets: usize) -> Vec<usize> {
+    let (mut rest, mut sizes) = (changes, Vec::new());
+    for left in (1..=sets).rev() {
+        if rest.is_empty() {
+            break;
+        }
+        let size = first(rest, rest.len().div_ceil(left));
+        rest = &rest[size..];
+        sizes.push(size);
+    }
+    sizes
+}
+
+/// Whether parts that take so many changes leave no room for another one.
+pub(crate) fn is_full(changes: &[usize]) -> bool {
+    changes.iter().sum::<usize>() >= ChangeSetRequest::MAX_CHANGES
+}
+
+/// How many of the first parts fit into one change set: `most` at the most, and one at least.
+fn first(changes: &[usize], most: usize) -> usize {
+    let mut taken = 0;
+    let fits = |changes: &&usize| {
+        taken += **changes;
+        taken <= ChangeSetRequest::MAX_CHANGES
+    };
+    changes.iter().take(most).take_while(fits).count().max(1)
 }
 
 #[cfg(test)]
@@ -97,7 +128,7 @@ mod tests {
         // With more polls, starts are the bottleneck: 4 at once.
         assert_eq!(Sharing::new(10, Permitted { polls: 100.0, ..PERMITTED }, Some(SECOND)).share, 3);
         assert_eq!(Sharing::new(100, PERMITTED, Some(SECOND)).share, MOST_EXPERIENCES);
-        assert_eq!(change_sets(3, 5, 1), 3);
+        assert_eq!(change_sets(&[2; 3], 1), 3);
     }
 
     #[test]
@@ -113,22 +144,40 @@ mod tests {
 
     #[test]
     fn parts_that_wait_for_few_permits_share_them() {
-        assert_eq!(change_sets(100, 5, 1), 5);
-        assert_eq!(sizes(100, 5), [10; 5]);
-        assert_eq!(sizes(7, 3), [3, 2, 2]);
-        assert_eq!(sizes(2, 5), [1, 1]);
-        assert!(sizes(0, 5).is_empty());
+        assert_eq!(change_sets(&[2; 100], 1), 100);
+        assert_eq!(sizes(&[2; 100], 5), [10; 5]);
+        assert_eq!(sizes(&[2; 7], 3), [3, 2, 2]);
+        assert_eq!(sizes(&[2; 2], 5), [1, 1]);
+        assert!(sizes(&[], 5).is_empty());
+    }
+
+    #[test]
+    fn experiences_that_only_allow_share_with_twice_as_many() {
+        assert_eq!((change_sets(&[1; 300], MOST_EXPERIENCES), change_sets(&[2; 300], MOST_EXPERIENCES)), (15, 30));
+        assert_eq!(sizes(&[1; 300], 4), [20; 4]);
+        // 1 + 9 x 2 changes leave room for one more, and not for two.
+        let mixed = [1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1];
+        assert_eq!(sizes(&mixed, 1), [10]);
+        assert!(is_full(&[2; 10]) && is_full(&[1; 20]) && !is_full(&[1; 19]));
     }
 
     proptest! {
         #[test]
-        fn every_change_set_has_a_part_and_room_for_it(waiting in 0..500_usize, permits in 0..20_usize, share in 1..=MOST_EXPERIENCES) {
-            let sets = change_sets(waiting, permits, share);
-            let sizes = sizes(waiting, sets);
-            prop_assert!(sets <= permits && sets <= waiting);
-            prop_assert_eq!(sizes.len(), sets);
-            prop_assert!(sizes.iter().all(|size| (1..=MOST_EXPERIENCES).contains(size)));
-            prop_assert_eq!(sizes.iter().sum::<usize>(), waiting.min(sets * MOST_EXPERIENCES).min(waiting));
+        fn every_change_set_has_a_part_and_room_for_it(
+            changes in proptest::collection::vec(1..=3_usize, 0..500), permits in 0..20_usize, share in 1..=MOST_EXPERIENCES,
+        ) {
+            let wanted = change_sets(&changes, share);
+            prop_assert!(wanted <= changes.len() && wanted * share >= changes.len());
+            let sizes = sizes(&changes, wanted.min(permits));
+            prop_assert!(sizes.len() <= permits);
+            let mut rest = changes.as_slice();
+            for size in sizes {
+                let (set, others) = rest.split_at(size);
+                prop_assert!(size >= 1 && set.iter().sum::<usize>() <= ChangeSetRequest::MAX_CHANGES);
+                rest = others;
+            }
+            // Where starts suffice, and any parts fit together, none waits.
+            prop_assert!(rest.is_empty() || permits < wanted || share * 3 > ChangeSetRequest::MAX_CHANGES);
         }
     }
 }

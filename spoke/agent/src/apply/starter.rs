@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Closing;
 use super::poller::{Ended, Poller};
-use super::share::{Permitted, Sharing, change_sets, sizes};
+use super::share::{Permitted, Sharing, change_sets, is_full, sizes};
 use crate::retry::backoff;
 use crate::retry::reaction::Reaction;
 
@@ -219,8 +219,9 @@ impl Task {
     async fn linger(&mut self, waiting: &mut mpsc::UnboundedReceiver<Waiting>) {
         loop {
             let Sharing { even_size, linger, .. } = self.sharing();
-            let shareable = self.queue.iter().filter(|part| !part.alone).count();
-            if !(1..even_size).contains(&shareable) || self.starting.stop.is_cancelled() {
+            let shareable = changes(self.queue.iter().filter(|waiting| !waiting.alone));
+            let enough = !(1..even_size).contains(&shareable.len()) || is_full(&shareable);
+            if enough || self.starting.stop.is_cancelled() {
                 return;
             }
             match tokio::time::timeout_at(self.first_came + linger, waiting.recv()).await {
@@ -236,7 +237,8 @@ impl Task {
         let (alone, mut shareable): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(|waiting| waiting.alone);
         let mut groups: Vec<Vec<Waiting>> = alone.into_iter().map(|waiting| vec![waiting]).collect();
         let Sharing { share, .. } = self.sharing();
-        let wanted = groups.len() + shareable.len().div_ceil(share);
+        let takes = changes(shareable.iter());
+        let wanted = groups.len() + change_sets(&takes, share);
         let mut slots = vec![slot];
         while slots.len() < wanted
             && let Ok(slot) = self.slots.clone().try_acquire_owned()
@@ -246,8 +248,9 @@ impl Task {
         }
         // Parts that must go alone come first. They were in a failed change set before, and have
         // waited for it.
-        let sets = change_sets(shareable.len(), slots.len().saturating_sub(groups.len()), share);
-        let sizes = if self.starting.settings.sharing { sizes(shareable.len(), sets) } else { vec![1; sets] };
+        let sets = slots.len().saturating_sub(groups.len());
+        let sizes =
+            if self.starting.settings.sharing { sizes(&takes, sets) } else { vec![1; sets.min(shareable.len())] };
         for size in sizes {
             let rest = shareable.split_off(size);
             groups.push(std::mem::replace(&mut shareable, rest));
@@ -261,6 +264,11 @@ impl Task {
         }
         self.queue.extend(shareable);
     }
+}
+
+/// How many changes of a change set each part takes.
+fn changes<'a>(waiting: impl Iterator<Item = &'a Waiting>) -> Vec<usize> {
+    waiting.map(|waiting| waiting.part.changes()).collect()
 }
 
 /// Everything that the start of one change set needs.

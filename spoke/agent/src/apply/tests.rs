@@ -204,6 +204,30 @@ async fn what_a_running_change_set_removes_counts_at_a_stop() {
     assert_eq!((stopped.status, stopped.progress.removed, stopped.progress.removing), (ReceiptStatus::Partial, 0, 25));
 }
 
+/// The lists were read before that change set ended. What it removes is not there any more when this
+/// pass begins to remove.
+#[tokio::test(start_paused = true)]
+async fn a_guard_rail_counts_what_is_there_after_an_earlier_pass_s_change_set() {
+    let catalog = FakeCatalog::new(1, &products(0..100));
+    let before = Pass::new(&catalog, products(0..30));
+    let live = vec![as_read(&catalog, 0)];
+    let deny = ProductBatch::split(&products(70..100)).pop();
+    let part = pmp_catalog::Part {
+        experience: pmp_catalog::testing::member(0),
+        revision: pmp_catalog::Revision(1),
+        allow: None,
+        deny,
+        settings: None,
+        after: None,
+        refused: 0,
+    };
+    let unfinished = Some(ChangeSetId::new(&catalog.world().start(&[part])));
+    // 40 of 70 are removed, and not 40 of 100.
+    let held = Pass { unfinished, ..before }.run_on(live).await.remove(0);
+    assert_eq!((held.status, held.progress.pending), (ReceiptStatus::Held, 40), "{:?}", held.error);
+    assert!(catalog.world().started.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_held_pass_keeps_what_was_deferred() {
     let catalog = FakeCatalog::new(1, &products(0..55));

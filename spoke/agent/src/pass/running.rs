@@ -38,12 +38,28 @@ use crate::progress::ProgressEvent;
 
 use super::Spoke;
 
-/// Experiences that are worked on at once. This bounds the memory; the catalog's rate limits set
-/// the pace.
-const SIDE_BY_SIDE: usize = 100;
-/// Policies that are read in one call. Where nothing is to be changed, their lists are dropped
-/// before the next call.
+/// The fewest and the most experiences that are worked on at once. This bounds the memory; the
+/// catalog's rate limits set the pace.
+const SIDE_BY_SIDE: [usize; 2] = [100, 200];
+/// The products that the experiences that are worked on at once may list together before there are
+/// fewer of these.
+const LISTED_AT_ONCE: usize = 400_000;
+/// The most policies that are read in one call: AWS permits 20. Where nothing is to be changed,
+/// their lists are dropped before the next call.
 const POLICIES: usize = 20;
+/// The products that the policies of one call should list together, some 8 MB of JSON. This bounds
+/// the memory where policies are large.
+const PRODUCTS: usize = 80_000;
+
+/// The policies to read in one call, where each may list so many products.
+fn policies_at_once(products: usize) -> usize {
+    (PRODUCTS / products.max(1)).clamp(1, POLICIES)
+}
+
+/// The experiences to work on at once, where each may list so many products.
+fn side_by_side(products: usize) -> usize {
+    (LISTED_AT_ONCE / products.max(1)).clamp(SIDE_BY_SIDE[0], SIDE_BY_SIDE[1])
+}
 
 /// What the experiences of one pass share.
 pub(super) struct Pass<'a> {
@@ -80,13 +96,18 @@ impl Pass<'_> {
         let mut syncs: FuturesUnordered<_> = gone.into_iter().map(|member| self.sync_member(member, None)).collect();
         let mut active: Vec<_> = candidates.iter().map(|_| self.engine.active()).collect();
         let mut candidates = candidates.into_iter();
+        // What an experience lists now is known only when it was read. It is much like what the
+        // snapshot lists.
+        let content = self.snapshot.content();
+        let products = content.approved().len() + content.rejected().len();
+        let (at_once, side_by_side) = (policies_at_once(products), side_by_side(products));
         let mut next = || {
-            let batch: Vec<_> = candidates.by_ref().take(POLICIES).collect();
+            let batch: Vec<_> = candidates.by_ref().take(at_once).collect();
             (!batch.is_empty()).then(|| Box::pin(self.read(batch)))
         };
         let mut reading = next();
         loop {
-            let full = syncs.len() >= SIDE_BY_SIDE;
+            let full = syncs.len() >= side_by_side;
             tokio::select! {
                 biased;
                 // Both arms are cancel-safe: the futures are kept between the rounds.
@@ -435,5 +456,16 @@ fn paused_instead(mut observed: Applied, paused: &Paused) -> (Applied, Option<Pa
             (Applied { status: ReceiptStatus::Held, error, ..observed }, Some(paused.clone()))
         }
         _ => (observed, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_policies_are_read_few_at_a_time() {
+        assert_eq!([0, 600, 4_000, 20_000, 1_000_000].map(policies_at_once), [20, 20, 20, 4, 1]);
+        assert_eq!([0, 600, 3_200, 20_000, 1_000_000].map(side_by_side), [200, 200, 125, 100, 100]);
     }
 }

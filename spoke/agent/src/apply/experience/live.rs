@@ -104,6 +104,12 @@ impl ExperienceRun<'_> {
         self.live.experience = experience;
         self.live.policy = policy;
         self.lists = Lists::AsRead;
+        if self.changed.is_empty() {
+            // This pass has changed nothing yet, so it begins with these lists. Those from before may
+            // still have what an earlier pass's change set, or somebody else, removed meanwhile: then
+            // the guard rail (rule 5) would take this pass's removals for a smaller share.
+            self.progress.approved_before = self.live.policy.approved.len();
+        }
         // The catalog has put these products on the approved list, and left them on the rejected
         // one. No change takes a product off a list, so a retry would have no effect.
         let still_denied = self.live.policy.contradictory.iter().filter(|id| self.allowed.contains(*id));

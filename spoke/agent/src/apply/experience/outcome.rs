@@ -65,6 +65,7 @@ impl ExperienceRun<'_> {
         let (allow, deny) = (ids(work.change_set.allow()), ids(work.change_set.deny()));
         self.progress.allowed += allow.len();
         self.progress.denied += deny.len();
+        let changed = allow.len() + deny.len();
         self.backoff.reset();
         self.lists = Lists::CarriedOn;
         self.effect.applied_since = true;
@@ -93,6 +94,13 @@ impl ExperienceRun<'_> {
             self.changed.insert(id.clone(), false);
         }
         self.changed_at = Some(Instant::now());
+        // The plan counted the products of this change set as pending. To plan anew only for this
+        // number would take most of the time between two change sets.
+        self.progress.pending = self.progress.pending.saturating_sub(changed);
+        if self.progress.pending == 0 && self.wanted_settings().is_none() {
+            // Everything is read once more before an experience is in step, its revision too.
+            return self.reread().await;
+        }
         let before = self.live.experience.revision;
         let next = Revision(before.0 + 1);
         let mut delay = backoff::for_a_delay(&self.engine.chance);
