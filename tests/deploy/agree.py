@@ -44,6 +44,8 @@ HUB = {
     "KmsKeyArn": KEY,
     "NotifyTopicArn": f"arn:aws:sns:{REGION}:555555555555:operations",
     "NotifyFormat": "chatbot",
+    "Metrics": "all",
+    "MakeDashboard": True,
 }
 HUB_MEMBER = {"SharedTopic": True, "RolePath": "/marketplace/", "SpokeRolePath": "/products/private/", "PermissionsBoundaryArn": BOUNDARY}
 SPOKE = {
@@ -68,6 +70,8 @@ SPOKE = {
     "KeepDecisionsFor": "90d",
     "Timeout": 600,
     "Paused": True,
+    "Metrics": "all",
+    "MakeDashboard": True,
 }
 PARAMETERS = re.compile(r"\b(?:%s)\b" % "|".join(name for one in ("hub", "spoke") for name in read(one)["Parameters"] if snake(name) != name.lower()))
 BARE_HUB = {"ExperienceId": MANAGEMENT}
@@ -313,7 +317,8 @@ class Agreement(Deployment):
         difference = list(difflib.unified_diff(*told, "CloudFormation", "Terraform", lineterm="", n=3))
         if difference:
             raise Failed("\n".join(difference))
-        expect(self.count >= 30, True, f"{self.count} things were compared")
+        # Fewer by the defaults, which make few alarms and no dashboard.
+        expect(self.count >= (35 if "Metrics" in hub else 25), True, f"{self.count} things were compared")
 
 
 def tags(list_of_tags):
