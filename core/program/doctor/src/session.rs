@@ -9,7 +9,7 @@ use aws_credential_types::credential_feature::AwsCredentialFeature;
 use aws_credential_types::provider::ProvideCredentials;
 use jiff::{SignedDuration, Timestamp};
 use pmp_aws::{Caller, ConfigError, DEFAULT_REGION, Reached};
-use pmp_protocol::{Hint, alike_word};
+use pmp_protocol::alike_word;
 use pmp_runtime::Clock;
 use pmp_terminal::checkup::{Finding, Stage, watched};
 use pmp_terminal::{Output, Source, export, is_variable_name, unset};
