@@ -43,7 +43,9 @@ async fn an_observing_spoke_tells_what_would_change_and_changes_nothing() {
     let table = scene.hub.run(&["status"]).await.stdout;
     assert!(table.contains("2 would change"), "{table}");
     // Nobody waits for it, and nobody is told that it has the snapshot.
-    let waited = scene.hub.json(&["wait", "--timeout", "1s"]).await;
+    let waited = scene.hub.run(&["wait", "--timeout", "1s", "-o", "json"]).await;
+    assert_eq!(waited.code, 4, "{waited:?}");
+    let waited: Value = serde_json::from_str(&waited.stdout).unwrap();
     assert_eq!(
         (&waited["everywhere"], waited["not_waited_for"].as_array().unwrap().len()),
         (&json!(false), 2),

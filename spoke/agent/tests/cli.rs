@@ -123,7 +123,10 @@ fn every_command_has_a_manual_page() {
     assert!(written.status.success(), "{}", text(&written.stderr));
     let read = |name: &str| std::fs::read_to_string(pages.join(name)).unwrap();
     let status = read("pmp-spoke-status.1");
-    assert!(status.contains(".SH SYNOPSIS") && status.contains("check") && status.contains(".SH EXAMPLES\n.nf\n"), "{status}");
+    assert!(
+        status.contains(".SH SYNOPSIS") && status.contains("check") && status.contains(".SH EXAMPLES\n.nf\n"),
+        "{status}"
+    );
     assert!(read("pmp-spoke-config-show.1").contains("where it comes from"));
     let printed = text(&spoke().arg("man").output().unwrap().stdout);
     assert_eq!(printed, read("pmp-spoke.1"));
