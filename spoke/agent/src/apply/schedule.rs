@@ -7,20 +7,20 @@ use std::time::Duration;
 use pmp_protocol::ChangeSetTimes;
 
 /// First poll of a change set whose duration we cannot estimate yet.
-const FIRST_POLL: Duration = Duration::from_millis(200);
+const FIRST_POLL: Duration = Duration::from_millis(250);
 /// Lower bound between two polls of one change set, once durations are known.
 const SHORTEST_STEP: Duration = Duration::from_millis(30);
 /// Lower bound while no duration is known.
 const SHORTEST_BLIND_STEP: Duration = Duration::from_millis(80);
 /// While no duration is known, a change set that has run for less than this is polled each time that
 /// it has run twice as long as before: so short ones are not worth more polls.
-const SHORT: Duration = Duration::from_millis(800);
+const SHORT: Duration = Duration::from_secs(1);
 /// The pause between two polls while no duration is known, as a share of the time that the change
 /// set has taken so far. Together with [`BLIND_JITTER`], the end is noticed within 10 % of the
 /// duration. It is larger than [`STEP`], because these polls are by far the most of a short job.
 const BLIND_STEP: f64 = 0.085;
 /// The most that jitter adds to [`BLIND_STEP`].
-const BLIND_JITTER: f64 = 0.015;
+const BLIND_JITTER: f64 = 0.01;
 /// While no duration is known, change sets are polled in turns on behalf of all. One whose turn does
 /// not come is polled after this time.
 const FIRST_POLL_ASIDE: Duration = Duration::from_secs(4);
@@ -246,9 +246,9 @@ mod tests {
     }
 
     #[test]
-    fn while_nothing_is_known_a_second_takes_few_polls_and_three_seconds_at_most_19() {
+    fn while_nothing_is_known_short_ones_take_few_polls_and_none_takes_many() {
         let polls = |milliseconds| seen(Duration::from_millis(milliseconds), Expectation::Unknown, 0.5).1;
-        assert_eq!([100, 500, 1_000, 3_000].map(polls), [1, 3, 6, 18]);
+        assert_eq!([100, 500, 1_000, 3_000, 15_000, 60_000].map(polls), [1, 2, 3, 16, 35, 51]);
     }
 
     /// A catalog that tells no times: the duration is only known to lie between two polls, so the

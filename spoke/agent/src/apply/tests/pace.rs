@@ -72,6 +72,34 @@ async fn the_next_change_set_starts_within_a_tenth_of_the_one_before_and_at_the_
     }
 }
 
+/// One job, and what it may take: experiences, products to allow and to deny in each, and seconds of
+/// a change set; then the floor and the most of it, in seconds, and the most polls of a change set.
+type Bound = (usize, u32, u32, u64, f64, f64, f64);
+
+#[tokio::test(start_paused = true)]
+async fn jobs_stay_close_to_the_floor_with_few_polls() {
+    const BOUNDS: [Bound; 4] = [
+        (10, 500, 500, 1, 10.0, 1.07, 1.5),
+        (300, 60, 0, 1, 7.0, 1.07, 1.5),
+        (3, 200, 20, 3, 12.0, 1.02, 2.5),
+        (1, 500, 0, 15, 150.0, 1.015, 5.0),
+    ];
+    for (experiences, allow, deny, seconds_each, floor, most, polls) in BOUNDS {
+        let catalog = FakeCatalog::new(experiences, &products(0..2 * deny));
+        catalog.world().duration = Duration::from_secs(seconds_each);
+        let took = seconds(&catalog, products(deny..2 * deny + allow), true).await;
+        let world = catalog.world();
+        let each = world.looks as f64 / world.started.len() as f64;
+        let told = format!(
+            "{experiences} x ({allow} + {deny}) at {seconds_each} s: {took:.2} s, {:.3} of the floor; {} change sets, {each:.2} polls each",
+            took / floor,
+            world.started.len()
+        );
+        println!("{told}");
+        assert!(took <= floor * most && each <= polls, "{told}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hundred_experiences_share_change_sets_where_starts_are_scarce() {
     let catalog = FakeCatalog::new(100, &products(0..100));
