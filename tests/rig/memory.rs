@@ -1,5 +1,5 @@
-//! How much memory and processor time a program takes: the peak of its resident set, and the time of
-//! all its threads, as Linux counts them.
+//! How much memory and processor time a program takes: the peak of its resident set, and the time
+//! of all its threads, as Linux counts them.
 
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -59,8 +59,8 @@ fn peak_of(process: u32) -> Option<u64> {
 /// The time that a process spent in itself and in the kernel; none once it has ended.
 fn processor_of(process: u32) -> Option<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The second field is the name in parentheses, which may hold blanks. `utime` and `stime` are the
-    // fields 14 and 15.
+    // The second field is the name in parentheses, which may hold blanks. `utime` and `stime` are
+    // the fields 14 and 15.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<u32>().ok();
     Some(TICK * (ticks()? + ticks()?))

@@ -13,8 +13,8 @@ use crate::stage::Stage;
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// Publishes, runs the command, and runs it again where there was nothing to do: then the first run
-/// writes the receipts, and the second one finds everything as it was left. The programs are those of
-/// the build in `folder`, where one is given.
+/// writes the receipts, and the second one finds everything as it was left. The programs are those
+/// of the build in `folder`, where one is given.
 pub(crate) async fn run(
     scenario: &Scenario,
     latency: Duration,

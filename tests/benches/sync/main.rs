@@ -127,7 +127,8 @@ async fn main() -> ExitCode {
         }
         eprintln!("{}: {} ...", scenario.name, scenario.title);
         let mut figures = run::run(scenario, cli.latency, elsewhere.as_ref(), &more).await;
-        // Elsewhere the world is as the agent has left it: there is none of its own for the command.
+        // Elsewhere the world is as the agent has left it: there is none of its own for the
+        // command.
         if scenario.trigger == Trigger::Publish && elsewhere.is_none() {
             figures.command = command::run(scenario, cli.latency, &more, None).await;
         }

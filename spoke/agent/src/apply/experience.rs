@@ -279,8 +279,8 @@ impl<'a> ExperienceRun<'a> {
         Continue(work)
     }
 
-    /// Counts the products that are left after a change set that failed, so that "done" and "left" in a receipt
-    /// add up.
+    /// Counts the products that are left after a change set that failed, so that "done" and "left"
+    /// in a receipt add up.
     fn count_pending(&mut self) {
         if let Ok(mut plan) = self.plan() {
             self.isolation.leave_out_of(&mut plan);

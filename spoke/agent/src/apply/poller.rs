@@ -288,8 +288,8 @@ impl Task {
         self.bring_forward(now);
     }
 
-    /// The expected duration of a change set. While none is known, the change sets that this process
-    /// started are polled in turns, on behalf of all.
+    /// The expected duration of a change set. While none is known, the change sets that this
+    /// process started are polled in turns, on behalf of all.
     fn expectation(&self, id: &ChangeSetId, now: Instant) -> Expectation {
         let own = self.open.get(id).is_none_or(|open| open.own);
         match self.durations().expectation() {

@@ -12,8 +12,8 @@ const FIRST_POLL: Duration = Duration::from_millis(250);
 const SHORTEST_STEP: Duration = Duration::from_millis(30);
 /// Lower bound while no duration is known.
 const SHORTEST_BLIND_STEP: Duration = Duration::from_millis(80);
-/// While no duration is known, a change set that has run for less than this is polled each time that
-/// it has run twice as long as before: so short ones are not worth more polls.
+/// While no duration is known, a change set that has run for less than this is polled each time
+/// that it has run twice as long as before: so short ones are not worth more polls.
 const SHORT: Duration = Duration::from_secs(1);
 /// The pause between two polls while no duration is known, as a share of the time that the change
 /// set has taken so far. Together with [`BLIND_JITTER`], the end is noticed within 10 % of the
@@ -21,8 +21,8 @@ const SHORT: Duration = Duration::from_secs(1);
 const BLIND_STEP: f64 = 0.085;
 /// The most that jitter adds to [`BLIND_STEP`].
 const BLIND_JITTER: f64 = 0.01;
-/// While no duration is known, change sets are polled in turns on behalf of all. One whose turn does
-/// not come is polled after this time.
+/// While no duration is known, change sets are polled in turns on behalf of all. One whose turn
+/// does not come is polled after this time.
 const FIRST_POLL_ASIDE: Duration = Duration::from_secs(4);
 /// The pause between later polls of such a one, as a share of the time that it has taken so far.
 const STEP_ASIDE: f64 = 0.5;
@@ -34,8 +34,8 @@ const JITTER: f64 = 0.02;
 /// Where durations differ, the first poll comes a little before the earliest end that we expect: at
 /// this share of it.
 const EARLY: f64 = 0.97;
-/// Durations that differ by no more than this share of the longest one are taken for equal. Then one
-/// poll just after the longest one is enough.
+/// Durations that differ by no more than this share of the longest one are taken for equal. Then
+/// one poll just after the longest one is enough.
 const REGULAR: f64 = 0.04;
 /// Where durations are equal, the first poll comes later than the longest one by this share of it.
 /// The catalog's own times are rounded, and its answers take time.
@@ -54,7 +54,8 @@ const WINDOW: usize = 64;
 pub(crate) struct Durations {
     window: VecDeque<Duration>,
     /// Whether the catalog told no times of the last change set. Then its duration is only known to
-    /// lie between two polls, and a single late poll would not show that change sets became quicker.
+    /// lie between two polls, and a single late poll would not show that change sets became
+    /// quicker.
     untold: bool,
 }
 

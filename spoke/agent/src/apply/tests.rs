@@ -204,8 +204,8 @@ async fn what_a_running_change_set_removes_counts_at_a_stop() {
     assert_eq!((stopped.status, stopped.progress.removed, stopped.progress.removing), (ReceiptStatus::Partial, 0, 25));
 }
 
-/// The lists were read before that change set ended. What it removes is not there any more when this
-/// pass begins to remove.
+/// The lists were read before that change set ended. What it removes is not there any more when
+/// this pass begins to remove.
 #[tokio::test(start_paused = true)]
 async fn a_guard_rail_counts_what_is_there_after_an_earlier_pass_s_change_set() {
     let catalog = FakeCatalog::new(1, &products(0..100));

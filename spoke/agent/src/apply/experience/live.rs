@@ -105,9 +105,10 @@ impl ExperienceRun<'_> {
         self.live.policy = policy;
         self.lists = Lists::AsRead;
         if self.changed.is_empty() {
-            // This pass has changed nothing yet, so it begins with these lists. Those from before may
-            // still have what an earlier pass's change set, or somebody else, removed meanwhile: then
-            // the guard rail (rule 5) would take this pass's removals for a smaller share.
+            // This pass has changed nothing yet, so it begins with these lists. Those from before
+            // may still have what an earlier pass's change set, or somebody else, removed
+            // meanwhile: then the guard rail (rule 5) would take this pass's removals for a smaller
+            // share.
             self.progress.approved_before = self.live.policy.approved.len();
         }
         // The catalog has put these products on the approved list, and left them on the rejected

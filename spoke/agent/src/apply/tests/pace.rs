@@ -72,8 +72,9 @@ async fn the_next_change_set_starts_within_a_tenth_of_the_one_before_and_at_the_
     }
 }
 
-/// One job, and what it may take: experiences, products to allow and to deny in each, and seconds of
-/// a change set; then the floor and the most of it, in seconds, and the most polls of a change set.
+/// One job, and what it may take: experiences, products to allow and to deny in each, and seconds
+/// of a change set; then the floor and the most of it, in seconds, and the most polls of a change
+/// set.
 type Bound = (usize, u32, u32, u64, f64, f64, f64);
 
 #[tokio::test(start_paused = true)]
