@@ -143,7 +143,7 @@ async fn credentials(sdk: &SdkConfig, now: Timestamp) -> Finding {
         Ok(credentials) => credentials,
         Err(error) => {
             let cause = pmp_aws::Cause::of(&error);
-            return finding.fail(format!("there are none: {cause}"), cause.fix().unwrap_or(fix).to_owned());
+            return finding.fail(cause.to_string(), cause.fix().unwrap_or(fix).to_owned());
         }
     };
     let finding = finding.note(format!("found by the SDK, key {}", credentials.access_key_id()));
