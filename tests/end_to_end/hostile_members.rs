@@ -465,7 +465,7 @@ async fn usual_cost_of_status(scene: &Scene) -> Cost {
     for _ in 0..11 {
         costs.push(cost_of_status(scene).await);
     }
-    // The quickest: what else this machine does only adds to it, and all of it takes a fifth of a second.
+    // The quickest: what else this machine does only adds to it, and it takes little.
     costs.sort_by_key(|cost| cost.took);
     costs.swap_remove(0)
 }

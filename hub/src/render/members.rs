@@ -56,7 +56,7 @@ pub(crate) fn page(members: &[MemberRow], has_roster: bool, now: Timestamp) -> P
         members.sort_by_key(|member| member.last_seen.or(member.admitted_at));
         let name = |member: &&MemberRow| {
             let when = match (member.last_seen, member.admitted_at) {
-                (Some(seen), _) => format!(" (seen {} ago)", age(seen, now)),
+                (Some(seen), _) => format!(" ({} ago)", age(seen, now)),
                 (None, Some(admitted)) => format!(" (admitted {} ago)", age(admitted, now)),
                 (None, None) => String::new(),
             };

@@ -45,8 +45,8 @@ impl Exit {
         }
     }
 
-    /// How a command ends that `stop` ended before it was done, where a signal asked for that: it is
-    /// no error. `None` where nothing did, or something else.
+    /// How a command ends that `stop` ended before it was done, where a signal asked for that: no
+    /// error. `None` where nothing did, or something else.
     #[must_use]
     pub fn by_signal(stop: &Stop) -> Option<Self> {
         match stop.reason()? {

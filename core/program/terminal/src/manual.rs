@@ -17,8 +17,8 @@ pub struct Manual {
 }
 
 impl Manual {
-    /// Writes the pages of the program `P`. `uses` says which settings the commands use: the page of
-    /// a command has these, as its help does.
+    /// Writes the pages of the program `P`. `uses` says which settings the commands use: the page
+    /// of a command has these, as its help does.
     ///
     /// # Errors
     /// Where standard output, the folder or a file in it cannot be written to.

@@ -57,8 +57,8 @@ where
             help::<P>();
             return Exit::Error.into();
         }
-        // A group of commands, without one of them. Where a variable of the group is set, clap takes
-        // it for an argument, and shows no help by itself.
+        // A group of commands, without one of them. Where a variable of the group is set, clap
+        // takes it for an argument, and shows no help by itself.
         Err(error) if error.kind() == ErrorKind::MissingSubcommand => {
             let typed: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
             let text = of_command(&command_line(), &typed).clone().render_help().to_string();
