@@ -274,6 +274,7 @@ enum Command {
     #[command(after_help = "Examples:
   pmp-hub history
   pmp-hub history --since 7d
+  pmp-hub history --since 7d --change-sets      and what in AWS Marketplace brought each
   pmp-hub history --since 2026-11-20 -o json")]
     History(HistoryArgs),
     /// List the products of a snapshot

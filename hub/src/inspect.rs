@@ -2,6 +2,7 @@
 //! one kind of question. It is pure: it takes the hub's view and returns rows, which the commands
 //! print.
 
+pub(crate) mod change_sets;
 pub(crate) mod difference;
 pub(crate) mod drift;
 pub(crate) mod exceptions;

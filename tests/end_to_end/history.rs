@@ -1,6 +1,6 @@
 //! What the ledger keeps, version by version: `history`, `show` and `diff`.
 
-use pmp_tests::{MANAGEMENT, Scene, world};
+use pmp_tests::{HUB, MANAGEMENT, Scene, world};
 use serde_json::{Value, json};
 
 /// Three snapshots: prod-a and prod-b approved; prod-c approved besides; prod-a rejected.
@@ -37,6 +37,14 @@ async fn the_versions_are_listed_newest_first_with_their_numbers() {
     assert!(lines[0].starts_with("VERSION") && lines[1].starts_with('3') && lines[3].starts_with('1'), "{lines:#?}");
     assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
     assert!(lines.last().unwrap().contains("3 versions kept"), "{lines:#?}");
+    // Which change set each brought: CloudTrail knows who started it.
+    let told = scene.hub.json(&["history", "--change-sets"]).await;
+    let sets = told["versions"][0]["change_sets"].as_array().unwrap();
+    assert!(!sets.is_empty() && sets[0]["account"] == HUB && sets[0]["at"].is_string(), "{told}");
+    let id = sets[0]["id"].as_str().unwrap();
+    let table = scene.hub.run(&["history", "--change-sets", "-o", "wide"]).await.stdout;
+    assert!(table.lines().nth(1).unwrap().contains(id), "{id}: {table}");
+    assert!(!history.to_string().contains("change_sets"), "only where it was asked: {history}");
     let none = scene.hub.run(&["history", "--since", "2100-01-01"]).await;
     assert_eq!(none.stdout, "No snapshot since 2100-01-01 00:00:00Z. The newest is 3.\n");
     let mistyped = scene.hub.run(&["history", "--since", "tuesday"]).await;

@@ -242,7 +242,8 @@ async fn where_settings_come_from_and_what_doctor_finds_is_as_its_snapshot_says(
     let file = folder.path().join("pmp.toml");
     std::fs::write(&file, "[contexts.prod]\nPMP_LOG_FORMAT = \"json\"\n\n[contexts.test]\n").unwrap();
     let set = [("PMP_CONFIG", file.to_str().unwrap()), ("PMP_CONTEXT", "prod")];
-    for (name, program) in [("hub", &scene.hub), ("spoke", &scene.spoke)] {
+    let mistakes = [("PMP_TIMESTAMPS_TABLE", "SyncTimestamp"), ("MEMBER_EXPERIENCE_IDS", "exp-alpha-prd")];
+    for ((name, program), mistake) in [("hub", &scene.hub), ("spoke", &scene.spoke)].into_iter().zip(mistakes) {
         let with_file = program.with(&set);
         let mut text = printed(
             &with_file,
@@ -250,7 +251,7 @@ async fn where_settings_come_from_and_what_doctor_finds_is_as_its_snapshot_says(
         )
         .await;
         text += &printed(program, &[&["doctor"], &["doctor", "-o", "json"]]).await;
-        text += &printed(&program.with(&[("PMP_TIMESTAMPS_TABLE", "SyncTimestamp")]), &[&["doctor"]]).await;
+        text += &printed(&program.with(&[mistake]), &[&["doctor"]]).await;
         let text = text.replace(folder.path().to_str().unwrap(), "[folder]");
         let text = text.replace(concat!(env!("CARGO_MANIFEST_DIR"), "/.."), "[repository]");
         check_text(&format!("found-by-{name}"), &text);

@@ -28,10 +28,18 @@ impl Cause {
             Some(trouble) => trouble.0.clone(),
             // The last source of credentials that was asked says why it has none, and nobody learns
             // from that alone that there are none.
-            None if chain(error).any(|error| error.is::<CredentialsError>()) => {
-                Self::from(format!("no credentials were found ({})", root_cause(error).trim_end_matches('.')))
-            }
-            None => Self::from(root_cause(error)),
+            None => match chain(error).find_map(|error| error.downcast_ref::<CredentialsError>()) {
+                Some(problem) => {
+                    let cause = root_cause(error);
+                    let cause = cause.trim_end_matches('.');
+                    let is_none =
+                        matches!(problem, CredentialsError::CredentialsNotLoaded(_)) || cause.contains("IMDS");
+                    let what =
+                        if is_none { "no credentials were found" } else { "the credentials could not be obtained" };
+                    Self::from(format!("{what} ({cause})"))
+                }
+                None => Self::from(root_cause(error)),
+            },
         }
     }
 

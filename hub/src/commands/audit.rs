@@ -6,6 +6,7 @@ mod verify;
 #[cfg(test)]
 pub(crate) use verify::VerifiedAudit;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -113,7 +114,8 @@ async fn list(config: &ConfigArgs, args: &AuditArgs, output: Output) -> Result<E
     };
     let rows: Vec<_> = entries.iter().map(document).collect();
     let entries_in_all = if head.number == 1 { "1 entry".to_owned() } else { format!("{} entries", head.number) };
-    let summary = format!("{entries_in_all}; head: {}", head.digest);
+    let of = if args.takes_all() { String::new() } else { format!("{} of ", entries.len()) };
+    let summary = format!("{of}{entries_in_all}; head: {}", head.digest);
     let whole = output.format == OutputFormat::Wide;
     let all = args.last > Table::SCREEN_ROWS as u64;
     let table = table(&entries, whole, compose::clock().now());
@@ -132,15 +134,29 @@ async fn taken(
     const AT_ONCE: u64 = 1_000;
     let most = usize::try_from(args.last).unwrap_or(usize::MAX);
     let (mut found, mut end) = (Vec::new(), newest_of_all);
+    // What was asked stands in the audit before it is done, and that it failed stands behind it.
+    let mut failed = BTreeMap::new();
     while end > 0 && found.len() < most {
         let begin = newest(end, AT_ONCE);
-        let page = read(store, experience, begin, end).await?;
-        found.extend(page.into_iter().rev().filter(|entry| args.takes(entry)));
+        for entry in read(store, experience, begin, end).await?.into_iter().rev() {
+            if args.takes(&entry) {
+                found.push(entry);
+            } else if let Ok(Event::Failed { entry: of, .. }) = event(&entry) {
+                failed.insert(of, entry);
+            }
+        }
         end = begin - 1;
     }
     found.truncate(most);
-    found.reverse();
+    let failed: Vec<_> = found.iter().filter_map(|entry| failed.remove(&entry.number)).collect();
+    found.extend(failed);
+    found.sort_by_key(|entry| entry.number);
     Ok(found)
+}
+
+/// What an entry says was done or seen.
+fn event(entry: &StoredEntry) -> Result<Event, serde_json::Error> {
+    serde_json::from_str::<Entry>(&entry.text).map(|entry| entry.event)
 }
 
 /// The number of the first of the newest `last` entries.
@@ -184,8 +200,8 @@ fn table(entries: &[StoredEntry], whole: bool, now: Timestamp) -> Table {
             table.row([number, dash(), dash(), dash(), "this entry cannot be read".to_owned()]);
             continue;
         };
-        let what = match serde_json::from_str::<Entry>(&entry.text) {
-            Ok(entry) => entry.event.in_words(),
+        let what = match event(entry) {
+            Ok(event) => event.in_words(),
             Err(_) => "an entry of a later release".to_owned(),
         };
         let (when, who) = if whole {

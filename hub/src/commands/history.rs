@@ -1,5 +1,9 @@
 //! `history`, `show` and `diff`: show the versions that the ledger keeps.
 
+mod diff;
+
+pub(crate) use diff::diff;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +12,7 @@ use aws_config::SdkConfig;
 use clap::Args;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use pmp_catalog::{RateLimits, SdkCatalog};
+use pmp_catalog::{ChangeHistory, RateLimits, Scope, SdkCatalog};
 use pmp_ledger::{
     DynamoReceipts, DynamoRollouts, DynamoSnapshots, KeptVersion, LedgerError, ReceiptStore, SnapshotStore, TableName,
 };
@@ -29,8 +33,9 @@ use crate::commands::mistyped;
 use crate::compose;
 use crate::config::{ConfigArgs, Named};
 use crate::error::{HubError, sdk};
+use crate::inspect::change_sets::{Brought, begin_of, brought, in_words, known_since};
 use crate::inspect::difference;
-use crate::inspect::difference::{ChangedProduct, Difference, Listed, ListedProduct};
+use crate::inspect::difference::ListedProduct;
 use crate::inspect::not_published::{InForce, Next};
 use crate::publish::read;
 use crate::render::status::person;
@@ -43,6 +48,10 @@ pub(crate) struct HistoryArgs {
     /// (2026-11-24T12:00:00Z), in UTC
     #[arg(long, value_name = "TIME")]
     since: Option<Since>,
+    /// Also say which change sets of the management experience each brought, as the catalog tells:
+    /// the 20 newest. AWS CloudTrail says, under the id of one, who started it
+    #[arg(long)]
+    change_sets: bool,
     /// All of them, and not only one screen
     #[arg(long)]
     all: bool,
@@ -159,6 +168,10 @@ pub(crate) struct Row {
     /// none where it is what the management experience said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pinned: Option<Pin>,
+    /// The change sets of the management experience that it brought, the newest first, as far as
+    /// the catalog tells of them; absent where that was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_sets: Option<Vec<Brought>>,
 }
 
 impl Row {
@@ -188,6 +201,29 @@ impl History {
         let sdk = sdk().await?;
         let named = config.named();
         Ok(Self { experience, snapshots: DynamoSnapshots::new(&sdk, table.clone()), table, timestamps, named, sdk })
+    }
+
+    /// Adds the change sets that each version brought. Where the catalog does not tell, a hint says
+    /// why, and the rest is listed all the same.
+    async fn attribute(&self, kept: &[KeptVersion], rows: &mut [Row]) {
+        let Some(oldest) = rows.last() else { return };
+        let since = begin_of(kept, oldest.version);
+        let catalog = SdkCatalog::new(&self.sdk, RateLimits::default());
+        let past = async |scope| catalog.past_change_sets(&self.experience, scope, since).await;
+        // A delegated administrator sees the change sets of others only as shared.
+        let found = match past(Scope::Own).await {
+            Ok(own) if own.is_empty() => past(Scope::SharedWithMe).await,
+            found => found,
+        };
+        match found {
+            Ok(found) => {
+                let (mut of, known_since) = (brought(kept, &found), known_since(&found));
+                for row in rows.iter_mut().filter(|row| begin_of(kept, row.version) >= known_since) {
+                    row.change_sets = Some(of.remove(&row.version).unwrap_or_default());
+                }
+            }
+            Err(error) => progress::note(&format!("hint: the change sets are not known: {}", one_line(&error))),
+        }
     }
 
     /// The version that the ledger's head names. It is an error if nothing was stored yet.
@@ -285,7 +321,10 @@ pub(crate) async fn history(config: &ConfigArgs, args: &HistoryArgs, output: Out
     let now = compose::clock().now();
     let since = args.since.map_or(Timestamp::MIN, |since| since.at(now));
     let kept = history.snapshots.versions(&history.experience).await.map_err(ledger)?;
-    let rows = rows(&kept, newest, since);
+    let mut rows = rows(&kept, newest, since);
+    if args.change_sets {
+        history.attribute(&kept, &mut rows).await;
+    }
     if output.is_document() {
         output.document(&json!({"experience": history.experience, "versions": rows}))?;
     } else if rows.is_empty() && output.is_table() {
@@ -313,6 +352,7 @@ fn rows(kept: &[KeptVersion], newest: SnapshotVersion, since: Timestamp) -> Vec<
         rejected: kept.counts.map(|counts| counts.rejected),
         in_force: kept.version == newest,
         pinned: kept.pinned.clone(),
+        change_sets: None,
     };
     // A restored table may hold versions above its head. No spoke ever followed them.
     let follows = |kept: &&KeptVersion| kept.version <= newest && kept.taken_at >= since;
@@ -333,6 +373,8 @@ fn table(rows: &[Row], wide: bool, now: Timestamp) -> Table {
     let pinned = rows.iter().any(|row| row.pinned.is_some());
     let mut header = vec!["VERSION", "TAKEN", "AGE", "APPROVED", "REJECTED", "DIGEST"];
     header.extend(pinned.then_some("PINNED"));
+    let told = rows.iter().any(|row| row.change_sets.is_some());
+    header.extend(told.then_some("CHANGE-SETS"));
     let mut table = Table::new(&header);
     let or_dash = |number: Option<usize>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     for row in rows {
@@ -345,8 +387,9 @@ fn table(rows: &[Row], wide: bool, now: Timestamp) -> Table {
             row.digest.short(),
         ];
         let by = |pin: &Pin| if wide { pin.by.clone() } else { person(&pin.by) };
-        let told = row.pinned.as_ref().map(|pin| format!("to {} by {}: {}", pin.version, by(pin), pin.reason));
-        cells.extend(pinned.then(|| told.unwrap_or_else(|| "-".to_owned())));
+        let pin = row.pinned.as_ref().map(|pin| format!("to {} by {}: {}", pin.version, by(pin), pin.reason));
+        cells.extend(pinned.then(|| pin.unwrap_or_else(|| "-".to_owned())));
+        cells.extend(told.then(|| row.change_sets.as_deref().map_or_else(|| "not known".to_owned(), in_words)));
         table.row(cells);
     }
     table
@@ -391,69 +434,6 @@ pub(crate) async fn show(config: &ConfigArgs, args: &ShowArgs, output: Output) -
     Ok(Exit::Ok)
 }
 
-/// Lists the products that differ between two versions, or a version and now.
-pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -> Result<Exit, Failure> {
-    let history = History::open(config).await?;
-    let (before, after) = match (args.since, args.before) {
-        (Some(since), _) => {
-            let (before, newest) = history.around(since.at(compose::clock().now())).await?;
-            (before, Side::Kept(newest))
-        }
-        (None, Some(version)) => (version, args.after),
-        (None, None) => (history.newest().await?, args.after),
-    };
-    let kept = history.content(Side::Kept(before)).await?;
-    let content = history.content(after).await?;
-    let found = difference::between(&kept, &content);
-    let next = match after {
-        Side::Now => history.next(&content).await?,
-        Side::Kept(_) => Next::Published,
-    };
-    if let Some(told) = next.told() {
-        progress::note(&format!("hint: {told}"));
-    }
-    let names = history.names(found.products.iter().map(|changed| &changed.product)).await;
-    if output.is_document() {
-        let requests = found.policy_resource_requests.map(|(before, after)| json!({"before": before, "after": after}));
-        output.document(&json!({
-            "experience": history.experience, "before": before.to_string(), "after": after.to_string(),
-            "policy_resource_requests": requests, "products": found.products, "names": names,
-            "not_published": next.not_published(),
-        }))?;
-        return Ok(Exit::Ok);
-    }
-    let between = format!(
-        "snapshot {before} and {}",
-        match after {
-            Side::Kept(version) => format!("snapshot {version}"),
-            Side::Now => "what the management experience says now".to_owned(),
-        }
-    );
-    if found == Difference::default() && output.is_table() {
-        output.line(&format!("No differences between {between}."))?;
-        return Ok(Exit::Ok);
-    }
-    let named = named(&names);
-    let header = ["PRODUCT", "BEFORE", "AFTER", "NAME", "NOTE"]
-        .into_iter()
-        .filter(|column| *column != "NAME" || !named.is_empty());
-    let mut table = Table::new(&header.collect::<Vec<_>>());
-    for changed in &found.products {
-        let listed = |listed: Option<Listed>| listed.map_or("-", Listed::as_str).to_owned();
-        let name = (!named.is_empty()).then(|| name_of(&named, &changed.product, output));
-        let cells =
-            [changed.product.to_string(), listed(changed.before), listed(changed.after)].into_iter().chain(name);
-        table.row(cells.chain([note(changed)]));
-    }
-    output.list_on_a_screen("products", CHANGED, &found.products, table, &summary(&found, &between), args.all)?;
-    Ok(Exit::Ok)
-}
-
-fn note(changed: &ChangedProduct) -> String {
-    let (before, after) = (changed.note_before.as_ref(), changed.note_after.as_ref());
-    if before == after { or_dash(after) } else { format!("{} → {}", or_dash(before), or_dash(after)) }
-}
-
 /// What is known of products, by their ids.
 fn named(names: &[NamedProduct]) -> BTreeMap<&ProductId, &NamedProduct> {
     names.iter().map(|named| (&named.id, named)).collect()
@@ -477,13 +457,6 @@ fn allowed(requests: ResourceRequests) -> &'static str {
         ResourceRequests::Allow => "allowed",
         ResourceRequests::Deny => "denied",
     }
-}
-
-/// The line below a difference, with its numbers.
-fn summary(found: &Difference, between: &str) -> String {
-    let parts = found.counts().map(|(count, what)| format!("{count} {what}"));
-    let requests = found.policy_resource_requests.map(|(_, after)| format!("requests {} now", allowed(after)));
-    format!("Between {between}: {}", parts.chain(requests).collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ pub(crate) struct PlanArgs {
     /// not known here
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100), value_name = "PERCENT")]
     max_removed_percent: u8,
-    /// Exit with 2 if something would change, and with 3 if a guard rail would hold something
+    /// Exit with 2 if something would change, and with 3 if a guard rail would hold something;
+    /// with 0 if nothing of the plan is published, as under a pin
     #[arg(long)]
     detailed_exitcode: bool,
 }
@@ -105,8 +106,8 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
         keeps_back(direction, now).iter().for_each(|hint| progress::note(hint));
     }
     Ok(match args.detailed_exitcode {
-        // Whatever it would change: nothing of it comes.
-        true if next.not_published().is_some() => Exit::Ok,
+        // Whatever it would change: nothing of it comes, but where somebody has begun with it.
+        true if next.not_published().is_some() && plan.rows.iter().all(|row| row.due.is_none()) => Exit::Ok,
         true if plan.holds() => Exit::Refused,
         true if plan.changes() => Exit::ChangesPending,
         _ => Exit::Ok,

@@ -307,7 +307,8 @@ fn tell(
     } else {
         let summary = format!("{} without snapshot {version}{waited}", counted(missing));
         if output.format == OutputFormat::Table && !all {
-            shown::missing(&rows, compose::clock().now(), summary).frame(Frame::HEIGHT).print(output)?;
+            let latest = seen.view.head.as_ref().map(|head| head.latest);
+            shown::missing(&rows, latest, compose::clock().now(), summary).frame(Frame::HEIGHT).print(output)?;
             return Ok(exit);
         }
         let table = shown::table(&rows, compose::clock().now(), output.format == OutputFormat::Wide);

@@ -187,7 +187,9 @@ impl Said {
 
     /// The same, with what is in force meanwhile.
     fn until_then(self, in_force: Option<&Self>) -> Self {
-        let known = in_force.filter(|said| said.stance != Stance::Unknown);
+        // Of one that was set aside, nobody knows how it stands.
+        let tells = [Stance::Approved, Stance::Filtered, Stance::Rejected, Stance::NotListed];
+        let known = in_force.filter(|said| tells.contains(&said.stance));
         Self { until_then: known.map(Self::approved), ..self }
     }
 

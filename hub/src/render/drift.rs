@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use comfy_table::Color;
 use jiff::Timestamp;
-use pmp_protocol::{PlainText, age, count};
+use pmp_protocol::{Drift, PlainText, age, count};
 use pmp_terminal::{Frame, Table, fold};
 
 use crate::inspect::drift::DriftRow;
@@ -20,8 +20,18 @@ const REASONS: usize = 3;
 const SHOWN: usize = 6;
 
 pub(crate) fn table(rows: &[DriftRow], now: Timestamp, all: bool, wide: bool) -> Table {
-    let header =
-        ["ORGANIZATION", "EXPERIENCE", "DRIFT", "PRODUCTS", "NOTICED", "ACCOUNT", "TIMES", "CHANGE-SET", "NAME"];
+    let header = [
+        "ORGANIZATION",
+        "EXPERIENCE",
+        "DRIFT",
+        "PRODUCTS",
+        "NOTICED",
+        "ACCOUNT",
+        "TIMES",
+        "CHANGE-SET",
+        "WHICH",
+        "NAME",
+    ];
     let columns = if wide { header.len() } else { SHOWN };
     let mut table = Table::new(&header[..columns]);
     for row in &rows[..shown(rows, all)] {
@@ -37,12 +47,25 @@ pub(crate) fn table(rows: &[DriftRow], now: Timestamp, all: bool, wide: bool) ->
             or_dash(newest.and_then(|set| set.account.as_ref()).map(ToString::to_string)),
             drift.times.to_string(),
             or_dash(newest.map(|set| set.id.clone())),
+            which(drift),
             newest.and_then(|set| set.name.clone()).unwrap_or_default(),
         ];
         table.row(cells.into_iter().take(columns));
         table.color(2, if drift.is_left() { Color::Red } else { Color::Yellow });
     }
     table
+}
+
+/// The products that others set, as many as a cell holds; `-o json` has all that are known.
+fn which(drift: &Drift) -> String {
+    const NAMED: usize = 3;
+    let named: Vec<_> = drift.edited.iter().take(NAMED).map(|edited| edited.product.as_str()).collect();
+    if named.is_empty() {
+        return "-".to_owned();
+    }
+    let more = drift.products.saturating_sub(named.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    named.join(", ") + &more
 }
 
 /// Why edits are not healed yet, the most frequent reason first: all of them in whole sentences, or

@@ -94,8 +94,8 @@ fn waiting_block(view: &View, waiting: &[&SpokeStatus]) -> Option<Block> {
 }
 
 /// One screen of those that a snapshot has not come to yet, the worst first.
-pub(crate) fn missing(rows: &[SpokeStatus], now: Timestamp, foot: String) -> Page {
-    let blocks = group(rows).iter().map(|group| block(group, None, now)).collect();
+pub(crate) fn missing(rows: &[SpokeStatus], latest: Option<SnapshotVersion>, now: Timestamp, foot: String) -> Page {
+    let blocks = group(rows).iter().map(|group| block(group, latest, now)).collect();
     Page { blocks, foot, ..Page::default() }
 }
 

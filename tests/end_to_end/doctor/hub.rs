@@ -183,7 +183,7 @@ async fn without_credentials_only_what_needs_none_is_looked_at() {
     let scene = in_step().await;
     let hub = scene.hub.with(&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_REGION", "eu-west-1")]);
     let checkup = Checkup::of(&hub).await;
-    checkup.expect("credentials", "failed", "there are none", "AWS_PROFILE");
+    checkup.expect("credentials", "failed", "no credentials were found", "AWS_PROFILE");
     checkup.expect("region", "warning", "eu-west-1: the catalog is asked in us-east-1", "AWS_REGION to us-east-1");
     assert_eq!(checkup.that_are("failed"), ["credentials"]);
     assert_eq!(checkup.check("catalog")["detail"], "`credentials` failed");

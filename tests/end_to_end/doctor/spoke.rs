@@ -343,7 +343,7 @@ async fn without_credentials_only_what_needs_none_is_looked_at() {
     let scene = in_step().await;
     let none = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_REGION", "eu-west-1")];
     let checkup = Checkup::of(&scene.spoke.with(&none)).await;
-    checkup.expect("credentials", "failed", "there are none", "AWS_PROFILE");
+    checkup.expect("credentials", "failed", "no credentials were found", "AWS_PROFILE");
     checkup.expect("region", "warning", "eu-west-1", "AWS_REGION to us-east-1");
     assert_eq!(checkup.check("filter")["result"], "ok");
     for check in ["organization", "hub-role", "snapshots-table", "lease", "catalog", "queue", "queue-policy"] {

@@ -60,7 +60,7 @@ fn is_set(variable: &std::ffi::OsStr) -> bool {
 }
 
 /// The command that was called, as deep as it is named.
-pub(crate) fn of_command<'a>(command: &'a Command, typed: &[&str]) -> &'a Command {
+fn of_command<'a>(command: &'a Command, typed: &[&str]) -> &'a Command {
     let mut found = command;
     for word in typed.iter().skip(1) {
         found = found.find_subcommand(word).unwrap_or(found);

@@ -55,21 +55,26 @@ fn page(command: &clap::Command) -> Result<String, Failure> {
 fn sections(text: &str) -> String {
     let mut page = String::new();
     for section in text.trim().split("\n\n").filter(|section| !section.is_empty()) {
-        let (heading, lines) = match section.split_once('\n') {
-            Some((heading, lines)) if heading.ends_with(':') => (heading.trim_end_matches(':'), lines),
-            _ => ("NOTES", section),
+        page += &match (section.split_once('\n'), section.split_once(": ")) {
+            (Some((heading, lines)), _) if heading.ends_with(':') => {
+                let lines: Vec<_> = lines.lines().map(line_of_a_page).collect();
+                format!("\n.SH {}\n.nf\n{}\n.fi", heading.trim_end_matches(':').to_uppercase(), lines.join("\n"))
+            }
+            // A paragraph, which is filled as one.
+            (None, Some((heading, text))) if heading.split(' ').count() <= 2 => {
+                format!("\n.SH {}\n{}", heading.to_uppercase(), line_of_a_page(text))
+            }
+            _ => format!("\n.SH NOTES\n{}", section.lines().map(line_of_a_page).collect::<Vec<_>>().join("\n")),
         };
-        let lines: Vec<_> = lines.lines().map(line_of_a_page).collect();
-        page += &format!("\n.SH {}\n.nf\n{}\n.fi", heading.to_uppercase(), lines.join("\n"));
     }
     page
 }
 
-/// A line as roff shows it unchanged: a backslash, a dash and a first dot or quote mean something
+/// A line as roff shows it unchanged: a backslash, a dash, quotes, and a first dot mean something
 /// to it.
 fn line_of_a_page(line: &str) -> String {
-    let line = line.replace('\\', "\\e").replace('-', "\\-");
-    if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line }
+    let line = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga");
+    if line.starts_with('.') { format!("\\&{line}") } else { line }
 }
 
 /// A page for the command, and for each of its own: `pmp-hub.1`, `pmp-hub-status.1`.
@@ -86,14 +91,13 @@ mod tests {
 
     #[test]
     fn examples_stay_line_by_line_below_a_heading_of_their_own() {
-        let text = "Examples:\n  x status -w     go on\n  x why 'a\\b'\n\nExit codes:\n.0 all is well";
-        let page = sections(text);
+        let text = "Examples:\n  x status -w     go on\n  x why 'a\\b'\n\nExit codes: 0 all is `well`; 1 an error.";
         assert_eq!(
-            page,
-            "\n.SH EXAMPLES\n.nf\n  x status \\-w     go on\n  x why 'a\\eb'\n.fi\
-             \n.SH EXIT CODES\n.nf\n\\&.0 all is well\n.fi"
+            sections(text),
+            "\n.SH EXAMPLES\n.nf\n  x status \\-w     go on\n  x why \\(aqa\\eb\\(aq\n.fi\
+             \n.SH EXIT CODES\n0 all is \\(gawell\\(ga; 1 an error."
         );
         assert_eq!(sections(""), "");
-        assert_eq!(sections("one line"), "\n.SH NOTES\n.nf\none line\n.fi");
+        assert_eq!(sections(".one line"), "\n.SH NOTES\n\\&.one line");
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::screen::Frame;
 use crate::stream::PrintError;
-use crate::text::narrow;
+use crate::text::{fold_whole, narrow};
 use crate::{Output, OutputFormat, Table, csv, stream, yaml};
 
 /// The version of every JSON document that a command prints. It changes when a field changes its
@@ -72,8 +72,7 @@ impl Output {
         let (table, left_out) = table.on_a_screen(Table::SCREEN_ROWS);
         let more = if left_out == 0 { String::new() } else { format!("; and {left_out} more: --all") };
         let rendered = table.render(self);
-        // A digest or an ARN stays whole, so that it can be copied.
-        let summary = narrow(PlainText::new(&format!("{summary}{more}")).as_str(), Some(Frame::columns()));
+        let summary = fold_whole(PlainText::new(&format!("{summary}{more}")).as_str(), Frame::columns()).join("\n");
         let gap = if rendered.is_empty() || summary.is_empty() { "" } else { "\n" };
         stream::out(&format!("{rendered}{gap}{summary}"))
     }

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::{ContextValue, ErrorKind};
-use clap::{Command, CommandFactory, Parser};
+use clap::{ArgMatches, Command, CommandFactory, Parser};
 use pmp_protocol::{Coded as _, PlainText};
 
-use crate::complaint::{in_plain_words, mended, of_command};
+use crate::complaint::{in_plain_words, mended};
 use crate::context::enter::enter;
 use crate::shape::{Uses, shaped};
 use crate::{Exit, Failure, PrintError, fault, print_lines, progress};
@@ -60,8 +60,7 @@ where
         // A group of commands, without one of them. Where a variable of the group is set, clap
         // takes it for an argument, and shows no help by itself.
         Err(error) if error.kind() == ErrorKind::MissingSubcommand => {
-            let typed: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
-            let text = of_command(&command_line(), &typed).clone().render_help().to_string();
+            let text = group(command_line(), &args).render_help().to_string();
             text.trim_end().lines().for_each(progress::note);
             return Exit::Error.into();
         }
@@ -112,6 +111,18 @@ fn blanks_left_out(command: Command) -> Command {
         if blank { argument.env(None::<&'static str>) } else { argument }
     });
     names.into_iter().fold(command, |command, name| command.mut_subcommand(name, blanks_left_out))
+}
+
+/// The group of commands that was called, as deep as it is named. The values of flags name none.
+fn group(command: Command, args: &[OsString]) -> Command {
+    let named = command.clone().ignore_errors(true).try_get_matches_from(args).ok();
+    let mut path = Vec::new();
+    let mut matches = named.as_ref();
+    while let Some((name, below)) = matches.and_then(ArgMatches::subcommand) {
+        path.push(name.to_owned());
+        matches = Some(below);
+    }
+    path.iter().fold(command, |command, name| command.find_subcommand(name).cloned().unwrap_or(command))
 }
 
 /// What was typed is no command of the program. The words are clap's.

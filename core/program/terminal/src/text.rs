@@ -31,6 +31,13 @@ pub fn fold(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The same, but a word that is longer than a line stands whole on a line of its own, so that it can
+/// be copied: a digest, or an ARN.
+#[must_use]
+pub(crate) fn fold_whole(text: &str, width: usize) -> Vec<String> {
+    broken(text, width, 0, 0, Long::Whole)
+}
+
 /// The lines of a text, none of them longer than `width`, where there is one, because of a word
 /// that could stand on the next line, set in a little more. A word that is longer than a line is
 /// left whole, so that it can be copied.

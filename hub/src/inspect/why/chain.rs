@@ -93,10 +93,12 @@ pub(crate) fn chain(
             let begins = before.is_some_and(JournalEntry::is_applied);
             let carried = carried(first, now_said, begins, outcomes, kept);
             let ended = carried.as_ref().map(|carried| carried.at);
-            let without = || match (now_said.stance, first.is_applied()) {
-                (super::Stance::Deferred, _) => "none: the product is set aside".to_owned(),
-                (_, false) => "none: nothing was started".to_owned(),
-                (_, true) => not_known(outcomes),
+            let started = || outcomes.iter().any(|it| it.change_sets > 0 && first.is_about(it.version, it.digest));
+            let without = || match now_said.stance {
+                super::Stance::Deferred => "none: the product is set aside".to_owned(),
+                // A pass that failed may have come some way.
+                _ if !first.is_applied() && !started() => "none: nothing was started".to_owned(),
+                _ => not_known(outcomes),
             };
             chain.push(ended, "member", "change set", carried.map_or_else(without, |it| it.in_words()));
         }

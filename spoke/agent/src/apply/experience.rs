@@ -369,7 +369,8 @@ impl<'a> ExperienceRun<'a> {
                     ended = ended => ended.unwrap_or_else(|_| Err(poller_gone(&id))),
                 };
                 let state = ended.as_ref().map(|status| &status.state);
-                let succeeded = matches!(state, Ok(ChangeSetState::Running | ChangeSetState::Succeeded));
+                // What passed a test may have set its neighbours aside.
+                let succeeded = matches!(state, Ok(ChangeSetState::Running | ChangeSetState::Succeeded)) && !work.test;
                 let step = self.after(&id, ended, work, shared).await;
                 if !succeeded {
                     self.count_pending();

@@ -35,7 +35,7 @@ pub(crate) struct Poller {
 #[derive(Debug)]
 struct Watched {
     id: ChangeSetId,
-    /// When this process started it. `None` if somebody else started it.
+    /// When this process asked for it. `None` if somebody else started it.
     began: Option<Instant>,
     /// Its slot among the open change sets. It is given back when the change set ends.
     slot: Option<OwnedSemaphorePermit>,
@@ -53,6 +53,8 @@ const MAX_ODD_FAILURES: u32 = 3;
 /// While no duration is known, change sets that began within this share of the first one's time
 /// after it are polled in turns with it.
 const TURNS: f64 = 0.1;
+/// The least of that time: as long as a few starts take at their limit.
+const SHORTEST_TURNS: Duration = Duration::from_millis(500);
 /// The longest pause after a failed poll.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
@@ -93,9 +95,15 @@ impl Poller {
         let _shown_already = self.shown.set(progress);
     }
 
-    /// Polls a change set that was just started. `slot` is given back when it ends.
-    pub(crate) fn started(&self, id: &ChangeSetId, slot: Option<OwnedSemaphorePermit>) -> oneshot::Receiver<Ended> {
-        self.watch(id, Some(Instant::now()), slot)
+    /// Polls a change set that was just started. `asked`: when the catalog was asked for it, from
+    /// which on the catalog may count its time. `slot` is given back when it ends.
+    pub(crate) fn started(
+        &self,
+        id: &ChangeSetId,
+        asked: Instant,
+        slot: Option<OwnedSemaphorePermit>,
+    ) -> oneshot::Receiver<Ended> {
+        self.watch(id, Some(asked), slot)
     }
 
     /// Polls a change set that somebody else started.
@@ -202,7 +210,7 @@ impl Task {
             began: began.unwrap_or(now),
             own: began.is_some(),
             running_at: began.unwrap_or(now),
-            due: now + pause,
+            due: (began.unwrap_or(now) + pause).max(now),
             polling: false,
             looks: 0,
             failures: 0,
@@ -294,20 +302,30 @@ impl Task {
         let own = self.open.get(id).is_none_or(|open| open.own);
         match self.durations().expectation() {
             Some(known) if own => known,
-            None if own && self.next_in_turn(now).is_some_and(|next| next != id) => Expectation::Aside,
+            None if own && self.next_in_turn(now).is_some_and(|next| next != id) => {
+                // One that is not watched yet begins now.
+                let began = self.open.get(id).map_or(now, |open| open.began);
+                let takes_turns = self.last_of_turns(now).is_some_and(|last| began <= last);
+                if takes_turns { Expectation::Aside } else { Expectation::Apart }
+            }
             _ => Expectation::Unknown,
         }
+    }
+
+    /// The latest moment at which a change set may have begun that takes turns with the first one.
+    fn last_of_turns(&self, now: Instant) -> Option<Instant> {
+        // One that could not be polled waits for its own pause.
+        let own = self.open.values().filter(|open| open.own && open.failures == 0);
+        let first = own.map(|open| open.began).min()?;
+        Some(first + (now - first).mul_f64(TURNS).max(SHORTEST_TURNS))
     }
 
     /// The change set whose turn it is: of those that this process started, and that run for nearly
     /// as long as the first one, the one that was polled least. So one poll tells as much as one of
     /// each would, where all take as long, and none is forgotten where they do not.
     fn next_in_turn(&self, now: Instant) -> Option<&ChangeSetId> {
-        let own = || self.open.iter().filter(|(_, open)| open.own);
-        let first = own().map(|(_, open)| open.began).min()?;
-        let last = first + (now - first).mul_f64(TURNS);
-        // One that could not be polled waits for its own pause.
-        let old = own().filter(|(_, open)| open.began <= last && open.failures == 0);
+        let last = self.last_of_turns(now)?;
+        let old = self.open.iter().filter(|(_, open)| open.own && open.failures == 0 && open.began <= last);
         old.min_by_key(|(id, open)| (open.looks, open.began, *id)).map(|(id, _)| id)
     }
 

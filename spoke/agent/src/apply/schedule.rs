@@ -16,8 +16,8 @@ const SHORTEST_BLIND_STEP: Duration = Duration::from_millis(80);
 /// that it has run twice as long as before: so short ones are not worth more polls.
 const SHORT: Duration = Duration::from_secs(1);
 /// The pause between two polls while no duration is known, as a share of the time that the change
-/// set has taken so far. Together with [`BLIND_JITTER`], the end is noticed within 10 % of the
-/// duration. It is larger than [`STEP`], because these polls are by far the most of a short job.
+/// set has taken so far. Together with [`BLIND_JITTER`], the end of one is noticed within 10 % of
+/// the duration; of several that take turns, within twice that. It is larger than [`STEP`], because these polls are by far the most of a short job.
 const BLIND_STEP: f64 = 0.085;
 /// The most that jitter adds to [`BLIND_STEP`].
 const BLIND_JITTER: f64 = 0.01;
@@ -26,6 +26,10 @@ const BLIND_JITTER: f64 = 0.01;
 const FIRST_POLL_ASIDE: Duration = Duration::from_secs(4);
 /// The pause between later polls of such a one, as a share of the time that it has taken so far.
 const STEP_ASIDE: f64 = 0.5;
+/// One that began later than those that take turns, and so tells of another time: its first poll.
+const FIRST_POLL_APART: Duration = Duration::from_millis(1_500);
+/// The pause between later polls of such a one, as a share of the time that it has taken so far.
+const STEP_APART: f64 = 0.25;
 /// The pause between two polls, as a share of the time that the change set has taken so far, once
 /// durations are known.
 const STEP: f64 = 0.05;
@@ -79,7 +83,8 @@ impl Durations {
     /// the duration by the catalog's own two times, which may be rounded to seconds; it counts
     /// within those two bounds.
     pub(crate) fn observe(&mut self, running_at: Duration, seen_at: Duration, reported: Option<Duration>) -> Duration {
-        self.untold = reported.is_none();
+        // More than this process saw it take is another clock's word.
+        self.untold = reported.is_none_or(|reported| reported > seen_at);
         let between = running_at + seen_at.saturating_sub(running_at) / 2;
         let duration = reported.unwrap_or(between).clamp(running_at.min(seen_at), seen_at);
         if self.window.len() == WINDOW {
@@ -131,6 +136,8 @@ pub(crate) enum Expectation {
     /// Nothing is known, but it is another change set's turn to be polled. Its duration will hold
     /// for this one, too.
     Aside,
+    /// Nothing is known, and it began later than those that take turns: one of them may never end.
+    Apart,
 }
 
 impl Expectation {
@@ -141,6 +148,7 @@ impl Expectation {
             Self::NotBefore(quickest) => quickest.mul_f64(EARLY).max(SHORTEST_STEP),
             Self::Unknown => FIRST_POLL,
             Self::Aside => FIRST_POLL_ASIDE,
+            Self::Apart => FIRST_POLL_APART,
         }
     }
 
@@ -150,7 +158,7 @@ impl Expectation {
         let first = self.first_poll();
         let shortest = match self {
             Self::At(_) | Self::NotBefore(_) => SHORTEST_STEP,
-            Self::Unknown | Self::Aside => SHORTEST_BLIND_STEP,
+            Self::Unknown | Self::Aside | Self::Apart => SHORTEST_BLIND_STEP,
         };
         if elapsed < first {
             return (first - elapsed).max(shortest);
@@ -163,6 +171,7 @@ impl Expectation {
             Self::Unknown if elapsed < SHORT => elapsed,
             Self::Unknown => elapsed.mul_f64(BLIND_STEP + BLIND_JITTER * jitter),
             Self::Aside => elapsed.mul_f64(STEP_ASIDE),
+            Self::Apart => elapsed.mul_f64(STEP_APART),
         };
         step.max(shortest)
     }

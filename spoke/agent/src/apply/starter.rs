@@ -296,12 +296,12 @@ impl Starting {
         }
         let shared = request.parts().len() > 1;
         match self.ask(&request).await {
-            Ok(id) => {
+            Ok((id, asked)) => {
                 let experiences: Vec<_> = request.parts().iter().map(|part| part.experience.as_str()).collect();
                 tracing::info!(change_set = %id, experiences = experiences.join(","), "change set started");
                 let mut slot = Some(slot);
                 for answer in answers {
-                    let ended = self.poller.started(&id, slot.take());
+                    let ended = self.poller.started(&id, asked, slot.take());
                     let _stopped = answer.send(Started::Running { id: id.clone(), shared, ended });
                 }
             }
@@ -324,7 +324,7 @@ impl Starting {
     /// Asks the catalog until it answers, always with the same request and the same token, so that
     /// nothing is started twice. After a stop it does not ask again, because another spoke may hold
     /// the lease by then.
-    async fn ask(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, NotStarted> {
+    async fn ask(&self, request: &ChangeSetRequest) -> Result<(ChangeSetId, Instant), NotStarted> {
         // The stop may have come after the permit was taken, before this task ran.
         if self.stop.is_cancelled() {
             return Err(NotStarted::Stopped);
@@ -335,8 +335,9 @@ impl Starting {
             if self.settings.closing.as_ref().is_some_and(Closing::is_over) {
                 return Err(NotStarted::Closed);
             }
+            let asked = Instant::now();
             let error = match self.catalog.start_change_set(request).await {
-                Ok(id) => return Ok(id),
+                Ok(id) => return Ok((id, asked)),
                 Err(error) => error,
             };
             let waited = match Reaction::to(error.class()) {

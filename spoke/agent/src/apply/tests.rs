@@ -43,9 +43,9 @@ fn products(range: std::ops::Range<u32>) -> BTreeSet<ProductId> {
     range.map(|n| ProductId::new(&format!("prod-{n:05}")).unwrap()).collect()
 }
 
-fn content(approved: BTreeSet<ProductId>) -> Content {
+fn content(approved: BTreeSet<ProductId>, rejected: BTreeSet<ProductId>) -> Content {
     let management = ExperienceId::new("exp-management").unwrap();
-    Content::new(management, approved, BTreeSet::new(), BTreeMap::new(), ResourceRequests::Allow).unwrap()
+    Content::new(management, approved, rejected, BTreeMap::new(), ResourceRequests::Allow).unwrap()
 }
 
 /// A pass that applies a snapshot that approves `approved` to all experiences of `catalog`, side by
@@ -53,6 +53,8 @@ fn content(approved: BTreeSet<ProductId>) -> Content {
 struct Pass<'a> {
     catalog: &'a FakeCatalog,
     approved: BTreeSet<ProductId>,
+    /// What the snapshot rejects besides.
+    rejected: BTreeSet<ProductId>,
     settings: EngineSettings,
     /// The policy's settings that are asked for.
     wanted: Option<ResourceRequests>,
@@ -69,6 +71,7 @@ impl<'a> Pass<'a> {
         Self {
             catalog,
             approved,
+            rejected: BTreeSet::new(),
             settings: EngineSettings::default(),
             wanted: None,
             stop: CancellationToken::new(),
@@ -88,7 +91,7 @@ impl<'a> Pass<'a> {
 
     /// Runs the pass on experiences that were read before.
     async fn run_on(self, live: Vec<Live>) -> Vec<Applied> {
-        let content = content(self.approved);
+        let content = content(self.approved, self.rejected);
         let verdicts = Verdicts::new();
         let desired = Desired::new(&content, &verdicts);
         let catalog: Arc<dyn Catalog> = Arc::new(self.catalog.clone());
@@ -314,6 +317,21 @@ async fn reads_that_are_older_than_its_own_changes_are_read_again_and_nothing_is
             assert_eq!(world.started.len(), 4, "{lag:?}");
             assert_eq!(world.experiences[&experience(0)].approved, products(10..200), "{lag:?}");
         }
+    }
+}
+
+/// Lists that do not have the denial yet look as if nothing were to be waited for.
+#[tokio::test(start_paused = true)]
+async fn a_denial_of_what_was_never_approved_is_not_repeated_by_a_read_that_lags() {
+    let seconds = |seconds: u64| std::time::Duration::from_secs(seconds);
+    for lag in [(1, 1), (5, 5), (5, 0)] {
+        let catalog = FakeCatalog::new(1, &products(0..20));
+        catalog.world().lag = (seconds(lag.0), seconds(lag.1));
+        let pass = Pass { rejected: products(500..501), ..Pass::new(&catalog, products(0..20)) };
+        let applied = pass.run().await.remove(0);
+        assert_eq!((applied.status, applied.error), (ReceiptStatus::InSync, None), "{lag:?}");
+        assert_eq!((applied.progress.denied, applied.progress.change_sets.len()), (1, 1), "{lag:?}");
+        assert_eq!(catalog.world().started.len(), 1, "{lag:?}");
     }
 }
 

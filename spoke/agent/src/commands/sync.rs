@@ -133,7 +133,10 @@ fn print(pass: &PassOutcome, version: SnapshotVersion, output: Output, stop: &St
         terminal::note(hint);
     }
     match (exit_after(receipts), Exit::by_signal(stop)) {
-        (Exit::Error, Some(exit)) if !receipts.iter().any(|receipt| receipt.status == ReceiptStatus::Failed) => {
+        // A pass that came to its end says by itself what the catalog refused.
+        (Exit::Error, Some(exit))
+            if !pass.is_complete() && !receipts.iter().any(|receipt| receipt.status == ReceiptStatus::Failed) =>
+        {
             terminal::note("Stopped before the end. The next sync goes on from here.");
             Ok(exit)
         }

@@ -63,6 +63,9 @@ impl ExperienceRun<'_> {
     /// Applies the change to the known lists, and reads the new revision.
     async fn succeeded(&mut self, work: &Work) -> Step {
         let (allow, deny) = (ids(work.change_set.allow()), ids(work.change_set.deny()));
+        // Whether lists that were read are seen to be older than this change. A denial of what was
+        // not approved, and settings, leave no trace that every read would have to show.
+        let shows = !allow.is_empty() || deny.iter().any(|id| self.live.policy.approved.contains(id));
         self.progress.allowed += allow.len();
         self.progress.denied += deny.len();
         let changed = allow.len() + deny.len();
@@ -97,8 +100,9 @@ impl ExperienceRun<'_> {
         // The plan counted the products of this change set as pending. To plan anew only for this
         // number would take most of the time between two change sets.
         self.progress.pending = self.progress.pending.saturating_sub(changed);
-        if self.progress.pending == 0 && self.wanted_settings().is_none() {
-            // Everything is read once more before an experience is in step, its revision too.
+        if shows && self.progress.pending == 0 && self.wanted_settings().is_none() {
+            // Everything is read once more before an experience is in step, its revision too. Where
+            // old lists could not be told from new ones, the next revision is waited for, as below.
             return self.reread().await;
         }
         let before = self.live.experience.revision;
