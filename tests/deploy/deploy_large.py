@@ -6,6 +6,8 @@ from pathlib import Path
 
 import boto3
 
+from short_forms import load
+
 REGION = "us-east-1"
 
 
@@ -23,9 +25,15 @@ def main():
     clients = {name: boto3.client(name, endpoint_url=os.environ["AWS_ENDPOINT_URL"], region_name=REGION) for name in ("s3", "cloudformation")}
     key = f"{asked.s3_prefix}/{asked.template_file.name}"
     clients["s3"].put_object(Bucket=asked.s3_bucket, Key=key, Body=asked.template_file.read_bytes())
-    parameters = [dict(zip(("ParameterKey", "ParameterValue"), one.split("=", 1))) for one in asked.parameter_overrides]
-    there = [one["StackName"] for one in clients["cloudformation"].describe_stacks()["Stacks"]]
-    change = clients["cloudformation"].update_stack if asked.stack_name in there else clients["cloudformation"].create_stack
+    given = dict(one.split("=", 1) for one in asked.parameter_overrides)
+    stacks = {one["StackName"]: one for one in clients["cloudformation"].describe_stacks()["Stacks"]}
+    there = stacks.get(asked.stack_name)
+    had = {one["ParameterKey"] for one in there.get("Parameters", [])} if there else set()
+    # What the template does not know is left out without a word, and what is not given keeps its value, whatever its default is now.
+    known = load(asked.template_file.read_text(encoding="utf-8"))["Parameters"]
+    parameters = [{"ParameterKey": name, "ParameterValue": given[name]} for name in known if name in given]
+    parameters += [{"ParameterKey": name, "UsePreviousValue": True} for name in known if name in had and name not in given]
+    change = clients["cloudformation"].update_stack if there else clients["cloudformation"].create_stack
     url = f"https://{asked.s3_bucket}.s3.amazonaws.com/{key}"
     change(StackName=asked.stack_name, TemplateURL=url, Parameters=parameters, Capabilities=asked.capabilities)
 

@@ -61,6 +61,8 @@ class Launch(Walk):
         self.aws_alone = Path(wrapper.read_text().split()[2])
         wrapper.write_text(AWS.format(log=self.log, aws=self.aws_alone, python=sys.executable, here=Path(__file__).parent))
         self.work = work
+        # Where the page has the list, and what is made of it.
+        self.kept = self.folder / "home-hub" / "pmp-sync"
         self.blocks = blocks(PAGE.read_text(encoding="utf-8"))
 
     def operations(self):
@@ -110,14 +112,15 @@ class Launch(Walk):
 
     def first_organization(self):
         """The page's commands; the functions are run as Lambda would, which moto does not."""
-        steps = [("Launch", 1, HUB), ("Launch", 2, MEMBER), ("Launch", 3, HUB)]
+        steps = [("Launch", 1, HUB), ("Launch", 2, HUB), ("Launch", 3, MEMBER), ("Launch", 4, HUB)]
         counted = sum(len(commands(self.blocks[heading, number])) for heading, number, _ in steps)
         expect(counted <= MOST_COMMANDS, True, f"{counted} commands, of at most {MOST_COMMANDS}")
         started = time.monotonic()
         for heading, number, account in steps:
             lines = commands(self.of_this_reader(self.blocks[heading, number]))
             for line in lines:
-                # Two accounts have two folders on AWS; here the file that is sent is in both.
+                if account == MEMBER:
+                    shutil.copy(self.kept / "members" / f"{self.organization_id}.env", self.work)
                 printed = self.shells[account].run(line + "\n")
                 if account == MEMBER:
                     self.take_messages()
@@ -133,7 +136,7 @@ class Launch(Walk):
 
     def on_pmp_local(self):
         """The page's commands, on pmp-local. What `pmp-local env` prints makes a shell one of two accounts."""
-        lines = commands(self.blocks["Launch", 4])
+        lines = commands(self.blocks["Launch", 5])
         expect(len(lines) <= MOST_COMMANDS, True, f"{len(lines)} commands, of at most {MOST_COMMANDS}")
         log = self.folder / "pmp-local.log"
         environment = {"PATH": f"{BINARIES}:/usr/bin:/bin", "HOME": str(self.folder / "pmp-local"), "LANG": "C.UTF-8"}
@@ -152,7 +155,7 @@ class Launch(Walk):
 
     def one_more(self):
         """A member more, later: the same two commands, and no other member's stack is made anew."""
-        listed = self.work / "members.txt"
+        listed = self.kept / "members.txt"
         listed.write_text(listed.read_text() + "o-onemore00000 400000000000\n")
         self.shells[HUB].run(self.blocks["Many member organizations", 1])
         self.shells[HUB].run(self.of_this_reader(self.blocks["Many member organizations", 2]))
@@ -162,7 +165,7 @@ class Launch(Walk):
 
     def links(self):
         """`--link` deploys nothing, and prints where the console makes the same stack."""
-        printed = self.shells[HUB].run(f"templates/launch --link hub {MANAGEMENT} members.txt Prefix=second\n")
+        printed = self.shells[HUB].run(f"templates/launch --link hub {MANAGEMENT} ~/pmp-sync/members.txt Prefix=second --folder second\n")
         expect("https://us-east-1.console.aws.amazon.com/cloudformation/home?region=us-east-1#/stacks/quickcreate?" in printed, True, printed)
         for part in (
             f"templateURL=https%3A%2F%2Fpmp-sync-code-{HUB}.s3.amazonaws.com%2F0.1.0%2Ftemplates%2Fhub.yaml",
@@ -177,20 +180,21 @@ class Launch(Walk):
         expect(self.operations(), [], "operations of CloudFormation")
 
     def filled_templates(self):
-        """Where the templates have a bucket as a default, no zip is uploaded, and no parameter names it."""
+        """Where the templates have a bucket as a default, no zip is uploaded, and the parameters name what is in that one."""
         printed = self.shells[HUB].run(
-            f"templates/fill.py --bucket my-artifacts filled\nfilled/launch --link hub {MANAGEMENT} members.txt Prefix=third --folder third\n"
+            f"templates/fill.py --bucket my-artifacts filled\nfilled/launch --link hub {MANAGEMENT} ~/pmp-sync/members.txt Prefix=third --folder third\n"
         )
-        expect("stackName=third-hub" in printed and "CodeBucket" not in printed and ".zip" not in printed, True, f"the link:\n{printed}")
+        expect("stackName=third-hub" in printed and "param_CodeBucket=my-artifacts" in printed, True, f"the link:\n{printed}")
+        expect("put-object" in printed and "lambda" not in printed, True, f"a zip is uploaded:\n{printed}")
         uploaded = self.client("s3", HUB).get_object(Bucket=f"pmp-sync-code-{HUB}", Key="0.1.0/templates/hub.yaml")["Body"].read()
         expect(b"    Default: my-artifacts\n" in uploaded, True, "the template that the link names")
         expect(self.operations(), [], "operations of CloudFormation")
 
     def many(self):
         """Two hundred members by one list."""
-        listed = (self.work / "members.txt").read_text()
+        listed = (self.kept / "members.txt").read_text()
         self.more = {f"o-many{number:06}": f"{300000000000 + number}" for number in range(MEMBERS - 1)}
-        (self.work / "members.txt").write_text(listed + "".join(f"{one} {account}\n" for one, account in self.more.items()))
+        (self.kept / "members.txt").write_text(listed + "".join(f"{one} {account}\n" for one, account in self.more.items()))
         started = time.monotonic()
         self.shells[HUB].run(self.blocks["Many member organizations", 1])
         admitted = self.operations()
@@ -211,8 +215,8 @@ class Launch(Walk):
     def same_roles(self):
         """Each is the role that hub-member.yaml makes for that member, but for what a parameter says there."""
         one = load((REPOSITORY / "infra/cloudformation/hub-member.yaml").read_text(encoding="utf-8"))["Resources"]["MemberRole"]
-        made = load((self.work / "members" / "hub-members-1.yaml").read_text(encoding="utf-8"))["Resources"]
-        members = [line.split() for line in (self.work / "members.txt").read_text().splitlines()]
+        made = load((self.kept / "members" / "hub-members-1.yaml").read_text(encoding="utf-8"))["Resources"]
+        members = [line.split() for line in (self.kept / "members.txt").read_text().splitlines()]
         expect(len({one[2] for one in members}), MEMBERS, "external ids, which differ")
         for organization, account, external_id, _ in members:
             values = {"OrganizationId": organization, "SpokeAccountId": account, "HubExternalId": external_id}
@@ -223,7 +227,7 @@ class Launch(Walk):
         """What one of them knows about itself, which no parameter says."""
         organization, account = list(self.more.items())[117]
         variables = self.variables(account, "pmp-sync-spoke")
-        told = dict(line.split("=", 1) for line in (self.work / "members" / f"{organization}.env").read_text().splitlines())
+        told = dict(line.split("=", 1) for line in (self.kept / "members" / f"{organization}.env").read_text().splitlines())
         for name, variable in {
             "OrganizationId": "PMP_ORG_ID", "HubRoleArn": "PMP_HUB_ROLE_ARN", "HubExternalId": "PMP_HUB_EXTERNAL_ID", "TopicArn": "PMP_TOPIC_ARN",
         }.items():  # fmt: skip

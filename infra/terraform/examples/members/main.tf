@@ -6,13 +6,9 @@ provider "aws" {
 }
 
 locals {
-  # A topic's policy takes four lists of organizations, and the first one is in the function's environment, too.
-  organizations = sort(keys(var.members))
-  count         = length(local.organizations)
-  first         = slice(local.organizations, 0, min(local.count, 250))
-  second        = slice(local.organizations, min(local.count, 250), min(local.count, 540))
-  third         = slice(local.organizations, min(local.count, 540), min(local.count, 830))
-  fourth        = slice(local.organizations, min(local.count, 830), min(local.count, 1120))
+  # A topic's policy takes four lists of organizations, and the first one is in the function's environment, too. Each member says which one
+  # it is in: by their order, a new one would move another one out of the first.
+  lists = [for number in range(1, 5) : sort([for organization, one in var.members : organization if one.list == number])]
 }
 
 module "hub" {
@@ -20,10 +16,10 @@ module "hub" {
   experience_id                  = var.experience_id
   code_bucket                    = var.code_bucket
   code_key                       = var.code_key
-  member_organization_ids        = local.first
-  second_member_organization_ids = local.second
-  third_member_organization_ids  = local.third
-  fourth_member_organization_ids = local.fourth
+  member_organization_ids        = local.lists[0]
+  second_member_organization_ids = local.lists[1]
+  third_member_organization_ids  = local.lists[2]
+  fourth_member_organization_ids = local.lists[3]
 }
 
 module "member" {
