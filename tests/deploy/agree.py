@@ -199,6 +199,38 @@ class Agreement(Deployment):
         more, all_of_them = planned(201)
         expect((len(more) - len(roles), len(all_of_them) - len(everything)), (2, 2), "resources of one member more")
 
+    def lists_of_many(self):
+        """The example's lists by themselves, which need no provider: nobody moves another out of the function's environment."""
+        source, root = MODULES / "examples" / "members", self.folder / "lists"
+        root.mkdir()
+        shutil.copy(source / "variables.tf", root)
+        text = (source / "main.tf").read_text(encoding="utf-8")
+        said = re.search(r"^locals \{\n.*?^\}\n", text, re.M | re.S)[0] + 'output "lists" {\n  value = local.lists\n}\n'
+        (root / "main.tf").write_text(said + (source / "outputs.tf").read_text(encoding="utf-8").replace("module.member", "{}"))
+        given = {"experience_id": MANAGEMENT, "code_bucket": "my-artifacts", "code_key": "0.1.0/pmp-hub-arm64.zip"}
+        members = {f"o-many{number:06}": {"account_id": str(300000000000 + number), "external_id": f"{number:032}"} for number in range(250)}
+        self.terraform(root, "init", "-input=false")
+
+        def planned():
+            (root / "terraform.tfvars.json").write_text(json.dumps(given | {"members": members}))
+            self.terraform(root, "plan", "-input=false", "-out=plan")
+            return json.loads(self.terraform(root, "show", "-json", "plan"))["planned_values"]["outputs"]
+
+        full = planned()
+        expect([len(one) for one in full["lists"]["value"]], [250, 0, 0, 0], "the lists of 250 members")
+        # By its name it would be the first of all.
+        members["o-aaaaaaaaaa"] = {"account_id": "400000000000", "external_id": "a" * 32}
+        try:
+            planned()
+        except Failed as error:
+            expect("Give new members the next list" in " ".join(str(error).replace("│", " ").split()), True, str(error))
+        else:
+            raise Failed("a list takes more than 250 members")
+        members["o-aaaaaaaaaa"]["list"] = 2
+        more = planned()
+        expect(more["lists"]["value"], [full["lists"]["value"][0], ["o-aaaaaaaaaa"], [], []], "the lists of a member more")
+        expect((full["admit"]["value"], more["admit"]["value"]), ("", "o-aaaaaaaaaa"), "whom to admit")
+
     # What is in an account.
 
     def everything(self, account):
@@ -357,6 +389,7 @@ def main():
         agreement = Agreement(Path(folder))
         environment = agreement.environment | {"PYTHONPATH": os.environ["PYTHONPATH"]}
         agreement.endpoint, _ = stack.enter_context(moto(Path(folder), environment, (sys.executable, "-m", "emulator")))
+        agreement.check("the example's lists move nobody out of the function's environment", agreement.lists_of_many)
         agreement.check("Terraform admits two hundred members by one map, in one plan", agreement.many)
         passed, failed = agreement.passed, agreement.failed
     for what, *settings_of in (
