@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import boto3
+from botocore.exceptions import ClientError
 
 from short_forms import load
 
@@ -35,7 +36,11 @@ def main():
     parameters += [{"ParameterKey": name, "UsePreviousValue": True} for name in known if name in had and name not in given]
     change = clients["cloudformation"].update_stack if there else clients["cloudformation"].create_stack
     url = f"https://{asked.s3_bucket}.s3.amazonaws.com/{key}"
-    change(StackName=asked.stack_name, TemplateURL=url, Parameters=parameters, Capabilities=asked.capabilities)
+    try:
+        change(StackName=asked.stack_name, TemplateURL=url, Parameters=parameters, Capabilities=asked.capabilities)
+    except ClientError as error:
+        if not (asked.no_fail_on_empty_changeset and "No updates are to be performed" in str(error)):
+            raise
 
 
 if __name__ == "__main__":
