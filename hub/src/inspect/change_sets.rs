@@ -34,7 +34,8 @@ pub(crate) fn begin_of(kept: &[KeptVersion], version: SnapshotVersion) -> Timest
 
 /// The change sets among `found` by the version that brought them, the newest first: the oldest
 /// version that was taken after the change set had ended. What ended after the newest was taken is
-/// of none yet. Two clocks are compared, the catalog's and the hub's.
+/// of none yet. Two clocks are compared, and the catalog's tells whole seconds: of versions that
+/// were taken within seconds, the neighbour may be meant.
 pub(crate) fn brought(kept: &[KeptVersion], found: &[PastChangeSet]) -> BTreeMap<SnapshotVersion, Vec<Brought>> {
     let mut of = BTreeMap::<_, Vec<_>>::new();
     for set in found {

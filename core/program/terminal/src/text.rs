@@ -31,8 +31,8 @@ pub fn fold(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The same, but a word that is longer than a line stands whole on a line of its own, so that it can
-/// be copied: a digest, or an ARN.
+/// The same, but a word that is longer than a line stands whole on a line of its own, so that it
+/// can be copied: a digest, or an ARN.
 #[must_use]
 pub(crate) fn fold_whole(text: &str, width: usize) -> Vec<String> {
     broken(text, width, 0, 0, Long::Whole)

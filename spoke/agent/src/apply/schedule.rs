@@ -17,7 +17,8 @@ const SHORTEST_BLIND_STEP: Duration = Duration::from_millis(80);
 const SHORT: Duration = Duration::from_secs(1);
 /// The pause between two polls while no duration is known, as a share of the time that the change
 /// set has taken so far. Together with [`BLIND_JITTER`], the end of one is noticed within 10 % of
-/// the duration; of several that take turns, within twice that. It is larger than [`STEP`], because these polls are by far the most of a short job.
+/// the duration; of several that take turns, within twice that. It is larger than [`STEP`], because
+/// these polls are by far the most of a short job.
 const BLIND_STEP: f64 = 0.085;
 /// The most that jitter adds to [`BLIND_STEP`].
 const BLIND_JITTER: f64 = 0.01;
