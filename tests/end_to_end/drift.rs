@@ -1,6 +1,6 @@
 //! Edits of others: noticed, told with who it was as far as AWS tells, and healed or only reported.
 
-use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Finished, Lists, MANAGEMENT, Program, Scene, world};
+use pmp_tests::{ALPHA, ALPHA_DEV, ALPHA_PROD, Finished, Lists, MANAGEMENT, Program, Scene, Tap, world};
 use serde_json::{Value, json};
 
 use crate::doctor::Checkup;
@@ -23,6 +23,24 @@ async fn receipt(spoke: &Program, experience: &str) -> Value {
 async fn row(scene: &Scene, experience: &str) -> Value {
     let status = scene.hub.json(&["status"]).await;
     status["spokes"].as_array().unwrap().iter().find(|it| it["member_experience"] == experience).cloned().unwrap()
+}
+
+/// However many change sets of others there were: one call lists them, and one describes the newest.
+#[tokio::test]
+async fn who_edited_an_experience_takes_two_calls_for_each_edited_one() {
+    let scene = in_step().await;
+    for product in ["prod-1", "prod-2", "prod-3"] {
+        scene.alpha_account.approve(ALPHA_PROD, &[product]).await;
+        scene.alpha_account.approve(ALPHA_DEV, &[product]).await;
+    }
+    let tap = Tap::open(&scene.endpoint()).await;
+    let catalog = [("AWS_ENDPOINT_URL_MARKETPLACE_CATALOG", tap.endpoint()), ("PMP_DRIFT", "report")];
+    let told = receipt(&scene.spoke.with(&catalog), ALPHA_PROD).await;
+    assert_eq!(told["drift"]["by"].as_array().unwrap().len(), 3, "{told}");
+    let calls = tap.record();
+    let count = |operation: &str| calls.iter().filter(|call| call.operation.contains(operation)).count();
+    // Nothing was started, so nothing else describes a change set.
+    assert_eq!((count("ListChangeSets"), count("DescribeChangeSet"), count("StartChangeSet")), (2, 2, 0));
 }
 
 #[tokio::test]
@@ -48,6 +66,9 @@ async fn what_others_changed_is_healed_and_told_with_the_account_and_the_change_
     assert!(untouched.get("drift").is_none(), "{untouched}");
     assert_eq!(receipt(&scene.spoke, ALPHA_PROD).await["drift"], *drift);
 
+    // Which products it was stands in the wide table.
+    let wide = scene.hub.run(&["drift", "-o", "wide"]).await.stdout;
+    assert!(wide.contains("prod-a, prod-forbidden"), "{wide}");
     // The hub shows it over the fleet.
     let fleet = scene.hub.json(&["drift"]).await;
     let rows = fleet["drift"].as_array().unwrap();

@@ -65,6 +65,10 @@ pub(crate) struct World {
     pub(crate) all_own: BTreeSet<String>,
     /// Those whose start the living process has heard of, and whose end it has not.
     pub(crate) known_open: BTreeSet<String>,
+    /// Of those that it knows from receipts alone: the experiences whose receipts name them. A
+    /// receipt that was forged names none, and nobody knows then that the change set holds that
+    /// experience, too: the catalog's lock refuses another one.
+    known_of: BTreeMap<String, BTreeSet<ExperienceId>>,
     /// The newest version that the living process has read.
     pub(crate) acted_on: Option<SnapshotVersion>,
     /// Experiences that changed since the living process last read them.
@@ -150,6 +154,7 @@ impl World {
             calls: 0,
             all_own: BTreeSet::new(),
             known_open: BTreeSet::new(),
+            known_of: BTreeMap::new(),
             acted_on: None,
             changed_unread: BTreeSet::new(),
             started: 0,
@@ -413,6 +418,7 @@ impl World {
     /// A process is born: it knows nothing. When it is to be told to stop, if that is planned.
     pub(crate) fn reborn(&mut self) -> Option<Duration> {
         self.known_open.clear();
+        self.known_of.clear();
         self.acted_on = None;
         self.heard = None;
         self.lease_heard_lost = false;
@@ -427,6 +433,18 @@ impl World {
         self.lease_heard_lost = false;
         let told: BTreeSet<&String> = self.receipts.values().flat_map(|receipt| &receipt.change_sets).collect();
         self.known_open.retain(|id| told.contains(id));
+        self.known_of.clear();
+        for (id, receipt) in self.known_open.iter().flat_map(|id| self.receipts.values().map(move |it| (id, it))) {
+            if receipt.change_sets.contains(id) {
+                self.known_of.entry(id.clone()).or_default().insert(receipt.member_experience.clone());
+            }
+        }
+    }
+
+    /// The living process has heard that its change set was started.
+    pub(crate) fn heard_of_start(&mut self, id: &str) {
+        self.known_of.remove(id);
+        self.known_open.insert(id.to_owned());
     }
 
     /// The living process is told to stop.
@@ -461,7 +479,10 @@ impl World {
         }
         let open = self.known_open.iter().find(|id| {
             let set = &self.catalog.change_sets[id.as_str()];
-            let is_asked = |open: &Change| changes.iter().any(|change| change.experience == open.experience);
+            let of = self.known_of.get(*id);
+            let is_known = |open: &Change| of.is_none_or(|known| known.contains(&open.experience));
+            let is_asked =
+                |open: &Change| is_known(open) && changes.iter().any(|change| change.experience == open.experience);
             set.outcome.is_none() && set.changes.iter().any(is_asked)
         });
         if let Some(open) = open.cloned() {

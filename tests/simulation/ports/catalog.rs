@@ -150,7 +150,7 @@ impl Catalog for Ports {
         let started = self.call(Operation::StartChangeSet, &what, start).await.map_err(in_catalog)?;
         if let Ok(id) = &started {
             // From here on the process knows of it.
-            self.world().known_open.insert(id.clone());
+            self.world().heard_of_start(id);
         }
         started.map(|id| ChangeSetId::new(&id)).map_err(refusal)
     }

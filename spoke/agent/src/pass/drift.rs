@@ -150,6 +150,8 @@ impl Spoke {
             None => case.must_be_edited(before),
         });
         case.foreign = match (edited, &self.history) {
+            // A pass that only looks has seen enough: the one that follows it asks who it was.
+            (Some(_), _) if self.engine.looks_only => Some(Foreign::default()),
             (Some(before), Some(history)) => {
                 Some(attribute(history.as_ref(), &live.experience.id, &self.identity.account, before).await)
             }
