@@ -25,7 +25,8 @@ async fn row(scene: &Scene, experience: &str) -> Value {
     status["spokes"].as_array().unwrap().iter().find(|it| it["member_experience"] == experience).cloned().unwrap()
 }
 
-/// However many change sets of others there were: one call lists them, and one describes the newest.
+/// However many change sets of others there were: one call lists them, and one describes the
+/// newest.
 #[tokio::test]
 async fn who_edited_an_experience_takes_two_calls_for_each_edited_one() {
     let scene = in_step().await;
