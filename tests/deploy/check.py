@@ -61,6 +61,25 @@ def statements(policy):
     return [one for one in (ast.literal_eval(policy) if isinstance(policy, str) else policy)["Statement"] if one]
 
 
+def as_event(messages, queue):
+    """Messages of the queue with this ARN, as Lambda hands them to a function."""
+    records = [
+        {
+            "messageId": one["MessageId"],
+            "receiptHandle": one["ReceiptHandle"],
+            "body": one["Body"],
+            "attributes": one["Attributes"],
+            "messageAttributes": {},
+            "md5OfBody": one["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": queue,
+            "awsRegion": REGION,
+        }
+        for one in messages
+    ]
+    return {"Records": records}
+
+
 class Deployment(Checks):
     def __init__(self, folder):
         super().__init__(folder)
@@ -442,21 +461,7 @@ class Deployment(Checks):
             QueueUrl=self.spoke_outputs["QueueUrl"], MaxNumberOfMessages=10, WaitTimeSeconds=5, AttributeNames=["All"]
         )["Messages"]
         queue = self.attributes(self.spoke_outputs["QueueUrl"])["QueueArn"]
-        records = [
-            {
-                "messageId": one["MessageId"],
-                "receiptHandle": one["ReceiptHandle"],
-                "body": one["Body"],
-                "attributes": one["Attributes"],
-                "messageAttributes": {},
-                "md5OfBody": one["MD5OfBody"],
-                "eventSource": "aws:sqs",
-                "eventSourceARN": queue,
-                "awsRegion": REGION,
-            }
-            for one in got
-        ]
-        return {"Records": records}, {one["MessageId"]: one["ReceiptHandle"] for one in got}
+        return as_event(got, queue), {one["MessageId"]: one["ReceiptHandle"] for one in got}
 
     def deliver(self, spoke):
         """As an event source mapping does: a batch, and then what the answer does not name is deleted."""

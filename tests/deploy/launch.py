@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from check import BINARIES, HUB, REGION, program
+from check import BINARIES, HUB, REGION, as_event, program
 from checks import run
 from page import MANAGEMENT, MEMBER, PAGE, REPOSITORY, Walk, blocks
 from runtime_api import function
@@ -94,21 +94,7 @@ class Launch(Walk):
         sqs = self.client("sqs", MEMBER)
         got = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=5, AttributeNames=["All"])["Messages"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        records = [
-            {
-                "messageId": one["MessageId"],
-                "receiptHandle": one["ReceiptHandle"],
-                "body": one["Body"],
-                "attributes": one["Attributes"],
-                "messageAttributes": {},
-                "md5OfBody": one["MD5OfBody"],
-                "eventSource": "aws:sqs",
-                "eventSourceARN": arn,
-                "awsRegion": REGION,
-            }
-            for one in got
-        ]
-        return {"Records": records}, {}
+        return as_event(got, arn), {}
 
     def first_organization(self):
         """The page's commands; the functions are run as Lambda would, which moto does not."""

@@ -421,31 +421,41 @@ pub(crate) async fn show(config: &ConfigArgs, args: &ShowArgs, output: Output) -
             format!("{}, snapshot {version} ({digest}), taken {taken}; requests {requests}", history.experience);
         output.lines(fold(&headline, Frame::columns()))?;
     }
-    let named = named(&names);
-    let header =
-        ["PRODUCT", "LISTED", "NAME", "NOTE"].into_iter().filter(|column| *column != "NAME" || !named.is_empty());
-    let mut table = Table::new(&header.collect::<Vec<_>>());
+    let named = NameColumn::of(&names);
+    let mut table = named.table(&["PRODUCT", "LISTED", NameColumn::TITLE, "NOTE"]);
     for ListedProduct { product, listed, note } in &products {
-        let name = (!named.is_empty()).then(|| name_of(&named, product, output));
-        let cells = [product.to_string(), listed.as_str().to_owned()].into_iter().chain(name);
+        let cells = [product.to_string(), listed.as_str().to_owned()].into_iter().chain(named.cell(product, output));
         table.row(cells.chain([or_dash(note.as_ref())]));
     }
     output.list_on_a_screen("products", LISTED, &products, table, &content.counts().to_string(), args.all)?;
     Ok(Exit::Ok)
 }
 
-/// What is known of products, by their ids.
-fn named(names: &[NamedProduct]) -> BTreeMap<&ProductId, &NamedProduct> {
-    names.iter().map(|named| (&named.id, named)).collect()
-}
+/// The column with the names of products; there is none where nothing is known of any.
+struct NameColumn<'a>(BTreeMap<&'a ProductId, &'a NamedProduct>);
 
-/// The name of a product for a cell: as much as stands beside the other columns on a screen, and
-/// all of it where there is room.
-fn name_of(named: &BTreeMap<&ProductId, &NamedProduct>, product: &ProductId, output: Output) -> String {
-    /// With an id of AWS's own and the list beside it, a line has 80 columns.
-    const WIDTH: usize = 32;
-    let name = named.get(product).map_or_else(|| "-".to_owned(), |named| named.known());
-    if output.format == OutputFormat::Wide { name } else { cut(&name, WIDTH) }
+impl<'a> NameColumn<'a> {
+    const TITLE: &'static str = "NAME";
+
+    fn of(names: &'a [NamedProduct]) -> Self {
+        Self(names.iter().map(|named| (&named.id, named)).collect())
+    }
+
+    /// A table with these columns, without this one where it would be empty.
+    fn table(&self, columns: &[&'static str]) -> Table {
+        let shown = columns.iter().copied().filter(|column| *column != Self::TITLE || !self.0.is_empty());
+        Table::new(&shown.collect::<Vec<_>>())
+    }
+
+    /// The cell of a product: as much of its name as stands beside the other columns on a screen,
+    /// and all of it where there is room.
+    fn cell(&self, product: &ProductId, output: Output) -> Option<String> {
+        /// With an id of AWS's own and the list beside it, a line has 80 columns.
+        const WIDTH: usize = 32;
+        let name = self.0.get(product).map_or_else(|| "-".to_owned(), |named| named.known());
+        let name = if output.format == OutputFormat::Wide { name } else { cut(&name, WIDTH) };
+        (!self.0.is_empty()).then_some(name)
+    }
 }
 
 fn or_dash(note: Option<&Note>) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pmp_protocol::{OrganizationId, SnapshotVersion, count};
-use pmp_runtime::{Stop, StopReason};
+use pmp_runtime::Stop;
 use pmp_terminal::progress::{self, Step};
 use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, leave_on_signal, parse_duration};
 use pmp_waves::{Rollout, Stopped};
@@ -89,8 +89,7 @@ pub(crate) async fn wait(config: &ConfigArgs, args: &WaitArgs, output: Output) -
 /// who presses Ctrl-C knows why it ends, and a script does not go on as if it were there.
 fn stopped(stop: &Stop, wanted: Option<SnapshotVersion>) -> Result<Exit, Failure> {
     let what = wanted.map_or_else(|| "the snapshot".to_owned(), |version| format!("snapshot {version}"));
-    let by_a_person = matches!(stop.reason(), Some(StopReason::Signal(name)) if name.starts_with("SIGINT"));
-    if by_a_person {
+    if Exit::by_signal(stop) == Some(Exit::Interrupted) {
         progress::note(&format!("Stopped waiting before {what} was everywhere."));
         return Ok(Exit::Unhealthy);
     }

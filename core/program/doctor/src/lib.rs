@@ -9,7 +9,7 @@ mod queue;
 mod session;
 
 use pmp_aws::{ApiError, Refuser};
-use pmp_protocol::{ExperienceId, Hint, alike};
+use pmp_protocol::{Code, ExperienceId, Hint, alike};
 use pmp_terminal::checkup::{Finding, Stage};
 use pmp_terminal::{Applied, Failure, Source, export, unset};
 
@@ -95,7 +95,7 @@ pub fn configuration(complete: &Result<(), Failure>, corrections: &Corrections<'
     let origins = origins(corrections.given, of_context, |name| std::env::var(name).ok());
     let finding = origins.into_iter().fold(finding, Finding::note);
     let Err(failure) = complete else { return finding.note("complete") };
-    let hint = || failure.hints().first().cloned().unwrap_or_else(|| format!("`explain {}` says more", failure.code()));
+    let hint = || failure.hints().first().cloned().unwrap_or_else(|| explained(&failure.code()));
     let commands = failure.wrong_settings().iter().map(|wrong| corrections.of(*wrong));
     let finding = commands.fold(finding, |finding, command| finding.command(Stage::Settings, command));
     match failure.details() {
@@ -112,7 +112,7 @@ pub fn configuration(complete: &Result<(), Failure>, corrections: &Corrections<'
 pub fn told(finding: Finding, failure: &Failure) -> Finding {
     let finding = finding.fail(failure.one_line(), None);
     if failure.hints().is_empty() {
-        return finding.or(format!("`explain {}` says what it can be", failure.code()));
+        return finding.or(explained(&failure.code()));
     }
     failure.hints().iter().fold(finding, |finding, hint| finding.or(hint.as_str()))
 }
@@ -127,7 +127,12 @@ pub fn failed(finding: Finding, error: &ApiError) -> Finding {
 /// leaves a person alone with what it found.
 #[must_use]
 pub fn way_out(error: &impl Hint) -> String {
-    error.hint().unwrap_or_else(|| format!("`explain {}` says what it can be", error.code()))
+    error.hint().unwrap_or_else(|| explained(&error.code()))
+}
+
+/// What is left to do where an error has no hint.
+fn explained(code: &Code) -> String {
+    format!("`explain {code}` says what it can be")
 }
 
 /// Adds a failed call that only this check needs. Where a permission is missing, that is a warning:

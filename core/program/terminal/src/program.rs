@@ -54,14 +54,13 @@ where
         Err(error) if args.len() <= 1 && error.use_stderr() => {
             // No command was given, so the help is shown. It is an error all the same: a script may
             // have lost its argument.
-            help::<P>();
+            help(P::command());
             return Exit::Error.into();
         }
         // A group of commands, without one of them. Where a variable of the group is set, clap
         // takes it for an argument, and shows no help by itself.
         Err(error) if error.kind() == ErrorKind::MissingSubcommand => {
-            let text = group(command_line(), &args).render_help().to_string();
-            text.trim_end().lines().for_each(progress::note);
+            help(group(command_line(), &args));
             return Exit::Error.into();
         }
         Err(error) => {
@@ -133,8 +132,8 @@ struct Mistyped;
 pmp_protocol::codes!(Mistyped => "E1755");
 
 /// Prints the short help where an error would stand.
-fn help<P: CommandFactory>() {
-    let text = P::command().render_help().to_string();
+fn help(mut command: Command) {
+    let text = command.render_help().to_string();
     text.trim_end().lines().for_each(progress::note);
 }
 

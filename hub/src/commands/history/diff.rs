@@ -1,9 +1,9 @@
 //! `diff`: shows the products that differ between two versions, or a version and now.
 
-use pmp_terminal::{Exit, Failure, Output, Table, progress};
+use pmp_terminal::{Exit, Failure, Output, progress};
 use serde_json::json;
 
-use super::{CHANGED, DiffArgs, History, Side, allowed, name_of, named, or_dash};
+use super::{CHANGED, DiffArgs, History, NameColumn, Side, allowed, or_dash};
 use crate::compose;
 use crate::config::ConfigArgs;
 use crate::inspect::difference;
@@ -52,17 +52,12 @@ pub(crate) async fn diff(config: &ConfigArgs, args: &DiffArgs, output: Output) -
         output.line(&format!("No differences between {between}."))?;
         return Ok(Exit::Ok);
     }
-    let named = named(&names);
-    let header = ["PRODUCT", "BEFORE", "AFTER", "NAME", "NOTE"]
-        .into_iter()
-        .filter(|column| *column != "NAME" || !named.is_empty());
-    let mut table = Table::new(&header.collect::<Vec<_>>());
+    let named = NameColumn::of(&names);
+    let mut table = named.table(&["PRODUCT", "BEFORE", "AFTER", NameColumn::TITLE, "NOTE"]);
     for changed in &found.products {
         let listed = |listed: Option<Listed>| listed.map_or("-", Listed::as_str).to_owned();
-        let name = (!named.is_empty()).then(|| name_of(&named, &changed.product, output));
-        let cells =
-            [changed.product.to_string(), listed(changed.before), listed(changed.after)].into_iter().chain(name);
-        table.row(cells.chain([note(changed)]));
+        let cells = [changed.product.to_string(), listed(changed.before), listed(changed.after)];
+        table.row(cells.into_iter().chain(named.cell(&changed.product, output)).chain([note(changed)]));
     }
     output.list_on_a_screen("products", CHANGED, &found.products, table, &summary(&found, &between), args.all)?;
     Ok(Exit::Ok)
