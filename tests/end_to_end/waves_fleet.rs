@@ -1,8 +1,8 @@
 //! A fleet goes through three waves: what that costs the hub, and what it costs each spoke.
 //!
-//! In the short test the spokes are played: each writes the receipt and the sign of life that a
-//! real one writes, once its direction says that its turn has come. In the long one each is a
-//! process of its own, which runs after every announcement.
+//! In the short test of the hub the spokes are played: each writes the receipt and the sign of life
+//! that a real one writes, once its direction says that its turn has come. In the tests of the
+//! spokes each is a process of its own, which runs after every announcement.
 
 use std::time::Instant;
 
@@ -15,9 +15,17 @@ use serde_json::Value;
 
 use crate::hostile_members::{Item, TIMESTAMPS, honest, honest_items, of_the_hub, text, with, write};
 
-/// The most that a version may cost for each organization.
+/// The most that a version may cost the hub for each organization.
 const READS: f64 = 6.0;
 const WRITES: f64 = 4.0;
+
+/// The most that a version may cost a spoke which follows one experience, in four passes: three
+/// find that nothing is to be done, and one applies it. What a pass reads does not depend on how
+/// many organizations there are. One that finds nothing reads eight times and writes its sign of
+/// life. One that applies reads before it takes the lease and again under it, and writes lease,
+/// receipts, record and signs of life.
+const READS_OF_A_SPOKE: f64 = 42.0;
+const WRITES_OF_A_SPOKE: f64 = 12.0;
 
 const WAVES: &str = r#"
 silent_after = "24h"
@@ -58,13 +66,15 @@ fn applied(item: Item, version: u64, digest: &str) -> Item {
     with(with(with(item, "received_at", text(&now)), "applied_at", text(&now)), "applied", of)
 }
 
-/// How many requests read, and how many items were written.
+/// How many requests read, and how many items were written. Renewals of a lease are left out: a
+/// slow machine makes them, and no version.
 fn counted(tap: &Tap) -> (usize, usize) {
     let (mut reads, mut writes) = (0, 0);
     for call in tap.record() {
         let asked: Value = serde_json::from_slice(&call.asked).unwrap_or_default();
         match call.operation.as_str() {
             "GetItem" | "Query" | "Scan" => reads += 1,
+            "PutItem" if asked["Item"]["renewals"]["N"].as_str().is_some_and(|renewals| renewals != "0") => {}
             "PutItem" | "UpdateItem" | "DeleteItem" => writes += 1,
             "TransactWriteItems" => writes += asked["TransactItems"].as_array().map_or(1, Vec::len),
             "BatchWriteItem" => {
@@ -82,15 +92,26 @@ async fn sixty_organizations_go_through_three_waves() {
     through_three_waves(60).await;
 }
 
-/// Two hundred organizations, each with a spoke that is a process of its own. Every announcement
-/// makes every spoke look.
 #[tokio::test]
 #[ignore = "takes minutes: .ci/soak sizes"]
-#[allow(clippy::print_stdout)]
 async fn two_hundred_organizations_go_through_three_waves_with_all_their_spokes() {
-    const ORGANIZATIONS: usize = 200;
+    let (reads, writes) = all_their_spokes(200).await;
+    assert!(reads <= READS && writes <= WRITES, "{reads} {writes}");
+}
+
+/// What the hub reads once for all is no small share of it in a fleet of this size: only what the
+/// spokes cost is held to its bound.
+#[tokio::test]
+async fn five_organizations_go_through_three_waves_with_all_their_spokes() {
+    all_their_spokes(5).await;
+}
+
+/// Organizations, each with a spoke that is a process of its own, go through three waves. Every
+/// announcement makes every spoke look. Returns what the hub read and wrote for each organization.
+#[allow(clippy::print_stdout)]
+async fn all_their_spokes(organizations: usize) -> (f64, f64) {
     let mut world = world(&["prod-a"], &[]);
-    let names: Vec<String> = (0..ORGANIZATIONS).map(|at| format!("o-member{at:04}")).collect();
+    let names: Vec<String> = (0..organizations).map(|at| format!("o-member{at:04}")).collect();
     let account = |at: usize| format!("5{at:011}");
     for (at, name) in names.iter().enumerate() {
         let experience = Experience::new(&format!("exp-of-{name}"), "Production");
@@ -137,17 +158,18 @@ async fn two_hundred_organizations_go_through_three_waves_with_all_their_spokes(
     let status = scene.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", &names.join(","))]).json(&["status"]).await;
     let (waves, rows) = (&status["waves"], status["spokes"].as_array().unwrap());
     assert_eq!((&waves["state"], &waves["last_good"]), (&"done".into(), &2.into()), "{waves}");
-    assert!(rows.len() == ORGANIZATIONS && rows.iter().all(|row| row["state"] == "SYNCED" && row["version"] == 2));
-    let each = |count: usize| count as f64 / ORGANIZATIONS as f64;
+    assert!(rows.len() == organizations && rows.iter().all(|row| row["state"] == "SYNCED" && row["version"] == 2));
+    let each = |count: usize| count as f64 / organizations as f64;
     let told = |whose: &str, before: (usize, usize), after: (usize, usize)| {
         let (reads, writes) = (each(after.0 - before.0), each(after.1 - before.1));
         println!("{whose}: {reads:.2} reads and {writes:.2} writes for each organization");
         (reads, writes)
     };
-    println!("{ORGANIZATIONS} spokes through three waves, four passes each, in {:.1} s", took.as_secs_f64());
-    let (reads, writes) = told("the hub", before, counted(&of_hub));
-    told("the spokes, of their four passes", before_spokes, counted(&of_spokes));
-    assert!(reads <= READS && writes <= WRITES, "{reads} {writes}");
+    println!("{organizations} spokes through three waves, four passes each, in {:.1} s", took.as_secs_f64());
+    let of_the_hub = told("the hub", before, counted(&of_hub));
+    let of_a_spoke = told("the spokes, of their four passes", before_spokes, counted(&of_spokes));
+    assert!(of_a_spoke.0 <= READS_OF_A_SPOKE && of_a_spoke.1 <= WRITES_OF_A_SPOKE, "{of_a_spoke:?}");
+    of_the_hub
 }
 
 // Whoever runs it sees the figures that the documents give.
