@@ -83,6 +83,7 @@ const USES: &Uses = &[
     ("drift", &[LEDGER, ROSTER]),
     ("audit", &[LEDGER]),
     ("audit verify", &[]),
+    ("audit replay", &[]),
     ("report", &[LEDGER, ROSTER]),
     ("serve", &[LEDGER, ROSTER]),
     ("plan", &[LEDGER, ROSTER, FILTERS, &["waves"]]),
@@ -254,7 +255,8 @@ enum Command {
   pmp-hub audit --action forget,admit           who left, and who came
   pmp-hub audit --org o-member0000              what was done about one organization
   pmp-hub audit export --out audit.ndjson
-  pmp-hub audit verify audit.ndjson             without AWS and without settings")]
+  pmp-hub audit verify audit.ndjson             without AWS and without settings
+  pmp-hub audit replay audit.ndjson             whether its story goes together")]
     Audit(AuditArgs),
     /// Show what others changed in the member experiences, by which account and when, as the spokes
     /// noticed

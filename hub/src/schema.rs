@@ -18,7 +18,7 @@ use pmp_terminal::SCHEMA_VERSION;
 use pmp_test_schema::{Named, shared};
 use schemars::JsonSchema;
 
-use crate::commands::audit::VerifiedAudit;
+use crate::commands::audit::{ReplayedAudit, VerifiedAudit};
 use crate::commands::directions;
 use crate::commands::history::Row;
 use crate::commands::log;
@@ -481,6 +481,7 @@ fn all() -> Vec<Named> {
         schema_of::<Audit>("audit"),
         pmp_test_schema::schema_of::<ReportRow>("hub-report", "pmp-hub report -o ndjson, each line"),
         schema_of::<VerifiedAudit>("audit verify"),
+        schema_of::<ReplayedAudit>("audit replay"),
         schema_of::<DriftOfAll>("drift"),
         schema_of::<Plan>("plan"),
         schema_of::<Directions>("directions"),

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use pmp_audit::{Entry, last_line, line};
+use pmp_protocol::Digest;
 use pmp_tests::{ALPHA, HUB, MANAGEMENT, Scene, Tap, world};
 use serde_json::{Value, json};
 
@@ -122,6 +124,12 @@ async fn what_everyone_did_is_listed_exported_and_verified_alone() {
     );
     assert_eq!((&verified["last"], &verified["after_anchor"]), (&json!(9), &json!(6)));
 
+    // What it tells goes together, as a whole and from any entry on.
+    let replayed = alone.json(&["audit", "replay", &path]).await;
+    let numbers = ["first", "last", "lowest_snapshot", "highest_snapshot", "asked", "not_understood"];
+    assert_eq!(numbers.map(|name| replayed[name].as_u64().unwrap()), [1, 9, 1, 1, 8, 0], "{replayed}");
+    assert_eq!(alone.run(&["audit", "replay", &part, "--since", "4"]).await.code, 0);
+
     // A byte, an entry, an order, an end.
     let lines: Vec<_> = file.split_inclusive('\n').collect();
     for (altered, named) in [
@@ -135,7 +143,35 @@ async fn what_everyone_did_is_listed_exported_and_verified_alone() {
         let found = alone.run(&["audit", "verify", &path]).await;
         assert_eq!(found.code, 4, "{}", found.stdout);
         assert!(found.stderr.contains(named), "{}", found.stderr);
+        assert_eq!(alone.run(&["audit", "replay", &path]).await.code, 4, "nothing is told of what was altered");
     }
+
+    // The pin is taken out, and all that follows is written again, with digests that belong
+    // together.
+    let rewritten = folder.path().join("rewritten.ndjson").to_string_lossy().into_owned();
+    std::fs::write(&rewritten, without_the_entry(7, &lines)).unwrap();
+    assert_eq!(alone.run(&["audit", "verify", &rewritten]).await.code, 0, "the lines belong together");
+    let found = alone.run(&["audit", "replay", &rewritten]).await;
+    assert_eq!(found.code, 4, "{}", found.stdout);
+    let contradiction = "entry 7 ends a pin of the fleet, and no entry before it began one";
+    assert!(found.stderr.contains(contradiction) && found.stderr.contains("E1625"), "{}", found.stderr);
+}
+
+/// An exported audit without one entry, written again by somebody who may write into the table.
+fn without_the_entry(number: usize, lines: &[&str]) -> String {
+    let (entries, left_out) = (&lines[..lines.len() - 1], number - 1);
+    let kept = entries.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, line)| *line);
+    let mut entries: Vec<Entry> = kept.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (mut previous, mut file) = (None, String::new());
+    for (entry, number) in entries.iter_mut().zip(1..) {
+        (entry.number, entry.previous) = (number, previous);
+        let text = entry.text().unwrap();
+        let digest = Digest::of(text.as_bytes());
+        file += &(line(&text, &digest.to_string()) + "\n");
+        previous = Some(digest);
+    }
+    let last = entries.last().unwrap();
+    file + &last_line(&last.experience, 1, last.number, &previous.unwrap()) + "\n"
 }
 
 #[tokio::test]

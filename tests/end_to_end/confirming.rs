@@ -203,6 +203,7 @@ async fn of_an_organization_every_confirmation_is_taken_back() {
     scene.hub_account.approve(MANAGEMENT, &["prod-new"]).await;
     scene.hub.json(&["publish"]).await;
     hub(&undo).await;
+    scene.hub.replays_its_audit("after confirmations").await;
 }
 
 /// Whatever a member does to its own items, the hub's operators take back what they confirmed.

@@ -265,6 +265,7 @@ async fn of_the_hub() {
         ("pmp-hub confirm o-member0000 42", 1, "snapshot 3 is not the newest any more"),
         ("pmp-hub confirm o-member0000 42 --undo", 1, "snapshot 3 is not confirmed"),
         ("pmp-hub audit verify part.ndjson", 1, "cannot read `part.ndjson`"),
+        ("pmp-hub audit replay part.ndjson", 1, "cannot read `part.ndjson`"),
         ("pmp-hub confirm --cause", 3, "no held plans have the number `3f9a1c07`"),
         ("pmp-hub confirm --org", 1, "nothing is held at snapshot"),
         ("pmp-hub confirm --wave", 1, "nothing is held at snapshot"),

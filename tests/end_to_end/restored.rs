@@ -115,6 +115,7 @@ async fn one_command_goes_on_and_several_at_once_or_again_do_no_harm() {
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
     assert_eq!(scene.alpha_account.lists(ALPHA_PROD).await, Lists::new(&["prod-a", "prod-b"], &[]));
     assert_eq!(scene.hub.run(&["status", "--check"]).await.code, 0);
+    scene.hub.replays_its_audit("after a recovery").await;
 }
 
 #[tokio::test]

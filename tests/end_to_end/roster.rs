@@ -93,6 +93,7 @@ async fn an_organization_is_forgotten_only_where_it_is_named_twice_and_then_whol
     assert_eq!(scene.hub.json(&["members", "forget", ALPHA, "--yes"]).await["items"], 0);
     let again = scene.hub.run(&["members", "forget", ALPHA, "--yes"]).await;
     assert_eq!(again.stdout, format!("Nothing was deleted: the ledger knows nothing of {ALPHA}.\n"));
+    scene.hub.replays_its_audit("after a member left").await;
 }
 
 #[tokio::test]

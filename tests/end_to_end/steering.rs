@@ -112,6 +112,7 @@ async fn a_bad_approval_is_taken_back_and_the_fleet_stays_there() {
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
     let lists = scene.alpha_account.lists(ALPHA_PROD).await;
     assert!(lists.approved.iter().any(|id| id == "prod-later") && lists.approved.iter().any(|id| id == "prod-bad"));
+    scene.hub.replays_its_audit("after a pin").await;
 }
 
 /// Alpha and beta; beta has one experience, and its spoke is run by hand.
@@ -236,6 +237,7 @@ async fn a_pause_is_obeyed_at_once_and_ends_by_itself() {
     let nothing = scene.hub.run(&["resume", "--all", "--reason", "again"]).await;
     assert_eq!((nothing.code, nothing.stdout.as_str()), (0, "Nothing is paused for the fleet.\n"));
     assert_eq!(agent.stop().await.0, 0);
+    scene.hub.replays_its_audit("after pauses").await;
 }
 
 #[tokio::test]

@@ -166,6 +166,7 @@ async fn a_version_enters_one_wave_after_the_other() {
     hub.json(&["publish"]).await;
     fleet.sync_all().await;
     assert_eq!((fleet.versions().await, fleet.waves().await), ([3, 3, 3], Value::Null));
+    fleet.hub.replays_its_audit("after three waves").await;
 }
 
 #[tokio::test]
@@ -212,6 +213,7 @@ async fn a_version_that_fails_in_the_canary_is_taken_back_and_kept_off() {
         fleet.sync_all().await;
     }
     assert_eq!(fleet.versions().await, [4, 4, 4]);
+    fleet.hub.replays_its_audit("after a roll-back").await;
 }
 
 /// Between the person's look and the hub's, another version comes: what the audit names is what is
@@ -580,6 +582,7 @@ async fn a_bad_approval_comes_no_further_than_the_canary() {
     hub.json(&["resume", "--org", BETA, "--reason", "the migration is done"]).await;
     assert_eq!(fleet.beta.run(&["sync"]).await.code, 0);
     assert_eq!(fleet.versions().await, [4, 4, 4]);
+    hub.replays_its_audit("after an incident").await;
 }
 
 /// The state of waves remembers its turn; the direction that says so went with the organization.

@@ -123,9 +123,30 @@ impl Program {
         command
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to its end. With `PMP_REPLAY_AUDITS` in the tests' environment, what the
+    /// audit tells after a command of the hub has to go together.
     pub async fn run(&self, arguments: &[&str]) -> Finished {
+        let finished = self.finished(arguments).await;
+        let asks = arguments.first().is_some_and(|first| !["audit", "explain", "version"].contains(first));
+        if self.name == "pmp-hub" && asks && std::env::var_os("PMP_REPLAY_AUDITS").is_some() {
+            self.replays_its_audit(&format!("after `{}`", arguments.join(" "))).await;
+        }
+        finished
+    }
+
+    async fn finished(&self, arguments: &[&str]) -> Finished {
         finished(&format!("{} {}", self.name, arguments.join(" ")), self.command(arguments)).await
+    }
+
+    /// Exports the audit of this hub, and replays it: what it tells has to go together. Where there
+    /// is none, or it cannot be exported whole, nothing is said.
+    pub async fn replays_its_audit(&self, when: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("audit.ndjson").to_string_lossy().into_owned();
+        let exported = self.finished(&["audit", "export", "--out", &file]).await.code == 0;
+        let Some(text) = std::fs::read_to_string(&file).ok().filter(|_| exported) else { return };
+        let replayed = self.finished(&["audit", "replay", &file]).await;
+        assert_eq!(replayed.code, 0, "{when}: {}\n{text}", replayed.stderr);
     }
 
     /// Runs a script as a person's shell would, in `folder`, with the programs of this build on the

@@ -24,11 +24,16 @@
 //! wrote its last line anew, and that the table was never written again from some entry on, by
 //! somebody who may write there. Only a head that was noted elsewhere, an *anchor*, shows that.
 //!
-//! Start at `entry.rs`; `verify.rs` is the decision.
+//! [`Replay`] asks another question: whether what the entries tell goes together, whoever wrote
+//! them.
+//!
+//! Start at `entry.rs`; `verify.rs` is the decision about the lines, `replay.rs` the one about the
+//! story.
 
 mod entry;
 mod event;
 mod line;
+mod replay;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod verify;
@@ -36,4 +41,5 @@ mod verify;
 pub use entry::{Entry, NotAnEntry, Told};
 pub use event::{Event, HubSettings, MAX_OUTCOMES, Publishing, SeenOutcome, WaveStep, Whom};
 pub use line::{SCHEMA, last_line, line};
+pub use replay::{Contradiction, Replay, Replayed, Wrong};
 pub use verify::{Fault, FaultKind, MAX_LINE, Verified, Verifier};

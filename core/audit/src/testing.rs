@@ -9,23 +9,39 @@ use crate::{Entry, Event, last_line, line};
 #[must_use]
 #[allow(clippy::missing_panics_doc, clippy::unwrap_used)]
 pub fn chain(number: u64) -> Vec<String> {
-    let began: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
-    let mut previous = None;
-    let entry = |number: u64| {
+    let event = |number: u64| {
         let organization = OrganizationId::new(&format!("o-{number:010}")).unwrap();
         let reason = "an audit".to_owned();
-        let event = match number % 3 {
+        match number % 3 {
             0 => Event::Resume { organizations: vec![organization], wave: None, reason },
             1 => Event::Admit { organizations: vec![organization], large: false },
             _ => {
                 let version = SnapshotVersion::new(number).unwrap();
                 Event::Pin { organizations: Vec::new(), wave: None, version, content: Digest::of(b"it"), reason }
             }
-        };
+        }
+    };
+    chained((1..=number).map(event))
+}
+
+/// When the entry with this number is written, in the chains of tests.
+#[must_use]
+#[allow(clippy::missing_panics_doc, clippy::unwrap_used)]
+pub fn written_at(number: u64) -> Timestamp {
+    let began: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+    began + SignedDuration::from_mins(number.try_into().unwrap())
+}
+
+/// The texts of entries about these events, in a chain.
+#[must_use]
+#[allow(clippy::missing_panics_doc, clippy::unwrap_used)]
+pub fn chained(events: impl IntoIterator<Item = Event>) -> Vec<String> {
+    let mut previous = None;
+    let entry = |(number, event)| {
         let entry = Entry {
             number,
             previous,
-            at: began + SignedDuration::from_mins(number.try_into().unwrap()),
+            at: written_at(number),
             experience: ExperienceId::new("exp-management").unwrap(),
             author: "arn:aws:iam::111111111111:user/ada".to_owned(),
             event,
@@ -34,7 +50,7 @@ pub fn chain(number: u64) -> Vec<String> {
         previous = Some(Digest::of(text.as_bytes()));
         text
     };
-    (1..=number).map(entry).collect()
+    (1..).zip(events).map(entry).collect()
 }
 
 /// A file of these entries from number `first` on, which is counted from 1.

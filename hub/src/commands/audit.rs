@@ -1,8 +1,11 @@
-//! `audit`: lists the newest entries; exports all of them, and verifies a file of them.
+//! `audit`: lists the newest entries; exports all of them, and verifies and replays a file of them.
 
 mod export;
+mod replay;
 mod verify;
 
+#[cfg(test)]
+pub(crate) use replay::ReplayedAudit;
 #[cfg(test)]
 pub(crate) use verify::VerifiedAudit;
 
@@ -19,6 +22,7 @@ use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table};
 use serde_json::{Value, json};
 
 use crate::commands::audit::export::{ExportArgs, export};
+use crate::commands::audit::replay::replay_file;
 use crate::commands::audit::verify::{VerifyFileArgs, verify_file};
 use crate::compose;
 use crate::config::ConfigArgs;
@@ -74,12 +78,22 @@ enum AuditCommand {
   pmp-hub audit verify audit.ndjson --anchor sha256:…   the head that was noted
   pmp-hub audit verify part.ndjson --since 812          a part, exported with --since")]
     Verify(VerifyFileArgs),
+    /// Verify an exported file, and say whether what its entries tell goes together
+    #[command(
+        long_about = "Verify an exported file, and say whether what its entries tell goes together: that a snapshot keeps its \
+content, that nothing is directed that was never stored, that no wave comes before its turn. It needs no AWS and no settings",
+        after_help = "Examples:
+  pmp-hub audit replay audit.ndjson
+  pmp-hub audit replay part.ndjson --since 812          a part, exported with --since"
+    )]
+    Replay(VerifyFileArgs),
 }
 
 pub(crate) async fn audit(config: &ConfigArgs, args: &AuditArgs, output: Output) -> Result<Exit, Failure> {
     match &args.command {
         Some(AuditCommand::Export(args)) => waiting_for(output, "the ledger: the entries", export(config, args)).await,
         Some(AuditCommand::Verify(args)) => verify_file(args, output),
+        Some(AuditCommand::Replay(args)) => replay_file(args, output),
         None => waiting_for(output, "the ledger", list(config, args, output)).await,
     }
 }

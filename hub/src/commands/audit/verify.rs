@@ -15,7 +15,7 @@ use serde_json::json;
 pub(crate) struct VerifyFileArgs {
     /// The file that `audit export` wrote; `-` for standard input
     #[arg(value_name = "FILE")]
-    file: PathBuf,
+    pub(super) file: PathBuf,
     /// The digest of an entry that was noted elsewhere: that entry has to be in the file, or to be
     /// the one before it
     #[arg(long, value_name = "DIGEST")]
@@ -48,17 +48,7 @@ pub(crate) struct VerifiedAudit {
 }
 
 pub(crate) fn verify_file(args: &VerifyFileArgs, output: Output) -> Result<Exit, Failure> {
-    let path = args.file.display();
-    let cannot = |error| Failure::tried("E1750", format!("cannot read `{path}`"), error);
-    let verified = if args.file.as_os_str() == "-" {
-        progress::computing(output, "the end of standard input", || read(std::io::stdin().lock(), args))
-    } else {
-        let file = File::open(&args.file).map_err(cannot)?;
-        progress::computing(output, &format!("the end of `{path}`"), || read(BufReader::new(file), args))
-    };
-    let verified = verified.map_err(cannot)?.map_err(|fault| {
-        Failure::from(fault).within(format!("`{path}` is not as `pmp-hub audit export` wrote it")).exit(Exit::Unhealthy)
-    })?;
+    let verified = verified(args, output, |_| {})?;
     let Verified { experience, first, last, head, before, anchored } = verified;
     let after_anchor = anchored.map(|anchored| last.saturating_sub(anchored));
     if !output.is_table() {
@@ -93,8 +83,34 @@ fn comes(entries: u64) -> String {
     if entries == 1 { "1 entry comes".to_owned() } else { format!("{entries} entries come") }
 }
 
+/// Verifies the file, and passes on each line that belongs to the ones before it.
+///
+/// # Errors
+/// If the file cannot be read, and the first line that is wrong.
+pub(super) fn verified(
+    args: &VerifyFileArgs,
+    output: Output,
+    mut line: impl FnMut(&[u8]),
+) -> Result<Verified, Failure> {
+    let path = args.file.display();
+    let cannot = |error| Failure::tried("E1750", format!("cannot read `{path}`"), error);
+    let verified = if args.file.as_os_str() == "-" {
+        progress::computing(output, "the end of standard input", || read(std::io::stdin().lock(), args, &mut line))
+    } else {
+        let file = File::open(&args.file).map_err(cannot)?;
+        progress::computing(output, &format!("the end of `{path}`"), || read(BufReader::new(file), args, &mut line))
+    };
+    verified.map_err(cannot)?.map_err(|fault| {
+        Failure::from(fault).within(format!("`{path}` is not as `pmp-hub audit export` wrote it")).exit(Exit::Unhealthy)
+    })
+}
+
 /// Reads a file line by line, each of bounded length.
-fn read(mut file: impl BufRead, args: &VerifyFileArgs) -> std::io::Result<Result<Verified, Fault>> {
+fn read(
+    mut file: impl BufRead,
+    args: &VerifyFileArgs,
+    each: &mut impl FnMut(&[u8]),
+) -> std::io::Result<Result<Verified, Fault>> {
     let verifier = Verifier::new(args.anchor);
     let mut verifier = match args.since {
         Some(first) => verifier.since(first),
@@ -108,7 +124,7 @@ fn read(mut file: impl BufRead, args: &VerifyFileArgs) -> std::io::Result<Result
             return Ok(verifier.finish());
         }
         let checked = match line.strip_suffix(b"\n") {
-            Some(line) => verifier.line(line),
+            Some(line) => verifier.line(line).map(|()| each(line)),
             None => Err(verifier.cut_line()),
         };
         if let Err(fault) = checked {
@@ -128,15 +144,15 @@ mod tests {
     fn a_file_is_read_line_by_line_and_no_line_is_longer_than_an_entry() {
         let args = |since| VerifyFileArgs { file: "-".into(), anchor: None, since };
         let whole = file(&chain(30), 1);
-        let verified = read(whole.as_bytes(), &args(None)).unwrap().unwrap();
+        let verified = read(whole.as_bytes(), &args(None), &mut |_| {}).unwrap().unwrap();
         assert_eq!((verified.first, verified.last), (1, 30));
-        let cut = read(&whole.as_bytes()[..whole.len() - 1], &args(None)).unwrap().unwrap_err();
+        let cut = read(&whole.as_bytes()[..whole.len() - 1], &args(None), &mut |_| {}).unwrap().unwrap_err();
         assert_eq!((cut.line, cut.kind), (31, FaultKind::NoLine));
         let endless = vec![b'x'; 3 * MAX_LINE];
-        assert_eq!(read(endless.as_slice(), &args(None)).unwrap().unwrap_err().kind, FaultKind::NoLine);
+        assert_eq!(read(endless.as_slice(), &args(None), &mut |_| {}).unwrap().unwrap_err().kind, FaultKind::NoLine);
         let part = file(&chain(30), 4);
-        assert_eq!(read(part.as_bytes(), &args(Some(4))).unwrap().unwrap().first, 4);
-        let fault = read(part.as_bytes(), &args(None)).unwrap().unwrap_err();
+        assert_eq!(read(part.as_bytes(), &args(Some(4)), &mut |_| {}).unwrap().unwrap().first, 4);
+        let fault = read(part.as_bytes(), &args(None), &mut |_| {}).unwrap().unwrap_err();
         assert_eq!(fault.to_string(), "entry 1 (line 1) is missing: the file begins with entry 4");
     }
 }

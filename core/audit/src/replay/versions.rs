@@ -1,0 +1,178 @@
+//! Snapshots: which ones there are, and what each says.
+
+use std::collections::BTreeMap;
+
+use pmp_protocol::{Digest, SnapshotVersion};
+
+use crate::replay::wrong::{Contradiction, Wrong};
+use crate::{Event, Publishing, WaveStep};
+
+/// What entries tell of one snapshot.
+#[derive(Debug, Clone)]
+struct Told {
+    /// The entry that told of it first.
+    entry: u64,
+    content: Digest,
+    /// Approved and rejected products, and the entry that says so.
+    counts: Option<((usize, usize), u64)>,
+    /// The entry by which it was stored.
+    stored: Option<u64>,
+}
+
+/// What entries name a snapshot by, before one tells of it.
+#[derive(Debug, Clone, Copy)]
+struct Named {
+    entry: u64,
+    /// Its content, where that is named, too.
+    content: Option<Digest>,
+}
+
+/// All snapshots that entries tell of, or name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Versions {
+    told: BTreeMap<SnapshotVersion, Told>,
+    named: BTreeMap<SnapshotVersion, Named>,
+}
+
+impl Versions {
+    pub(super) fn lowest(&self) -> Option<SnapshotVersion> {
+        self.told.keys().next().copied()
+    }
+
+    pub(super) fn highest(&self) -> Option<SnapshotVersion> {
+        self.told.keys().next_back().copied()
+    }
+
+    /// Takes up what an event tells of snapshots, and compares it.
+    pub(super) fn take(&mut self, entry: u64, event: &Event) -> Result<(), Wrong> {
+        match event {
+            Event::Publish { version, content, approved, rejected, outcome, pinned, .. } => {
+                self.tell(entry, *version, *content)?;
+                self.count(entry, *version, (*approved, *rejected))?;
+                if *outcome == Publishing::Stored {
+                    self.store(entry, *version)?;
+                }
+                pinned.map_or(Ok(()), |pinned| self.pinned(entry, *version, *content, pinned))
+            }
+            Event::Found { version, content } => self.tell(entry, *version, *content),
+            Event::Confirm { version, content, .. } | Event::Pin { version, content, .. } => {
+                self.name(entry, *version, Some(*content))
+            }
+            Event::Unconfirm { version, .. } | Event::Promote { version, .. } | Event::Halt { version, .. } => {
+                self.name(entry, *version, None)
+            }
+            Event::Waves { version, steps } => {
+                self.name(entry, *version, None)?;
+                steps.iter().try_for_each(|step| match step {
+                    WaveStep::RollBack { to, .. } if to >= version => {
+                        Err(Wrong::BackToNewer { version: *version, to: *to })
+                    }
+                    WaveStep::RollBack { to, .. } => self.name(entry, *to, None),
+                    WaveStep::Enter { .. } | WaveStep::Stop { .. } | WaveStep::ForEverybody => Ok(()),
+                })
+            }
+            Event::Receipts { changed, .. } => changed.iter().try_for_each(|it| {
+                self.name(entry, it.version, None)?;
+                it.applied.map_or(Ok(()), |applied| self.name(entry, applied, None))
+            }),
+            Event::Recover { latest, highest } => self.recover(*latest, *highest),
+            Event::Unpin { .. }
+            | Event::Pause { .. }
+            | Event::Resume { .. }
+            | Event::Settings(_)
+            | Event::Sign { .. }
+            | Event::Admit { .. }
+            | Event::Forget { .. }
+            | Event::Failed { .. } => Ok(()),
+        }
+    }
+
+    /// Protocol S11: a number is never given to another content.
+    fn tell(&mut self, entry: u64, version: SnapshotVersion, content: Digest) -> Result<(), Wrong> {
+        let other = |by| Err(Wrong::OtherContent { version, by });
+        if let Some(told) = self.told.get(&version) {
+            return if told.content == content { Ok(()) } else { other(told.entry) };
+        }
+        self.told.insert(version, Told { entry, content, counts: None, stored: None });
+        match self.named.remove(&version) {
+            Some(Named { entry, content: Some(named) }) if named != content => other(entry),
+            _ => Ok(()),
+        }
+    }
+
+    fn count(&mut self, entry: u64, version: SnapshotVersion, counts: (usize, usize)) -> Result<(), Wrong> {
+        let Some(told) = self.told.get_mut(&version) else { return Ok(()) };
+        let (before, by) = *told.counts.get_or_insert((counts, entry));
+        if before == counts { Ok(()) } else { Err(Wrong::OtherCounts { version, by }) }
+    }
+
+    /// Protocol S10 and L3: one hub stores a version, and once.
+    fn store(&mut self, entry: u64, version: SnapshotVersion) -> Result<(), Wrong> {
+        let Some(told) = self.told.get_mut(&version) else { return Ok(()) };
+        match told.stored.replace(entry) {
+            Some(by) => Err(Wrong::StoredTwice { version, by }),
+            None => Ok(()),
+        }
+    }
+
+    /// Protocol S12: who goes back stores the old content under a new number.
+    fn pinned(
+        &mut self,
+        entry: u64,
+        version: SnapshotVersion,
+        content: Digest,
+        pinned: SnapshotVersion,
+    ) -> Result<(), Wrong> {
+        if pinned > version {
+            return Err(Wrong::OtherPinned { version, pinned });
+        }
+        match self.name(entry, pinned, Some(content)) {
+            Err(Wrong::OtherContent { .. }) => Err(Wrong::OtherPinned { version, pinned }),
+            named => named,
+        }
+    }
+
+    fn name(&mut self, entry: u64, version: SnapshotVersion, content: Option<Digest>) -> Result<(), Wrong> {
+        let other = |by| Err(Wrong::OtherContent { version, by });
+        if let Some(told) = self.told.get(&version) {
+            return if content.is_none_or(|content| content == told.content) { Ok(()) } else { other(told.entry) };
+        }
+        let named = self.named.entry(version).or_insert(Named { entry, content });
+        match (named.content, content) {
+            (Some(before), Some(content)) if before != content => other(named.entry),
+            (None, Some(_)) => {
+                named.content = content;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Protocol L7: the mark is never below a version that was stored.
+    fn recover(&self, latest: Option<SnapshotVersion>, highest: Option<SnapshotVersion>) -> Result<(), Wrong> {
+        match (highest, self.highest()) {
+            (Some(mark), Some(told)) if mark < told => Err(Wrong::MarkBelow { mark, told }),
+            (Some(mark), _) if latest.is_some_and(|latest| latest > mark) => {
+                Err(Wrong::MarkBelow { mark, told: latest.unwrap_or(mark) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The first entry that names a snapshot, or follows one, of which no entry tells. Snapshots
+    /// below the lowest are older than the audit, or than the part that was read.
+    pub(super) fn missing(&self) -> Option<Contradiction> {
+        let lowest = self.lowest()?;
+        let untold = self
+            .named
+            .range(lowest..)
+            .map(|(version, named)| Contradiction { entry: named.entry, wrong: Wrong::Untold(*version) });
+        let pairs = self.told.iter().zip(self.told.iter().skip(1));
+        let holes = pairs.filter(|((before, _), (version, _))| before.next() != **version);
+        let holes = holes.map(|((before, _), (version, told))| Contradiction {
+            entry: told.entry,
+            wrong: Wrong::Hole { version: *version, missing: before.next() },
+        });
+        untold.chain(holes).min_by_key(|it| it.entry)
+    }
+}
