@@ -95,6 +95,8 @@ impl Directed {
             None if whole => Err(Wrong::NotAsked(of)),
             // It stands before the part that was read.
             None => Ok(()),
+            // What is for the fleet, or for a version, names nobody, and may be undone for some.
+            Some(named) if named.is_empty() => Ok(()),
             Some(named) => match not_done.iter().find(|id| !named.contains(*id)) {
                 Some(id) => Err(Wrong::NotNamed { entry: of, organization: id.to_string() }),
                 None => Ok(()),

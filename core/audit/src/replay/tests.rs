@@ -1,8 +1,8 @@
 use pmp_protocol::{Coded as _, Hint as _};
 
 use super::*;
-use crate::Verifier;
 use crate::testing::{chained, file};
+use crate::{HubSettings, Verifier, WaveStep};
 
 mod doctored;
 mod story;
@@ -71,6 +71,27 @@ fn what_is_told_later_than_it_is_named_is_no_contradiction() {
     assert!(replayed(&[stored(1), pin, unpin.clone(), unpin]).is_ok());
 }
 
+/// Whoever asks may name what there is not: it fails, and then nothing of it was done.
+#[test]
+fn what_failed_whole_has_no_consequence() {
+    let stored = |number| story::stored(version(number), content(number));
+    let promote = |number| Event::Promote { version: version(number), reason: "by mistake".to_owned() };
+    let failed = |entry, not_done| Event::Failed { entry, error: "no such snapshot".to_owned(), not_done };
+    assert!(replayed(&[stored(1), promote(3), failed(2, Vec::new())]).is_ok());
+    // In part: it was done, and there has to be such a snapshot.
+    let in_part = [stored(1), promote(3), failed(2, vec![organization(1)])];
+    assert_eq!(replayed(&in_part).unwrap_err().wrong, Wrong::Untold(version(3)));
+    // A promotion that failed lets nothing go on.
+    let settings = HubSettings { waves: vec!["canary".to_owned(), "all".to_owned()], ..HubSettings::default() };
+    let waves = |steps| Event::Waves { version: version(1), steps };
+    let stop = WaveStep::Stop { reason: "it failed".to_owned() };
+    let began = [stored(1), Event::Settings(settings), waves(vec![story::enter("canary", false), stop]), promote(1)];
+    let goes_on = waves(vec![story::enter("all", false)]);
+    assert!(replayed(&[&began[..], std::slice::from_ref(&goes_on)].concat()).is_ok());
+    let wrong = replayed(&[&began[..], &[failed(4, Vec::new()), goes_on]].concat()).unwrap_err();
+    assert_eq!((wrong.entry, wrong.wrong), (6, Wrong::WentOn { version: version(1), by: 3 }));
+}
+
 /// What was decided before the audit began is no contradiction either.
 #[test]
 fn a_snapshot_below_the_lowest_is_older_than_the_audit() {
@@ -80,6 +101,8 @@ fn a_snapshot_below_the_lowest_is_older_than_the_audit() {
         story::receipts(&[story::outcome(0, version(6))]),
         Event::Recover { latest: Some(version(7)), highest: None },
         Event::Recover { latest: Some(version(6)), highest: Some(version(7)) },
+        // A head that no hub came to: whoever may write there made it up.
+        Event::Recover { latest: Some(version(u64::MAX)), highest: Some(version(7)) },
     ];
     assert!(replayed(&events).is_ok());
     let none = replayed(&[story::pin(Vec::new(), version(3), content(3))]).unwrap();

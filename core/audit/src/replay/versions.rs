@@ -19,19 +19,13 @@ struct Told {
     stored: Option<u64>,
 }
 
-/// What entries name a snapshot by, before one tells of it.
-#[derive(Debug, Clone, Copy)]
-struct Named {
-    entry: u64,
-    /// Its content, where that is named, too.
-    content: Option<Digest>,
-}
-
 /// All snapshots that entries tell of, or name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Versions {
     told: BTreeMap<SnapshotVersion, Told>,
-    named: BTreeMap<SnapshotVersion, Named>,
+    /// Those that entries name before one tells of them: by which entries, and with which content,
+    /// where that is named, too.
+    named: BTreeMap<SnapshotVersion, BTreeMap<u64, Option<Digest>>>,
 }
 
 impl Versions {
@@ -75,7 +69,12 @@ impl Versions {
                 self.name(entry, it.version, None)?;
                 it.applied.map_or(Ok(()), |applied| self.name(entry, applied, None))
             }),
-            Event::Recover { latest, highest } => self.recover(*latest, *highest),
+            Event::Recover { highest, .. } => self.recover(*highest),
+            // Nothing of it was done: whoever asked may have named what there is not.
+            Event::Failed { entry: of, not_done, .. } if not_done.is_empty() => {
+                self.named.values_mut().for_each(|by| _ = by.remove(of));
+                Ok(())
+            }
             Event::Unpin { .. }
             | Event::Pause { .. }
             | Event::Resume { .. }
@@ -94,9 +93,10 @@ impl Versions {
             return if told.content == content { Ok(()) } else { other(told.entry) };
         }
         self.told.insert(version, Told { entry, content, counts: None, stored: None });
-        match self.named.remove(&version) {
-            Some(Named { entry, content: Some(named) }) if named != content => other(entry),
-            _ => Ok(()),
+        let named = self.named.remove(&version).unwrap_or_default();
+        match named.into_iter().find(|(_, named)| named.is_some_and(|named| named != content)) {
+            Some((by, _)) => other(by),
+            None => Ok(()),
         }
     }
 
@@ -137,24 +137,17 @@ impl Versions {
         if let Some(told) = self.told.get(&version) {
             return if content.is_none_or(|content| content == told.content) { Ok(()) } else { other(told.entry) };
         }
-        let named = self.named.entry(version).or_insert(Named { entry, content });
-        match (named.content, content) {
-            (Some(before), Some(content)) if before != content => other(named.entry),
-            (None, Some(_)) => {
-                named.content = content;
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        let by = self.named.entry(version).or_default();
+        let before = by.iter().find(|(_, before)| before.is_some() && content.is_some() && **before != content);
+        let before = before.map(|(before, _)| *before);
+        by.entry(entry).or_insert(content);
+        before.map_or(Ok(()), other)
     }
 
     /// Protocol L7: the mark is never below a version that was stored.
-    fn recover(&self, latest: Option<SnapshotVersion>, highest: Option<SnapshotVersion>) -> Result<(), Wrong> {
+    fn recover(&self, highest: Option<SnapshotVersion>) -> Result<(), Wrong> {
         match (highest, self.highest()) {
             (Some(mark), Some(told)) if mark < told => Err(Wrong::MarkBelow { mark, told }),
-            (Some(mark), _) if latest.is_some_and(|latest| latest > mark) => {
-                Err(Wrong::MarkBelow { mark, told: latest.unwrap_or(mark) })
-            }
             _ => Ok(()),
         }
     }
@@ -163,10 +156,9 @@ impl Versions {
     /// below the lowest are older than the audit, or than the part that was read.
     pub(super) fn missing(&self) -> Option<Contradiction> {
         let lowest = self.lowest()?;
-        let untold = self
-            .named
-            .range(lowest..)
-            .map(|(version, named)| Contradiction { entry: named.entry, wrong: Wrong::Untold(*version) });
+        let first = |by: &BTreeMap<u64, _>| by.keys().next().copied();
+        let untold = self.named.range(lowest..).filter_map(|(version, by)| Some((*version, first(by)?)));
+        let untold = untold.map(|(version, entry)| Contradiction { entry, wrong: Wrong::Untold(version) });
         let pairs = self.told.iter().zip(self.told.iter().skip(1));
         let holes = pairs.filter(|((before, _), (version, _))| before.next() != **version);
         let holes = holes.map(|((before, _), (version, told))| Contradiction {

@@ -14,8 +14,8 @@ struct Way {
     entered: BTreeSet<String>,
     /// The entry by which the hub stopped it, until a person lets it go on.
     stopped: Option<u64>,
-    /// Whether a person ever promoted it.
-    promoted: bool,
+    /// The entries by which persons promoted it, each with the stop that it ended.
+    promoted: BTreeMap<u64, Option<u64>>,
     /// The entry by which the hub took it back, for good.
     taken_back: Option<u64>,
 }
@@ -38,7 +38,15 @@ impl Waves {
             Event::Settings(settings) => self.settings(settings, whole),
             Event::Promote { version, .. } => {
                 let way = self.ways.entry(*version).or_default();
-                (way.stopped, way.promoted) = (None, true);
+                let ended = way.stopped.take();
+                way.promoted.insert(entry, ended);
+                Ok(())
+            }
+            // Nothing of it was done.
+            Event::Failed { entry: of, not_done, .. } if not_done.is_empty() => {
+                for way in self.ways.values_mut() {
+                    way.stopped = way.promoted.remove(of).flatten().or(way.stopped);
+                }
                 Ok(())
             }
             Event::Waves { version, steps } => {
@@ -84,7 +92,7 @@ impl Way {
             }
             // This step does not say who let it go on, and the hub may have told that it stopped
             // after a person had promoted it.
-            WaveStep::ForEverybody => match self.taken_back.or(self.stopped.filter(|_| !self.promoted)) {
+            WaveStep::ForEverybody => match self.taken_back.or(self.stopped.filter(|_| self.promoted.is_empty())) {
                 Some(by) => went_on(by),
                 None if whole && self.entered.is_empty() => Err(Wrong::NoWave(version)),
                 None => Ok(()),
