@@ -10,6 +10,7 @@
 //!   stopped or failed, the next run finds and writes.
 
 mod asked;
+mod between;
 mod noted;
 mod outcomes;
 mod runs;

@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use pmp_deployed::{EnvArgs, print_environment};
-use pmp_terminal::progress::waiting_for;
+use pmp_protocol::IdError;
+use pmp_terminal::progress::{Watch, waiting_for};
 use pmp_terminal::{
     Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, Output, TerminalArgs,
-    Uses, print_version, program_with,
+    Uses, print_version, program_that_asks,
 };
 
 use crate::commands::audit::{AuditArgs, audit};
@@ -22,6 +24,7 @@ use crate::commands::history::{DiffArgs, HistoryArgs, ShowArgs, diff, history, s
 use crate::commands::init::{InitArgs, initialize};
 use crate::commands::log::{LogArgs, log};
 use crate::commands::members::{MembersArgs, members};
+use crate::commands::mistyped::id_meant;
 use crate::commands::notify::{NotifyArgs, notify};
 use crate::commands::plan::{PlanArgs, show_plan};
 use crate::commands::public_key::public_key;
@@ -369,17 +372,35 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     if pmp_lambda::is_called(&args) {
         return pmp_lambda::main::<HubFunction>("pmp-hub");
     }
-    program_with(args, USES, run)
+    program_that_asks(args, USES, meant, run)
+}
+
+/// The id that looks like one that was mistyped, of those that the hub knows.
+async fn meant(cli: Cli, wrong: &IdError) -> Option<String> {
+    let output = cli.terminal.output();
+    waiting_for(output, "the ledger: which ids there are", id_meant(&cli.config, wrong)).await
 }
 
 async fn run(cli: Cli) -> Result<Exit, Failure> {
     let level = if matches!(cli.command, Command::Run(_)) { "info" } else { "warn" };
     let output = cli.terminal.start(level)?;
+    let is_watched = match &cli.command {
+        // One has a log, one a page, and one a screen that is drawn again and again.
+        Command::Run(_) | Command::Serve(_) => false,
+        Command::Status(args) => !args.goes_on(),
+        _ => true,
+    };
+    let _watch = is_watched.then(|| Watch::begin(output, held_up));
     let work = execute(&cli, output);
     match waits_for(&cli.command) {
         Some(what) => waiting_for(output, what, Box::pin(work)).await,
         None => work.await,
     }
+}
+
+/// What every command waits for where AWS asks it to slow down, and since how long.
+fn held_up() -> Option<(String, Duration)> {
+    pmp_aws::throttled().map(|throttled| (throttled.to_string(), throttled.since.elapsed()))
 }
 
 /// What a command waits for that says nothing before its answer. None of one that tells of it

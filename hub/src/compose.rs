@@ -7,7 +7,8 @@ use aws_config::SdkConfig;
 use jiff::SignedDuration;
 use pmp_catalog::{Catalog, RateLimits, SdkCatalog, SdkDirectory};
 use pmp_ledger::{
-    DynamoAnswers, DynamoAudit, DynamoOutbox, DynamoReceipts, DynamoRollouts, DynamoSnapshots, Outbox, TableName,
+    DynamoAnswers, DynamoAudit, DynamoOutbox, DynamoReceipts, DynamoRecords, DynamoRollouts, DynamoSnapshots, Outbox,
+    TableName,
 };
 use pmp_protocol::ExperienceId;
 use pmp_runtime::{Chance, Clock, SystemChance, SystemClock};
@@ -71,8 +72,10 @@ pub(crate) fn auditor(sdk: &SdkConfig, timestamps: &TableName, experience: &Expe
 
 /// What writes down the runs of a hub by itself, where the table for it is configured.
 pub(crate) fn run_audit(sdk: &SdkConfig, config: &PublishConfig, fleet: Option<Fleet>) -> Option<RunAudit> {
-    let auditor = auditor(sdk, config.timestamps.as_ref()?, &config.experience);
-    Some(RunAudit { auditor, snapshots: Arc::new(DynamoSnapshots::new(sdk, config.snapshots.clone())), fleet: fleet? })
+    let timestamps = config.timestamps.as_ref()?;
+    let snapshots = Arc::new(DynamoSnapshots::new(sdk, config.snapshots.clone()));
+    let records = Arc::new(DynamoRecords::new(sdk, timestamps.clone()));
+    Some(RunAudit { auditor: auditor(sdk, timestamps, &config.experience), snapshots, records, fleet: fleet? })
 }
 
 /// What looks products up, where that is wanted.

@@ -48,7 +48,7 @@ pub(crate) enum Refusal {
     UnknownOrganization(OrganizationId),
     #[error("no spoke of `{organization}` has reported about `{member_experience}`")]
     UnknownExperience { organization: OrganizationId, member_experience: ExperienceId, meant: Option<ExperienceId> },
-    #[error("nothing of {whose} is held at snapshot {version}: {found}")]
+    #[error("no plan of {whose} is held at snapshot {version}: {found}")]
     NothingHeld { whose: String, version: SnapshotVersion, found: String },
 }
 
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(refused(41, None), "E4004: snapshot 41 is not the newest any more: 42 is");
         assert_eq!(refused(42, Some("exp-z")), "E4008: no spoke of `o-alpha00000` has reported about `exp-z`");
         let nothing =
-            "E4009: nothing of `o-alpha00000` is held at snapshot 42: `exp-a` is held at 41, `exp-b` is in-sync at 42";
+            "E4009: no plan of `o-alpha00000` is held at snapshot 42: `exp-a` is held at 41, `exp-b` is in-sync at 42";
         assert_eq!(refused(42, None), nothing);
         assert_eq!(decided(42, None, true, &some), Ok(0));
         assert_eq!(decided(41, None, true, &some).unwrap_err(), "E4004: snapshot 41 is not the newest any more: 42 is");

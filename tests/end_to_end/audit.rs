@@ -74,7 +74,7 @@ async fn what_everyone_did_is_listed_exported_and_verified_alone() {
     assert_eq!((&newest["number"], &newest["organization"]), (&json!(9), &json!(ALPHA)));
     assert_eq!(newest["author"], format!("arn:aws:iam::{HUB}:root"));
     assert_eq!(audit["head"]["digest"], newest["digest"]);
-    let screen = hub.run(&["audit"]).await.stdout;
+    let screen = hub.on_a_screen().run(&["audit"]).await.stdout;
     assert!(screen.lines().count() <= 24 && screen.lines().all(|line| line.chars().count() <= 80), "{screen}");
     assert!(screen.contains("9 entries; head:"), "{screen}");
     // Who left, and what was done about one organization.

@@ -107,7 +107,7 @@ async fn a_confirmation_that_would_let_nothing_through_is_refused() {
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
     assert!(refused(&["confirm", ALPHA, "2"]).await.starts_with("error: there is no snapshot 2: the newest is 1\n"));
     let nothing = refused(&["confirm", ALPHA, "1"]).await;
-    assert!(nothing.starts_with(&format!("error: nothing of `{ALPHA}` is held at snapshot 1: ")), "{nothing}");
+    assert!(nothing.starts_with(&format!("error: no plan of `{ALPHA}` is held at snapshot 1: ")), "{nothing}");
     assert_eq!(scene.hub.run(&["confirm", ALPHA, "1", "--force"]).await.code, 0);
 }
 
@@ -236,4 +236,17 @@ async fn a_member_cannot_keep_its_confirmation_by_deleting_or_spoiling_its_items
     assert!(undone.code == 0 && undone.stdout.contains("is no longer confirmed"), "{undone:?}");
     let nobody = scene.hub.run(&undo).await;
     assert!(nobody.code == 1 && nobody.stderr.contains("code: E4007"), "{nobody:?}");
+}
+
+/// On a terminal of its own, by `script`: what is typed there is no text.
+#[tokio::test]
+async fn an_answer_that_is_no_text_agrees_to_nothing() {
+    let scene = two_thirds_to_remove().await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
+    let folder = tempfile::tempdir().unwrap();
+    // The terminal shows what was typed.
+    let asked = r"printf '\377\n' | script -qec 'pmp-hub confirm --all' /dev/null 2>&1 | LC_ALL=C tr -d '\377' || true";
+    let asked = scene.hub.shell(asked, folder.path()).await;
+    assert!(asked.stdout.contains("[y/N]") && asked.stdout.contains("code: E1753"), "{}", asked.stdout);
+    assert!(rows(&scene).await.iter().filter(|row| row["state"] == "HELD").count() == 2);
 }

@@ -248,7 +248,7 @@ async fn doctor_leaves_an_edit_to_whoever_decides_about_it() {
     for program in [&spoke, &scene.spoke] {
         let checkup = Checkup::of(program).await;
         let detail = "left as somebody else set them: 1 product";
-        checkup.expect("sign-of-life", "warning", detail, "decide with whoever changed it (`pmp-hub drift`)");
+        checkup.expect("sign-of-life", "warning", detail, "decide with the person who changed it (`pmp-hub drift`)");
         checkup.expect("sign-of-life", "warning", detail, "PMP_DRIFT=heal");
         assert_eq!(checkup.commands(), [""; 0], "it would undo what a person did, or change nothing");
     }

@@ -30,6 +30,38 @@ async fn a_spoke_gets_through_throttling_lost_answers_and_a_server_fault() {
     assert_eq!(scene.alpha_account.change_sets().await, 2);
 }
 
+/// Within a second, whoever waits is told for which call, and for how long by then.
+#[tokio::test]
+async fn what_aws_throttles_is_named_while_it_is_waited_for() {
+    let scene = Scene::start(world(&["prod-a", "prod-b"], &["prod-x"])).await;
+    let throttled = |service: &str, operation: &str| FaultRule {
+        service: Some(service.into()),
+        operation: Some(operation.into()),
+        next: Some(4),
+        ..FaultRule::new(Fault::Throttling { message: None })
+    };
+    scene.hub.json(&["publish"]).await;
+    let cases = [
+        (&scene.hub, "publish", throttled(CATALOG, "DescribeEntity"), "`aws-marketplace:DescribeEntity`"),
+        (&scene.hub, "status", throttled("dynamodb", "Query"), "`dynamodb:Query`"),
+        (&scene.spoke, "plan", throttled("sts", "AssumeRole"), "`sts:AssumeRole`"),
+        (&scene.spoke, "sync", throttled(CATALOG, "StartChangeSet"), "`aws-marketplace:StartChangeSet`"),
+    ];
+    for (program, command, fault, named) in cases {
+        scene.add_fault(&fault).await;
+        let finished = program.run(&[command]).await;
+        assert_eq!(finished.code, 0, "{command}: {}", finished.stderr);
+        let line = finished.stderr.lines().find(|line| line.contains("which AWS throttles")).unwrap_or_default();
+        assert!(line.starts_with(&format!(". waiting for {named}")), "{command}: {}", finished.stderr);
+        assert!(line.ends_with(" s so far"), "{command}: {line}");
+        scene.clear_faults().await;
+    }
+    // A program that reads the answer is told nothing of it.
+    scene.add_fault(&throttled("dynamodb", "Query")).await;
+    let quiet = scene.hub.run(&["status", "-o", "json"]).await;
+    assert!(quiet.code == 0 && !quiet.stderr.contains("throttles"), "{}", quiet.stderr);
+}
+
 #[tokio::test]
 async fn change_events_alone_bring_a_snapshot_also_where_they_come_late_and_often() {
     let of_events = |fault| FaultRule { queue: Some(EVENTS_QUEUE.into()), ..FaultRule::new(fault) };

@@ -401,7 +401,7 @@ async fn an_experience_that_the_filter_does_not_manage_is_left_alone_and_the_rec
     let receipts = spoke.run(&["sync"]).await;
     assert_eq!(receipts.code, 1);
     assert!(receipts.stdout.contains("filter `guest`: the filter trapped"), "{}", receipts.stdout);
-    assert!(receipts.stdout.contains("whoever wrote the filter ("), "{}", receipts.stdout);
+    assert!(receipts.stdout.contains("the author of the filter ("), "{}", receipts.stdout);
 }
 
 #[tokio::test]

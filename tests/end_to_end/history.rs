@@ -31,7 +31,7 @@ async fn the_versions_are_listed_newest_first_with_their_numbers() {
     let (yes, no) = (json!(true), json!(false));
     assert_eq!(numbers, [(&three, &two, &two, &yes), (&two, &three, &one, &no), (&one, &two, &one, &no)]);
 
-    let table = scene.hub.run(&["history", "--since", "1h"]).await;
+    let table = scene.hub.on_a_screen().run(&["history", "--since", "1h"]).await;
     assert_eq!(table.code, 0, "{}", table.stderr);
     let lines: Vec<_> = table.stdout.lines().collect();
     assert!(lines[0].starts_with("VERSION") && lines[1].starts_with('3') && lines[3].starts_with('1'), "{lines:#?}");

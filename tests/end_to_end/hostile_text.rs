@@ -97,7 +97,7 @@ async fn names_notes_reasons_and_receipts_cannot_act_where_they_are_shown() {
     for command in ["status", "exceptions", "members"] {
         check(command, &scene.hub.run(&[command]).await);
     }
-    let screen = scene.hub.run(&["status"]).await.stdout;
+    let screen = scene.hub.on_a_screen().run(&["status"]).await.stdout;
     assert!(screen.contains("evil�[2K�31m�gnp� FORGED one"), "{screen}");
     assert!(screen.lines().all(|line| line.chars().count() <= 80) && screen.lines().count() <= 24, "{screen}");
 

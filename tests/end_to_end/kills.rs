@@ -72,3 +72,35 @@ async fn killed_again_and_again_while_answers_are_lost_it_ends_in_what_the_snaps
         assert!((4..=8 + 2 * KILLS).contains(&change_sets), "seed {seed}: {change_sets} change sets");
     }
 }
+
+/// The numbers of a receipt are those of all passes for its snapshot: of one, too, that was killed
+/// while its change set ran.
+#[tokio::test]
+async fn what_a_killed_pass_had_started_is_in_the_numbers_of_the_next() {
+    // Protocol R9.
+    let timing = ChangeSetTiming::always(Duration::from_secs(2));
+    let scene = Scene::start(World { change_sets: timing, ..world(&["prod-a", "prod-b"], &["prod-x"]) }).await;
+    scene.hub.json(&["publish"]).await;
+    let spoke = scene.spoke.with(&[("PMP_LEASE_TERM", "1s"), ("MEMBER_EXPERIENCE_IDS", ALPHA_PROD)]);
+    let receipt = async || {
+        let status = scene.hub.json(&["status"]).await;
+        let rows = status["spokes"].as_array().unwrap().clone();
+        rows.into_iter().find(|row| row["member_experience"] == ALPHA_PROD).map(|row| row["receipt"].clone())
+    };
+    let agent = spoke.start(&["run"]);
+    let names_it = async || receipt().await.is_some_and(|it| it["running"].is_string());
+    eventually("the receipt names the change set that runs", &true, names_it).await;
+    agent.kill().await;
+    let before = receipt().await.unwrap();
+    assert_eq!((&before["allowed"], &before["denied"]), (&json!(0), &json!(0)), "{before}");
+    assert_eq!(before["running"], before["change_sets"][0], "{before}");
+
+    let lists = Lists::new(&["prod-a", "prod-b"], &["prod-x"]);
+    eventually("it ends by itself", &lists, async || scene.alpha_account.lists(ALPHA_PROD).await).await;
+    let synced = spoke.run(&["sync", "--wait"]).await;
+    assert_eq!(synced.code, 0, "{synced:?}");
+    let after = receipt().await.unwrap();
+    assert_eq!(after["status"], "in-sync", "{after}");
+    assert_eq!((&after["allowed"], &after["denied"]), (&json!(2), &json!(1)), "{after}");
+    assert_eq!((&after["change_sets"], after.get("running")), (&before["change_sets"], None), "{after}");
+}

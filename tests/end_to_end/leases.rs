@@ -286,7 +286,7 @@ async fn an_idle_spoke_goes_on_within_fifteen_seconds_where_another_is_killed_wh
     let (died, started) = (std::time::Instant::now(), scene.alpha_account.change_sets().await);
     assert!(started < 6, "it was killed in the middle");
     let (_, log) = followed(&scene, idle, started, died).await;
-    assert!(log.contains("whoever held the lease has fallen silent"), "{log}");
+    assert!(log.contains("the spoke that held the lease is silent"), "{log}");
     assert!(!log.contains("message received"), "it is hidden: {log}");
 }
 

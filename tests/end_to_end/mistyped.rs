@@ -145,6 +145,37 @@ async fn an_experience_that_was_mistyped_is_told_with_the_one_that_was_meant() {
     assert!(!right.stderr.contains("holds no snapshot"), "{}", right.stderr);
 }
 
+/// Such a text is no id at all, so the command line ends at it. The ledger knows which one was
+/// meant.
+#[tokio::test]
+async fn an_id_of_another_length_or_shape_is_asked_back() {
+    let scene = Scene::start(world(&["prod-a"], &[])).await;
+    scene.hub.json(&["publish"]).await;
+    assert_eq!(scene.spoke.run(&["sync"]).await.code, 0);
+    let hub = scene.hub.with(&[("PMP_MEMBER_ORGANIZATIONS", ALPHA)]);
+    let meant = format!("hint: did you mean `{ALPHA}`?");
+    for command in [
+        &["log", "o-alfa0000"][..],
+        &["why", "prod-a", "--org", "o-alpha0000-"],
+        &["status", "--org=o-alpha0,o-alpha00000"],
+        &["pause", "--org", "o-alpha0000_", "--until", "1h", "--reason", "r"],
+        &["confirm", "alpha00000", "1"],
+        &["members", "forget", "0-alpha00000"],
+    ] {
+        refused(&hub.run(command).await, "is not an organization id", &meant);
+    }
+    let member = hub.run(&["status", "--experience", "ex-alpha-prod"]).await;
+    refused(&member, "is not an experience id", &format!("hint: did you mean `{ALPHA_PROD}`?"));
+    // What is copied with more than the id needs no ledger.
+    let nowhere = hub.without("PMP_TIMESTAMPS_TABLE");
+    refused(&nowhere.run(&["log", "\"o-alpha00000\""]).await, "; did you mean `o-alpha00000`?", "code: E1755");
+    refused(&nowhere.run(&["log", "o-alfa0000"]).await, "is not an organization id", "code: E1755");
+    // Nothing looks like it.
+    let strange = hub.run(&["log", "nobody"]).await;
+    refused(&strange, "is not an organization id", "code: E1755");
+    assert!(!strange.stderr.contains("did you mean"), "{}", strange.stderr);
+}
+
 #[tokio::test]
 async fn the_hubs_role_is_a_role_of_an_account() {
     let scene = Scene::start(world(&["prod-a"], &[])).await;
@@ -168,7 +199,7 @@ async fn regions_endpoints_and_times_have_the_form_of_what_they_are() {
         ("PMP_ATTEMPT_TIMEOUT", "10s", "PMP_ATTEMPT_TIMEOUT is shorter than 22 s"),
     ];
     for (variable, value, told) in wrong {
-        let hint = format!("hint: set {variable} anew, or unset it");
+        let hint = format!("hint: set {variable} to another value, or unset it");
         refused(&scene.hub.with(&[(variable, value)]).run(&["status"]).await, told, &hint);
         refused(&scene.spoke.with(&[(variable, value)]).run(&["plan"]).await, told, &hint);
     }

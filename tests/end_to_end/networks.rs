@@ -183,7 +183,7 @@ async fn a_proxy_that_refuses_or_is_not_there_is_named() {
         ("http:/127.0.0.1", "HTTPS_PROXY is not the URL of a proxy"),
     ] {
         let ran = through(&scene.spoke, &proxy, value).run(&["plan"]).await;
-        told(&ran, problem, "hint: set HTTPS_PROXY anew, or unset it");
+        told(&ran, problem, "hint: set HTTPS_PROXY to another value, or unset it");
         assert!(!ran.stderr.contains("to be seen"), "{}", ran.stderr);
     }
 }
@@ -490,7 +490,7 @@ async fn fips_dual_stack_regions_and_account_hosts_are_those_that_were_asked_for
         ),
     ] {
         let (ran, saw) = asked(&[(name, value)]).await;
-        told(&ran, problem, &format!("hint: set {name} anew, or unset it"));
+        told(&ran, problem, &format!("hint: set {name} to another value, or unset it"));
         assert_eq!(saw, Vec::<String>::new());
     }
 }

@@ -25,7 +25,7 @@ async fn a_hundred_experiences_fit_on_a_screen_and_the_worst_come_first() {
     let scene = Scene::start(world).await;
     scene.hub.json(&["publish"]).await;
     scene.spoke.run(&["sync"]).await;
-    let status = scene.spoke.run(&["status"]).await;
+    let status = scene.spoke.on_a_screen().run(&["status"]).await;
     assert_fits(&status.stdout);
     let lines: Vec<_> = status.stdout.lines().collect();
     assert!(lines[0].starts_with(&format!("{ALPHA}, as the ledger has it: current snapshot 1 (")), "{status:?}");
@@ -35,6 +35,10 @@ async fn a_hundred_experiences_fit_on_a_screen_and_the_worst_come_first() {
     assert!(status.stdout.ends_with("of 102 member experiences in sync with snapshot 1\n"), "{status:?}");
     let wide = scene.spoke.run(&["status", "-o", "wide"]).await;
     assert!(wide.stdout.lines().count() > 104, "{wide:?}");
+    // In a pipe or a file, sentences are whole.
+    let piped = scene.spoke.run(&["status"]).await.stdout;
+    let held = piped.lines().find(|line| line.starts_with(ALPHA_PROD)).unwrap();
+    assert!(held.contains("let it through with `pmp-spoke sync --confirm 1`") && !held.contains('…'), "{piped}");
     assert!(wide.stdout.contains("let it through with `pmp-spoke sync --confirm 1`"), "{wide:?}");
 }
 
@@ -46,7 +50,7 @@ async fn what_is_applied_and_what_was_tried_are_told_apart_with_what_waits() {
     scene.hub_account.approve(MANAGEMENT, &["prod-d"]).await;
     scene.hub.json(&["publish"]).await;
     assert_eq!(scene.spoke.run(&["sync"]).await.code, 3);
-    let status = scene.spoke.run(&["status"]).await;
+    let status = scene.spoke.on_a_screen().run(&["status"]).await;
     assert_fits(&status.stdout);
     assert!(status.stdout.contains("1 → 2"), "{status:?}");
     let json = scene.spoke.json(&["status"]).await;

@@ -127,8 +127,8 @@ pub(crate) async fn fleet_with(organizations: usize, products: &[&str], later: &
 #[tokio::test]
 async fn each_command_fits_one_screen_and_says_what_has_the_same_cause() {
     let scene = fleet(60).await;
-    let hub = &scene.hub;
-    let status = hub.run(&["status"]).await;
+    let (hub, screen) = (&scene.hub, scene.hub.on_a_screen());
+    let status = screen.run(&["status"]).await;
     assert_one_screen("status", &status);
     let told = &status.stdout;
     for part in [
@@ -159,9 +159,9 @@ async fn each_command_fits_one_screen_and_says_what_has_the_same_cause() {
         &["why", "prod-a"],
         &["why", "prod-a", "--org", "o-member0000"],
     ] {
-        assert_one_screen(&command.join(" "), &hub.run(command).await);
+        assert_one_screen(&command.join(" "), &screen.run(command).await);
     }
-    let waited = hub.run(&["wait", "--timeout", "1s"]).await;
+    let waited = screen.run(&["wait", "--timeout", "1s"]).await;
     assert_eq!(waited.code, 4);
     assert_one_screen("wait", &Finished { stderr: String::new(), ..waited });
 

@@ -77,7 +77,7 @@ async fn every_kind_of_answer_has_its_reason() {
     assert_eq!(stance(&hub, &["prod-nowhere"]).await.0, "NOT_LISTED");
 
     // By its name; and what looks like it is asked for.
-    let named = hub.run(&["why", "port scanner"]).await;
+    let named = hub.on_a_screen().run(&["why", "port scanner"]).await;
     assert_eq!(named.stdout.lines().next().unwrap(), "Port Scanner · Example Security (prod-a)", "{}", named.stderr);
     assert_eq!(named.stdout.lines().last().unwrap(), "approved in 2, skipped in 2");
     fits_a_screen(&named.stdout);
@@ -90,7 +90,7 @@ async fn every_kind_of_answer_has_its_reason() {
     assert!(unclear.stderr.contains("did you mean Port Knocker · Example Security (prod-b)?"), "{}", unclear.stderr);
 
     // The lists of a snapshot have the names, too.
-    let shown = hub.run(&["show"]).await.stdout;
+    let shown = hub.on_a_screen().run(&["show"]).await.stdout;
     let row = shown.lines().find(|line| line.starts_with("prod-b ")).unwrap();
     assert!(row.contains("Port Knocker · Example Security"), "{shown}");
     fits_a_screen(&shown);
@@ -171,7 +171,7 @@ async fn in_one_organization_the_whole_chain_is_told() {
     assert!(steps[2].2.starts_with("kept by `exclude-ids@"), "{steps:?}");
     assert!(steps[5].2.starts_with("partial at 1"), "{steps:?}");
 
-    let told = hub.run(&["why", "prod-a", "--org", ALPHA]).await;
+    let told = hub.on_a_screen().run(&["why", "prod-a", "--org", ALPHA]).await;
     fits_a_screen(&told.stdout);
     assert!(told.stdout.contains(&format!("{ALPHA_PROD}   FILTERED   `exclude-ids@")), "{}", told.stdout);
     let one = hub.json(&["why", "prod-a", "--org", ALPHA, "--experience", ALPHA_PROD]).await;
@@ -262,7 +262,7 @@ async fn a_pass_without_change_writes_nothing_of_the_record_and_log_tells_what_c
         only["outcomes"].as_array().unwrap().iter().map(|row| row["member_experience"].clone()).collect();
     assert_eq!(only, [json!(ALPHA_DEV), json!(ALPHA_DEV)]);
     assert_eq!(scene.hub.json(&["log", ALPHA, "--since", "2100-01-01"]).await["outcomes"], json!([]));
-    let table = scene.hub.run(&["log", ALPHA]).await;
+    let table = scene.hub.on_a_screen().run(&["log", ALPHA]).await;
     fits_a_screen(&table.stdout);
     assert!(table.stdout.ends_with("6 outcomes, as the member's spoke reported\n"), "{}", table.stdout);
     let nobody = scene.hub.run(&["log", "o-stranger00"]).await;

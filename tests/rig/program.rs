@@ -84,6 +84,13 @@ impl Program {
         program
     }
 
+    /// The same on a terminal of 80 columns, the smallest in use. Without one, lines are as wide as
+    /// they need to be.
+    #[must_use]
+    pub fn on_a_screen(&self) -> Self {
+        self.with(&[("COLUMNS", "80")])
+    }
+
     /// The same without a variable.
     #[must_use]
     pub fn without(&self, name: &str) -> Self {

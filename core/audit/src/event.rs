@@ -287,9 +287,29 @@ pub struct SeenOutcome {
     #[cfg_attr(feature = "schema", schemars(with = "pmp_protocol::schema::DateTime"))]
     pub received_at: Timestamp,
     /// How many outcomes the spoke wrote so far. If it grew by more than one, there were outcomes
-    /// between two looks of the hub, which `pmp-hub log` may still show.
+    /// between two looks of the hub: those of `between`, and perhaps more.
     pub outcomes: u64,
     /// Why it is held, skipped or failed; absent where it is neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What came and went since the entry before, the oldest first: the member's own word, which
+    /// the hub did not see. Absent where there was nothing, or where it could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub between: Vec<ToldOutcome>,
+}
+
+/// What a member's spoke tells of a sync that the hub did not see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ToldOutcome {
+    /// When the sync ended, by the spoke's clock.
+    #[cfg_attr(feature = "schema", schemars(with = "pmp_protocol::schema::DateTime"))]
+    pub at: Timestamp,
+    /// What came of it.
+    pub status: ReceiptStatus,
+    /// The version that was tried.
+    pub version: SnapshotVersion,
+    /// Why it was held, skipped or failed; absent where it was neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -403,7 +423,13 @@ impl Event {
             ),
             Self::Receipts { receipts, changed, more, .. } => {
                 let more = if *more == 0 { String::new() } else { format!(", and {more} more are to come") };
-                format!("{} of {} say something new{more}", changed.len(), pmp_protocol::count(*receipts, "receipt"))
+                let told: usize = changed.iter().map(|seen| seen.between.len()).sum();
+                let told = match told {
+                    0 => String::new(),
+                    told => format!("; {} in between, as members tell", pmp_protocol::count(told, "outcome")),
+                };
+                let new = changed.len();
+                format!("{new} of {} say something new{more}{told}", pmp_protocol::count(*receipts, "receipt"))
             }
             Self::Failed { entry, error, not_done } => {
                 let who = pmp_protocol::count(not_done.len(), "organization");
@@ -490,6 +516,12 @@ pub(crate) mod tests {
             received_at: at,
             outcomes: 3,
             error: None,
+            between: vec![ToldOutcome {
+                at,
+                status: ReceiptStatus::Failed,
+                version,
+                error: Some("gave up".to_owned()),
+            }],
         };
         vec![
             Event::Publish {

@@ -39,7 +39,7 @@ pub mod testing;
 mod verify;
 
 pub use entry::{Entry, NotAnEntry, Told};
-pub use event::{Event, HubSettings, MAX_OUTCOMES, Publishing, SeenOutcome, WaveStep, Whom};
+pub use event::{Event, HubSettings, MAX_OUTCOMES, Publishing, SeenOutcome, ToldOutcome, WaveStep, Whom};
 pub use line::{SCHEMA, last_line, line};
 pub use replay::{Contradiction, Replay, Replayed, Wrong};
 pub use verify::{Fault, FaultKind, MAX_LINE, Verified, Verifier};

@@ -77,7 +77,7 @@ pmp_protocol::codes!(ConfigError {
 impl Hint for ConfigError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Variable { name, .. } => Some(format!("set {name} anew, or unset it")),
+            Self::Variable { name, .. } => Some(format!("set {name} to another value, or unset it")),
             Self::NoProfile { known, .. } if known.is_empty() => Some(
                 "unset AWS_PROFILE to act as the role of the machine, or make the profile: `aws configure --profile NAME`"
                     .to_owned(),

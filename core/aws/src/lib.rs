@@ -45,4 +45,4 @@ pub use session::{
     AssumedRole, DEFAULT_REGION, assume_role, assume_role_now, endpoint_origin, for_catalog, for_queue,
     has_own_endpoint, hurried, in_region, in_region_of, load, nothing,
 };
-pub use throttles::throttles;
+pub use throttles::{Throttled, throttled, throttles};

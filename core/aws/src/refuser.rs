@@ -42,7 +42,7 @@ impl Refuser {
             }
         };
         format!(
-            "a {policy} of {whose} refused this, and nothing that is granted helps: ask whoever administers that organization for an \
+            "a {policy} of {whose} refused this, and nothing that is granted helps: ask the administrators of that organization for an \
              exception (docs/deploy.md, \"Data perimeters\")"
         )
     }

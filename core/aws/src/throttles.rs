@@ -1,7 +1,11 @@
-//! Counts the answers that ask to slow down: every attempt of every client, those included that the
-//! SDK tries again by itself and nobody else hears of.
+//! Counts the answers that ask to slow down, and says which operation is throttled at the moment:
+//! by every attempt of every client, those included that the SDK tries again by itself and nobody
+//! else hears of.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
@@ -12,6 +16,7 @@ use aws_smithy_runtime_api::client::runtime_components::{RuntimeComponents, Runt
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
+use tokio::time::Instant;
 
 /// How many answers of this process were throttles.
 static THROTTLES: AtomicUsize = AtomicUsize::new(0);
@@ -20,6 +25,70 @@ static THROTTLES: AtomicUsize = AtomicUsize::new(0);
 #[must_use]
 pub fn throttles() -> usize {
     THROTTLES.load(Ordering::Relaxed)
+}
+
+/// An operation of AWS whose last answer asked to slow down, and that is asked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Throttled {
+    /// The service, as requests are signed for it, and the operation: `dynamodb:Query`.
+    operation: String,
+    /// The first of the answers that asked to slow down, since one that did not.
+    pub since: Instant,
+}
+
+/// What is waited for, as the end of a sentence.
+impl fmt::Display for Throttled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`, which AWS throttles", self.operation)
+    }
+}
+
+/// The operations that are throttled at the moment, with the first such answer.
+#[derive(Debug, Default)]
+struct Waiting(BTreeMap<String, Instant>);
+
+impl Waiting {
+    /// An answer to `operation` came.
+    fn answered(&mut self, operation: String, throttle: bool) {
+        if throttle {
+            self.0.entry(operation).or_insert_with(Instant::now);
+        } else {
+            self.0.remove(&operation);
+        }
+    }
+
+    /// The operation that is throttled for longest.
+    fn longest(&self) -> Option<Throttled> {
+        let (operation, since) = self.0.iter().min_by_key(|(_, since)| **since)?;
+        Some(Throttled { operation: operation.clone(), since: *since })
+    }
+}
+
+/// Those of this process.
+static WAITING: Mutex<Waiting> = Mutex::new(Waiting(BTreeMap::new()));
+
+/// The operation that AWS has throttled for longest, of those that it throttles at the moment.
+#[must_use]
+pub fn throttled() -> Option<Throttled> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner).longest()
+}
+
+/// What a request asks for, in the way in which its protocol says so: a header, a field of a form,
+/// or the path.
+fn operation_of(request: &HttpRequest) -> String {
+    // `AWS4-HMAC-SHA256 Credential=KEY/20261201/us-east-1/dynamodb/aws4_request, …`
+    let signed = request.headers().get("authorization").and_then(|signed| signed.split('/').nth(3));
+    let target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
+    let form = request.body().bytes().and_then(|body| std::str::from_utf8(body).ok());
+    let action = form.and_then(|form| form.split('&').find_map(|field| field.strip_prefix("Action=")));
+    let path = request.uri().split('?').next().and_then(|path| path.rsplit('/').next());
+    let path = path.filter(|last| last.starts_with(|c: char| c.is_ascii_uppercase()));
+    let named = target.or(action).or(path).filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric()));
+    match (signed, named) {
+        (Some(service), Some(name)) => format!("{service}:{name}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "a call".to_owned(),
+    }
 }
 
 /// The same client, whose answers are looked at.
@@ -50,12 +119,15 @@ impl HttpClient for Counted<SharedHttpClient> {
 
 impl HttpConnector for Counted<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let operation = operation_of(&request);
         let answer = self.0.call(request);
         HttpConnectorFuture::new(async move {
             let mut answer = answer.await?;
-            if is_throttle(&mut answer).await {
+            let throttle = is_throttle(&mut answer).await;
+            if throttle {
                 THROTTLES.fetch_add(1, Ordering::Relaxed);
             }
+            WAITING.lock().unwrap_or_else(PoisonError::into_inner).answered(operation, throttle);
             Ok(answer)
         })
     }
@@ -66,7 +138,8 @@ impl HttpConnector for Counted<SharedHttpConnector> {
 async fn is_throttle(answer: &mut HttpResponse) -> bool {
     match answer.status().as_u16() {
         429 => true,
-        400 | 503 => {
+        // SQS says so with 403.
+        400 | 403 | 503 => {
             if answer.headers().get("x-amzn-errortype").is_some_and(names_throttle) {
                 return true;
             }
@@ -112,6 +185,8 @@ mod tests {
             (400, r#"{"__type":"com.amazonaws.dynamodb#ProvisionedThroughputExceededException"}"#, true),
             (400, "<Code>Throttling</Code>", true),
             (400, r#"{"__type":"ValidationException"}"#, false),
+            (403, "<Code>RequestThrottled</Code>", true),
+            (403, "<Code>AccessDenied</Code>", false),
             (200, "Throttling", false),
             (503, "", false),
         ] {
@@ -119,5 +194,42 @@ mod tests {
             assert_eq!(is_throttle(&mut answer).await, expected, "{status} {body}");
             assert_eq!(answer.body().bytes(), Some(body.as_bytes()));
         }
+    }
+
+    #[test]
+    fn the_operation_that_waits_longest_is_named_until_it_is_answered() {
+        let mut waiting = Waiting::default();
+        for (operation, throttle) in [("sqs:ReceiveMessage", true), ("dynamodb:Query", true), ("dynamodb:Query", true)]
+        {
+            waiting.answered(operation.to_owned(), throttle);
+            let answered = Instant::now();
+            while Instant::now() == answered {}
+        }
+        let longest = |waiting: &Waiting| waiting.longest().map(|it| it.to_string());
+        assert_eq!(longest(&waiting).as_deref(), Some("`sqs:ReceiveMessage`, which AWS throttles"));
+        waiting.answered("sqs:ReceiveMessage".to_owned(), false);
+        assert_eq!(longest(&waiting).as_deref(), Some("`dynamodb:Query`, which AWS throttles"));
+        waiting.answered("dynamodb:Query".to_owned(), false);
+        assert_eq!(waiting.longest(), None);
+    }
+
+    #[test]
+    fn a_request_is_named_in_each_of_the_protocols() {
+        let signed =
+            |service: &str| format!("AWS4-HMAC-SHA256 Credential=AKID/20261201/us-east-1/{service}/aws4_request, x");
+        let named = |service: &str, headers: &[(&'static str, &'static str)], uri: &str, body: &'static str| {
+            let mut request = HttpRequest::new(SdkBody::from(body));
+            request.set_uri(uri.to_owned()).unwrap();
+            request.headers_mut().insert("authorization", signed(service));
+            headers.iter().for_each(|(name, value)| _ = request.headers_mut().insert(*name, *value));
+            operation_of(&request)
+        };
+        let target = [("x-amz-target", "DynamoDB_20120810.Query")];
+        assert_eq!(named("dynamodb", &target, "http://127.0.0.1:4566/", "{}"), "dynamodb:Query");
+        assert_eq!(named("sns", &[], "http://127.0.0.1/", "Action=Publish&Version=2010-03-31"), "sns:Publish");
+        let catalog = "https://catalog.marketplace.us-east-1.amazonaws.com/DescribeEntity?catalog=AWSMarketplace";
+        assert_eq!(named("aws-marketplace", &[], catalog, ""), "aws-marketplace:DescribeEntity");
+        assert_eq!(named("s3", &[], "http://127.0.0.1/bucket/filter.wasm", ""), "s3");
+        assert_eq!(operation_of(&HttpRequest::new(SdkBody::empty())), "a call");
     }
 }

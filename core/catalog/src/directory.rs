@@ -15,12 +15,21 @@ use pmp_protocol::ProductId;
 use crate::CatalogError;
 
 mod look_up;
+#[cfg(any(test, not(feature = "discovery")))]
+#[cfg_attr(
+    feature = "discovery",
+    expect(unreachable_pub, reason = "it is public where it is in the place of the other")
+)]
+mod no_sdk;
 mod probe;
-#[cfg_attr(not(feature = "discovery"), path = "directory/no_sdk.rs")]
+#[cfg(feature = "discovery")]
 mod sdk;
 
 pub use look_up::{LookUp, Told};
+#[cfg(not(feature = "discovery"))]
+pub use no_sdk::SdkDirectory;
 pub use probe::{tells_of_listings, tells_of_products};
+#[cfg(feature = "discovery")]
 pub use sdk::SdkDirectory;
 
 /// The most products that are asked for in one search of listings (service model: values of a

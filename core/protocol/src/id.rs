@@ -4,6 +4,7 @@
 //! may add more.
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,12 +15,21 @@ use crate::PlainText;
 
 /// A text that is not the identifier it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{value}` is not {expected}")]
+#[error("`{value}` is not {expected}{}", question(meant.as_deref()))]
 pub struct IdError {
     /// What was found, shortened to 80 bytes, and harmless.
     pub value: String,
     /// What would have been valid.
     pub expected: &'static str,
+    /// The id that stands in it, such as one in an ARN, in quotes, or in capital letters. `None` if
+    /// there is none, or more than one.
+    pub meant: Option<String>,
+    /// An id that is valid, and that nothing has.
+    pub stand_in: &'static str,
+}
+
+fn question(meant: Option<&str>) -> String {
+    meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
 }
 
 crate::codes!(IdError => "E1009");
@@ -27,15 +37,28 @@ crate::codes!(IdError => "E1009");
 crate::without_hint!(IdError);
 
 impl IdError {
-    fn new(value: &str, expected: &'static str) -> Self {
+    fn new(value: &str, expected: &'static str, stand_in: &'static str, check: fn(&str) -> bool) -> Self {
+        let meant = inside(value, stand_in, check);
         let value = PlainText::bounded(value, 80).into();
-        Self { value, expected }
+        Self { value, expected, meant, stand_in }
     }
+}
+
+/// The one id in `text`, by the prefix that `stand_in` has, too. Ids without a prefix could be any
+/// word.
+fn inside(text: &str, stand_in: &str, check: fn(&str) -> bool) -> Option<String> {
+    /// An ARN with an id is shorter.
+    const LONGEST: usize = 300;
+    let prefix = stand_in.split_inclusive('-').next().filter(|prefix| prefix.ends_with('-'))?;
+    let words = text.get(..text.len().min(LONGEST))?.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let whole = words.flat_map(|word| [word.to_owned(), word.to_ascii_lowercase()]);
+    let ids: BTreeSet<String> = whole.filter(|word| word.starts_with(prefix) && check(word)).collect();
+    if ids.len() == 1 { ids.into_iter().next() } else { None }
 }
 
 // Protocol S1.
 macro_rules! id_type {
-    ($(#[$doc:meta])* $name:ident, $expected:literal, $check:expr) => {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $stand_in:literal, $check:expr) => {
         $(#[$doc])*
         // `Arc<str>`: ids are copied into every plan of every experience; the copy must not copy
         // the text.
@@ -47,7 +70,7 @@ macro_rules! id_type {
             /// Checks and takes `value`.
             pub fn new(value: &str) -> Result<Self, IdError> {
                 let check: fn(&str) -> bool = $check;
-                if check(value) { Ok(Self(value.into())) } else { Err(IdError::new(value, $expected)) }
+                if check(value) { Ok(Self(value.into())) } else { Err(IdError::new(value, $expected, $stand_in, check)) }
             }
 
             /// Whether another copy of it shares its text.
@@ -114,6 +137,7 @@ id_type!(
     /// documents the bound for `AllowProductProcurement`).
     ProductId,
     "a product id (1 to 50 visible ASCII characters)",
+    "product",
     |v| !v.is_empty() && v.len() <= 50 && v.bytes().all(|b| b.is_ascii_graphic())
 );
 
@@ -121,6 +145,7 @@ id_type!(
     /// A private marketplace experience: `exp-…`, without a revision.
     ExperienceId,
     "an experience id (`exp-` and 1 to 60 letters, digits or hyphens)",
+    "exp-0000000000000",
     |v| v.strip_prefix("exp-").is_some_and(|rest| !rest.is_empty()
         && rest.len() <= 60
         && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
@@ -131,6 +156,7 @@ id_type!(
     /// (Organizations service model).
     OrganizationId,
     "an organization id (`o-` and 10 to 32 lower-case letters or digits)",
+    "o-0000000000",
     |v| v.strip_prefix("o-").is_some_and(|rest| (10..=32).contains(&rest.len())
         && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
 );
@@ -139,6 +165,7 @@ id_type!(
     /// An AWS account: 12 digits.
     AccountId,
     "an account id (12 digits)",
+    "000000000000",
     |v| v.len() == 12 && v.bytes().all(|b| b.is_ascii_digit())
 );
 
@@ -152,6 +179,31 @@ mod tests {
         for id in ["prod-abcd1234efgh5", "prodview-abcdefghijklm", "c7bd4ac9-2f15-4b5a-9d3a-0f6d3e2f1a11", "x"] {
             assert_eq!(ProductId::new(id).unwrap().as_str(), id);
         }
+    }
+
+    #[test]
+    fn the_one_id_in_a_text_is_asked_back() {
+        let meant = |text: &str| ExperienceId::new(text).unwrap_err().meant;
+        for text in [
+            "arn:aws:aws-marketplace:us-east-1:111111111111:AWSMarketplace/Experience/exp-a1b2c3",
+            "'exp-a1b2c3'",
+            "exp-a1b2c3@12",
+            "EXP-A1B2C3",
+        ] {
+            assert_eq!(meant(text).as_deref(), Some("exp-a1b2c3"), "{text}");
+        }
+        for text in ["exp-a,exp-b", "experience", "", "exp-"] {
+            assert_eq!(meant(text), None, "{text}");
+        }
+        let error = OrganizationId::new("O-ABCDEFGHIJ").unwrap_err().to_string();
+        assert!(error.ends_with("; did you mean `o-abcdefghij`?"), "{error}");
+        assert_eq!(OrganizationId::new("o-short").unwrap_err().meant, None);
+        assert_eq!(ProductId::new("two words").unwrap_err().meant, None);
+        // Each stands in for an id of its kind.
+        assert!(ExperienceId::new(ExperienceId::new("").unwrap_err().stand_in).is_ok());
+        assert!(OrganizationId::new(OrganizationId::new("").unwrap_err().stand_in).is_ok());
+        assert!(ProductId::new(ProductId::new("").unwrap_err().stand_in).is_ok());
+        assert!(AccountId::new(AccountId::new("").unwrap_err().stand_in).is_ok());
     }
 
     #[test]

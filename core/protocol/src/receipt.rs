@@ -100,6 +100,10 @@ pub struct Receipt {
     /// the newest; bounded by the writer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub change_sets: Vec<String>,
+    /// The last of them, where its spoke had not seen it end when it wrote this: its products are
+    /// in no number yet. Absent otherwise, and in receipts of older spokes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<String>,
     /// The filter that narrowed it, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<FilterIdentity>,

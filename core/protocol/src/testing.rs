@@ -100,6 +100,7 @@ pub fn receipt(number: u64, status: ReceiptStatus, error: Option<&str>) -> Recei
         filter_warnings: Vec::new(),
         deferred: Vec::new(),
         change_sets: Vec::new(),
+        running: None,
         filter: None,
         filter_input: None,
         confirmed: None,

@@ -41,7 +41,12 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn new(limits: Limits) -> Result<Self, HostError> {
-        let engine = native().map_err(|error| HostError::Engine(error.into()))?;
+        Self::of(native(), limits)
+    }
+
+    /// The same with an engine, or with the reason why there is none.
+    fn of(engine: wasmtime::Result<Engine>, limits: Limits) -> Result<Self, HostError> {
+        let engine = engine.map_err(|error| HostError::Engine(error.into()))?;
         let ticker = Ticker::start(engine.weak())?;
         Ok(Self { engine, limits, ticker })
     }
@@ -164,5 +169,19 @@ fn tick(shared: &Shared, engine: &EngineWeak) {
             Some(engine) if !stopped => engine.increment_epoch(),
             _ => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::Coded as _;
+
+    use super::*;
+
+    #[test]
+    fn a_machine_that_the_engine_does_not_know_runs_no_filter() {
+        let engine = config().target("no-such-machine").and_then(|config| Engine::new(config));
+        let error = Runtime::of(engine, Limits::default()).map(drop).unwrap_err();
+        assert_eq!(error.code().to_string(), "E2008");
     }
 }

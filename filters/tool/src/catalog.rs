@@ -9,10 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use clap::{Args, Parser as _};
+use clap::Args;
 use jiff::Timestamp;
 use pmp_filter_host::{Context, Product, Status};
-use pmp_protocol::{ExperienceId, Note, OrganizationId, ProductId, SnapshotVersion};
+use pmp_protocol::{ExperienceId, IdError, Note, OrganizationId, ProductId, SnapshotVersion};
 use pmp_terminal::Failure;
 use serde::Deserialize;
 
@@ -115,7 +115,7 @@ impl Content {
 
 /// Generates `count` products for measurements. A tenth is rejected, and each has the attributes of
 /// a real one.
-pub(crate) fn made_up(count: usize) -> Result<Vec<OwnedProduct>, pmp_protocol::IdError> {
+pub(crate) fn made_up(count: usize) -> Result<Vec<OwnedProduct>, IdError> {
     let product = |n: usize| {
         let id = ProductId::new(&format!("prod-{n:013}"))?;
         let status = if n % 10 == 9 { OwnedStatus::Rejected } else { OwnedStatus::Approved };
@@ -134,6 +134,11 @@ pub(crate) fn made_up(count: usize) -> Result<Vec<OwnedProduct>, pmp_protocol::I
 /// A fixed moment, the same in every run: 2026-01-01T00:00:00Z.
 const LONG_AGO: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
+/// The ids of a context where nothing else is said.
+const ORGANIZATION: &str = "o-example0000";
+const MANAGEMENT: &str = "exp-management";
+const EXPERIENCE: &str = "exp-example";
+
 /// The context of an evaluation.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Context")]
@@ -142,13 +147,13 @@ pub(crate) struct Scene {
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) snapshot_version: SnapshotVersion,
     /// The id of the member organization
-    #[arg(long, value_name = "ID", default_value = "o-example0000")]
+    #[arg(long, value_name = "ID", default_value = ORGANIZATION)]
     pub(crate) organization: OrganizationId,
     /// The id of the management experience
-    #[arg(long, value_name = "ID", default_value = "exp-management")]
+    #[arg(long, value_name = "ID", default_value = MANAGEMENT)]
     pub(crate) management_experience: ExperienceId,
     /// The id of the member experience
-    #[arg(long, value_name = "ID", default_value = "exp-example")]
+    #[arg(long, value_name = "ID", default_value = EXPERIENCE)]
     pub(crate) experience: ExperienceId,
     /// The member experience's name [default: the world's, or Example]
     #[arg(long, value_name = "NAME")]
@@ -164,16 +169,16 @@ pub(crate) struct Scene {
 
 impl Scene {
     /// The context if no option is given.
-    pub(crate) fn made_up() -> Result<Self, Failure> {
-        /// The options of the context without those of a command.
-        #[derive(clap::Parser)]
-        struct Options {
-            #[command(flatten)]
-            scene: Scene,
-        }
-        Ok(Options::try_parse_from([""])
-            .map_err(|error| Failure::tried("E2142", "cannot make up a context", error))?
-            .scene)
+    pub(crate) fn made_up() -> Result<Self, IdError> {
+        Ok(Self {
+            snapshot_version: SnapshotVersion::FIRST,
+            organization: OrganizationId::new(ORGANIZATION)?,
+            management_experience: ExperienceId::new(MANAGEMENT)?,
+            experience: ExperienceId::new(EXPERIENCE)?,
+            experience_name: None,
+            labels: Vec::new(),
+            evaluated_at: None,
+        })
     }
 
     /// The context with its labels sorted and unique, as the host requires.
@@ -213,6 +218,17 @@ mod tests {
     fn a_misspelt_field_is_named() {
         let error = parse(r#"{"products":[{"id":"prod-a","lables":[]}]}"#).unwrap_err().to_string();
         assert!(error.contains("unknown field `lables`"), "{error}");
+    }
+
+    #[test]
+    fn a_made_up_context_is_that_of_a_command_without_options() {
+        #[derive(clap::Parser)]
+        struct Options {
+            #[command(flatten)]
+            scene: Scene,
+        }
+        let Options { scene } = clap::Parser::try_parse_from([""]).unwrap();
+        assert_eq!(format!("{scene:?}"), format!("{:?}", Scene::made_up().unwrap()));
     }
 
     #[test]

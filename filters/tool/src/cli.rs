@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use pmp_terminal::progress::Watch;
 use pmp_terminal::{
     Completions, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, TerminalArgs, print_version, program,
 };
@@ -97,6 +98,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 /// do.
 async fn command(cli: Cli) -> Result<Exit, Failure> {
     let output = cli.terminal.start("warn")?;
+    // With `--ledger` it reads from AWS, which may ask it to slow down.
+    let _watch = Watch::begin(output, || {
+        pmp_aws::throttled().map(|throttled| (throttled.to_string(), throttled.since.elapsed()))
+    });
     match cli.command {
         Command::New(new) => new.execute(output),
         Command::Build(build) => build.execute(output),

@@ -17,6 +17,7 @@ use clap::Args;
 use pmp_filter_host::{FilterHost, Limits};
 use pmp_protocol::deciding::{Answered, Ask, AskedRun, DECIDE_PROTOCOL, Hello};
 use pmp_terminal::{Exit, Failure, print_json};
+use serde_json::json;
 
 use self::decider::Decider;
 use crate::component::with_own_cache;
@@ -44,10 +45,7 @@ impl Decide {
         let host = with_own_cache(FilterHost::new(limits.clone())?);
         let decider = Decider::new(host, limits);
         let hello = Hello { version: env!("CARGO_PKG_VERSION").to_owned(), protocol: DECIDE_PROTOCOL };
-        print_json(
-            &serde_json::to_string(&hello)
-                .map_err(|error| Failure::tried("E1752", "cannot write the greeting", error))?,
-        )?;
+        print_json(&json!(hello).to_string())?;
         let available = thread::available_parallelism().map_or(1, usize::from);
         answer_all(&decider, self.at_once.map_or(available, usize::from))?;
         Ok(Exit::Ok)

@@ -3,30 +3,39 @@
 //! Spokes write their receipts themselves, and must not write into the hub's partitions. So the hub
 //! writes down what it sees when it looks by schedule. It remembers a fingerprint of each receipt
 //! that an entry tells of; a receipt with another fingerprint is news. What a receipt said between
-//! two looks is not seen: the number of its outcomes tells that there was something.
+//! two looks is not seen: the number of its outcomes tells that there was something, and
+//! `between.rs` takes it from the member's record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pmp_audit::{Event, MAX_OUTCOMES, SeenOutcome};
 use pmp_ledger::MOST_REMEMBERED;
-use pmp_protocol::{Digest, OrganizationId, PlainText, Receipt};
+use pmp_protocol::{Digest, ExperienceId, OrganizationId, PlainText, Receipt};
 
 use crate::status::fleet::View;
 
-/// The bytes of a fingerprint: first those of its organization, and then those of what it says.
-/// Only a member could make two receipts of the same fingerprint, and would hide nothing but its
-/// own.
+/// The bytes of a fingerprint: those of its organization, of its experience, of what it says, and
+/// of how many outcomes there were. Only a member could make two receipts of the same fingerprint,
+/// and would hide nothing but its own.
 const PRINT: usize = 12;
 /// How many of them tell the organization. Two of the same are read whole together or not at all.
 const OF_ORGANIZATION: usize = 4;
+/// How many bytes tell organization and experience.
+const OF_EXPERIENCE: usize = 6;
+/// Where the number of outcomes begins, of which two bytes are kept.
+const COUNT: usize = 10;
 /// The most fingerprints that are remembered: DynamoDB's items hold 400 KB.
 const MAX_PRINTS: usize = 30_000;
 /// The longest error that is told, in bytes.
-const MAX_ERROR: usize = 200;
+pub(super) const MAX_ERROR: usize = 200;
 
 type Print = [u8; PRINT];
 type Tag = [u8; OF_ORGANIZATION];
+
+/// How many outcomes of an experience came and went between the last entry about it and this one;
+/// only of those where there are any.
+pub(super) type Gaps = BTreeMap<(OrganizationId, ExperienceId), usize>;
 
 /// What there is to write, and what is remembered after it was written.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +44,8 @@ pub(crate) struct News {
     pub(crate) prints: Vec<u8>,
     /// How many receipts are left for the next entry.
     pub(crate) left: usize,
+    /// Where outcomes came and went since an entry told of the receipt.
+    pub(super) gaps: Gaps,
 }
 
 /// What no entry tells of yet, by the fingerprints that are remembered. `None` if all is told.
@@ -47,7 +58,8 @@ pub(crate) fn news(view: &View, now: Timestamp, remembered: &[u8]) -> Option<New
         (&a.organization, &a.member_experience).cmp(&(&b.organization, &b.member_experience))
     });
     let remembered: BTreeSet<Print> = remembered.as_chunks().0.iter().copied().collect();
-    let is_known = |it: &Printed| remembered.contains(&it.print) || remembered.contains(&it.earlier);
+    let is_known =
+        |it: &Printed| remembered.contains(&it.print) || it.earlier.iter().any(|earlier| remembered.contains(earlier));
     let (known, new): (Vec<_>, Vec<_>) = outcomes.iter().partition(|it| is_known(it));
     let mut kept: BTreeSet<Print> = known.iter().map(|it| it.print).collect();
     kept.extend(not_read(view, &remembered, &kept));
@@ -80,7 +92,27 @@ pub(crate) fn news(view: &View, now: Timestamp, remembered: &[u8]) -> Option<New
         more,
     };
     let left = if room == 0 { 0 } else { more };
-    Some(News { event, prints: kept.into_iter().flatten().collect(), left })
+    let gap = |it: &&Printed| {
+        let SeenOutcome { organization, member_experience, .. } = &it.outcome;
+        let missing = missing(&it.print, &remembered);
+        (missing > 0).then(|| ((organization.clone(), member_experience.clone()), missing))
+    };
+    let gaps = changed.iter().filter_map(gap).collect();
+    Some(News { event, prints: kept.into_iter().flatten().collect(), left, gaps })
+}
+
+/// How many outcomes came between the receipt that was told of before and this one: none where no
+/// entry told of one, or where it cannot be said which.
+fn missing(print: &Print, remembered: &BTreeSet<Print>) -> usize {
+    let (mut first, mut last) = ([0; PRINT], [u8::MAX; PRINT]);
+    first[..OF_EXPERIENCE].copy_from_slice(&print[..OF_EXPERIENCE]);
+    last[..OF_EXPERIENCE].copy_from_slice(&print[..OF_EXPERIENCE]);
+    let count = |print: &Print| u16::from_be_bytes([print[COUNT], print[COUNT + 1]]);
+    let mut before = remembered.range(first..=last).map(count);
+    let (Some(before), None) = (before.next(), before.next()) else { return 0 };
+    // The numbers of a member that counts backwards say nothing.
+    let grown = count(print).wrapping_sub(before);
+    if grown <= u16::MAX / 2 { usize::from(grown.saturating_sub(1)) } else { 0 }
 }
 
 /// What is remembered of organizations that were not read whole, or not at all, beside what is
@@ -130,8 +162,8 @@ fn overflowing(state: Digest) -> Print {
 /// What a receipt says, and its fingerprint.
 struct Printed {
     print: Print,
-    /// The fingerprint of an earlier release, which did not tell the organization.
-    earlier: Print,
+    /// The fingerprints of earlier releases: one told the organization, and one not even that.
+    earlier: [Print; 2],
     outcome: SeenOutcome,
 }
 
@@ -145,6 +177,7 @@ fn printed(receipt: &Receipt) -> Printed {
         received_at: receipt.received_at,
         outcomes: receipt.recorded.map_or(0, |recorded| recorded.outcomes),
         error: receipt.error.as_deref().map(|error| PlainText::bounded(error, MAX_ERROR).into()),
+        between: Vec::new(),
     };
     // Without the time, which spokes of earlier releases write anew with each pass, also where
     // nothing changed. The digest of the snapshot is part of what it says, and follows from its
@@ -157,9 +190,14 @@ fn printed(receipt: &Receipt) -> Printed {
     );
     let digest = Digest::of(text.as_bytes());
     let digest = digest.bytes();
-    let (mut print, mut earlier) = ([0; PRINT], [0; PRINT]);
+    let (mut print, mut of_organization, mut of_nobody) = ([0; PRINT], [0; PRINT], [0; PRINT]);
+    let experience = Digest::of(member_experience.as_str().as_bytes());
     print[..OF_ORGANIZATION].copy_from_slice(&tag(organization));
-    print[OF_ORGANIZATION..].copy_from_slice(&digest[..PRINT - OF_ORGANIZATION]);
-    earlier.copy_from_slice(&digest[..PRINT]);
-    Printed { print, earlier, outcome }
+    print[OF_ORGANIZATION..OF_EXPERIENCE].copy_from_slice(&experience.bytes()[..OF_EXPERIENCE - OF_ORGANIZATION]);
+    print[OF_EXPERIENCE..COUNT].copy_from_slice(&digest[..COUNT - OF_EXPERIENCE]);
+    print[COUNT..].copy_from_slice(&outcomes.to_be_bytes()[6..]);
+    of_organization[..OF_ORGANIZATION].copy_from_slice(&tag(organization));
+    of_organization[OF_ORGANIZATION..].copy_from_slice(&digest[..PRINT - OF_ORGANIZATION]);
+    of_nobody.copy_from_slice(&digest[..PRINT]);
+    Printed { print, earlier: [of_organization, of_nobody], outcome }
 }

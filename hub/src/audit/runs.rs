@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pmp_audit::{Event, Publishing};
-use pmp_ledger::{AuditHead, SnapshotStore};
+use pmp_ledger::{AuditHead, RecordStore, SnapshotStore};
 use pmp_protocol::{Digest, SnapshotVersion, render};
 
 use super::noted::{Note, Sight, notes};
 use super::outcomes::{News, news};
-use super::{ATTEMPTS, AuditError, Auditor, New, PAUSE};
+use super::{ATTEMPTS, AuditError, Auditor, New, PAUSE, between};
 use crate::error::HubError;
 use crate::publish::{Outcome, Published, Trigger, WentOn};
 use crate::rollout::state::OnTheWay;
@@ -34,6 +34,9 @@ pub(crate) struct Ran<'a> {
     pub(crate) view: Option<&'a View>,
     /// Where the versions are that no entry tells of.
     pub(crate) snapshots: &'a dyn SnapshotStore,
+    /// Where the outcomes are that came and went between two looks; none where the members were not
+    /// looked at.
+    pub(crate) records: Option<&'a dyn RecordStore>,
 }
 
 impl Auditor {
@@ -80,7 +83,7 @@ impl Auditor {
             }
         }
         match ran.view {
-            Some(view) => self.looked(&mut head, view).await,
+            Some(view) => self.looked(&mut head, view, ran.records).await,
             None => Ok(true),
         }
     }
@@ -108,12 +111,21 @@ impl Auditor {
 
     /// Writes down what the members' receipts say by now, as far as no entry tells it. False where
     /// somebody else appended meanwhile.
-    async fn looked(&self, head: &mut Option<AuditHead>, view: &View) -> Result<bool, AuditError> {
+    async fn looked(
+        &self,
+        head: &mut Option<AuditHead>,
+        view: &View,
+        records: Option<&dyn RecordStore>,
+    ) -> Result<bool, AuditError> {
         let mut remembered = self.store.seen(&self.experience).await?;
         for _ in 0..MAX_ENTRIES {
-            let Some(News { event, prints, left }) = news(view, self.clock.now(), &remembered) else {
+            let now = self.clock.now();
+            let Some(News { mut event, prints, left, gaps }) = news(view, now, &remembered) else {
                 return Ok(true);
             };
+            if let Some(records) = records {
+                between::told(&mut event, &gaps, records, &self.experience, view, now).await;
+            }
             if !self.append_after(head, New { seen: Some(&prints), ..New::of(event) }).await? {
                 return Ok(false);
             }
@@ -167,6 +179,7 @@ fn missing(
 pub(crate) struct RunAudit {
     pub(crate) auditor: Auditor,
     pub(crate) snapshots: Arc<dyn SnapshotStore>,
+    pub(crate) records: Arc<dyn RecordStore>,
     /// Where the state of waves is read.
     pub(crate) fleet: Fleet,
 }
@@ -221,7 +234,8 @@ impl RunAudit {
         };
         let sight = view.map(Sight::of).or_else(|| waves.as_ref().map(Sight::of_waves)).unwrap_or_default();
         let sight = Sight { members: view.map(|_| &self.fleet.named), ..sight };
-        self.auditor.ran(Ran { published, stored, sight, view, snapshots }).await
+        let records = Some(self.records.as_ref());
+        self.auditor.ran(Ran { published, stored, sight, view, snapshots, records }).await
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use pmp_audit::{Publishing, Told, Verifier, last_line, line};
 use pmp_ledger::testing::MemoryLedger;
-use pmp_ledger::{AuditStore, Report, StoredEntry};
+use pmp_ledger::{AuditStore, RecordStore, Report, StoredEntry};
 use pmp_protocol::testing::{content_of, experience, now, receipt, snapshot, version};
 use pmp_protocol::{Counts, ExperienceId, OrganizationId, Receipt, ReceiptStatus, Recorded, SnapshotVersion};
 
@@ -139,7 +139,14 @@ async fn a_version_that_no_entry_tells_of_is_told_of_by_the_next_run() {
     let publish = async |number, outcome, trigger| {
         let published = published(number, outcome);
         let published = Some((&published, trigger));
-        let ran = Ran { published, stored: None, sight: Sight::default(), view: None, snapshots: ledger.as_ref() };
+        let ran = Ran {
+            published,
+            stored: None,
+            sight: Sight::default(),
+            view: None,
+            snapshots: ledger.as_ref(),
+            records: None,
+        };
         auditor.ran(ran).await.unwrap();
     };
     publish(2, Outcome::Stored, Trigger::Schedule).await;
@@ -268,6 +275,104 @@ fn what_an_earlier_release_told_of_is_not_told_again() {
     let text = format!("{}\n{}\n{}\n42\n0\n1\n", receipt.organization, receipt.member_experience, receipt.status);
     let earlier = Digest::of(text.as_bytes()).bytes()[..12].to_vec();
     assert_eq!(news(&view(0..1, 1), now(), &earlier), None);
+    // Another one began with the organization.
+    let tag = Digest::of(receipt.organization.as_str().as_bytes()).bytes()[..4].to_vec();
+    assert_eq!(news(&view(0..1, 1), now(), &[tag, earlier[..8].to_vec()].concat()), None);
+}
+
+/// The outcome with this number of an experience of alpha.
+fn outcome(member: usize, number: u64) -> pmp_protocol::Outcome {
+    let at = now() - jiff::SignedDuration::from_mins(100 - number as i64);
+    let error = number.is_multiple_of(2).then(|| format!("the reason of {number}"));
+    let status = if error.is_some() { ReceiptStatus::Failed } else { ReceiptStatus::InSync };
+    let receipt = Receipt {
+        organization: OrganizationId::new("o-alpha00000").unwrap(),
+        member_experience: ExperienceId::new(&format!("exp-{member:05}")).unwrap(),
+        received_at: at,
+        ..receipt(42, status, error.as_deref())
+    };
+    pmp_protocol::Outcome::of(&receipt, at)
+}
+
+/// One look of a hub at `view`; the outcomes that its entry tells.
+async fn looks(ledger: &Arc<MemoryLedger>, view: &View) -> Vec<pmp_audit::SeenOutcome> {
+    let (snapshots, records) = (ledger.as_ref(), Some(ledger.as_ref() as _));
+    let ran = Ran { published: None, stored: None, sight: Sight::default(), view: Some(view), snapshots, records };
+    auditor(ledger).ran(ran).await.unwrap();
+    let of = experience("exp-management");
+    let number = AuditStore::head(ledger.as_ref(), &of).await.unwrap().unwrap().number;
+    let entries = AuditStore::page(ledger.as_ref(), &of, number, number).await.unwrap();
+    let Event::Receipts { changed, .. } = serde_json::from_str::<Entry>(&entries[0].text).unwrap().event else {
+        panic!("{entries:?}")
+    };
+    changed
+}
+
+#[tokio::test]
+async fn what_came_and_went_between_two_looks_is_told_in_the_members_words() {
+    let ledger = ledger_with(42..=42);
+    let keep = async |member: usize, numbers: std::ops::RangeInclusive<u64>| {
+        for number in numbers {
+            ledger.put_outcome(&outcome(member, number), number, now()).await.unwrap();
+        }
+    };
+    // What came before the first look is not known to be missing.
+    for member in 0..3 {
+        keep(member, 1..=3).await;
+    }
+    let first = looks(&ledger, &view(0..3, 3)).await;
+    assert!(first.iter().all(|seen| seen.between.is_empty() && seen.outcomes == 3), "{first:?}");
+    // One more is what the receipt itself says.
+    keep(0, 4..=4).await;
+    let one = looks(&ledger, &view(0..3, 4)).await;
+    assert!(one.iter().all(|seen| seen.between.is_empty()), "{one:?}");
+    // Three more: the hub saw the last.
+    keep(0, 5..=7).await;
+    let mut seen = view(0..1, 7);
+    let receipts = &mut seen.looked[0].report.as_mut().unwrap().organization.receipts;
+    receipts[0].received_at = outcome(0, 7).received_at;
+    let more = looks(&ledger, &seen).await;
+    let told: Vec<_> = more[0].between.iter().map(|told| (told.at, told.status, told.error.clone())).collect();
+    let expected = |number: u64| {
+        let outcome = outcome(0, number);
+        (outcome.at, outcome.status, outcome.error)
+    };
+    assert_eq!(told, [expected(5), expected(6)]);
+    // However many there are, an entry tells some of each.
+    keep(0, 8..=90).await;
+    receipts_of(&mut seen, 90, outcome(0, 90).received_at);
+    let many = looks(&ledger, &seen).await;
+    assert_eq!((many[0].outcomes, many[0].between.len()), (90, 20));
+    assert_eq!(many[0].between.last().unwrap().at, outcome(0, 89).at);
+    // A member that counts backwards says nothing.
+    receipts_of(&mut seen, 5, outcome(0, 90).received_at);
+    assert!(looks(&ledger, &seen).await[0].between.is_empty());
+}
+
+fn receipts_of(view: &mut View, outcomes: u64, received_at: Timestamp) {
+    for receipt in &mut view.looked[0].report.as_mut().unwrap().organization.receipts {
+        receipt.received_at = received_at;
+        receipt.recorded = Some(Recorded { outcomes, decisions: None, written_at: None });
+    }
+}
+
+#[tokio::test]
+async fn what_the_ledger_contradicts_is_not_told_and_what_cannot_be_read_holds_up_nothing() {
+    // Rules 10 and 11.
+    let ledger = ledger_with(42..=42);
+    let mut seen = view(0..1, 1);
+    looks(&ledger, &seen).await;
+    for number in 2..=4 {
+        let forged = pmp_protocol::Outcome { digest: Digest::of(b"another content"), ..outcome(0, number) };
+        ledger.put_outcome(&forged, number, now()).await.unwrap();
+    }
+    receipts_of(&mut seen, 4, outcome(0, 4).received_at);
+    let told = looks(&ledger, &seen).await;
+    assert!(told[0].outcomes == 4 && told[0].between.is_empty(), "{told:?}");
+    receipts_of(&mut seen, 8, outcome(0, 4).received_at);
+    ledger.fail_at("outcomes");
+    let told = looks(&ledger, &seen).await;
+    assert!(told[0].outcomes == 8 && told[0].between.is_empty(), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,7 +381,8 @@ async fn what_several_hubs_see_at_once_is_told_once() {
     let (view, auditors) = (view(0..3, 1), [auditor(&ledger), auditor(&ledger), auditor(&ledger)]);
     let ran = |auditor: &Auditor| {
         let sight = Sight::of(&view);
-        let ran = Ran { published: None, stored: None, sight, view: Some(&view), snapshots: ledger.as_ref() };
+        let (snapshots, records) = (ledger.as_ref(), Some(ledger.as_ref() as _));
+        let ran = Ran { published: None, stored: None, sight, view: Some(&view), snapshots, records };
         let auditor = auditor.clone();
         async move { auditor.ran(ran).await }
     };

@@ -22,6 +22,6 @@ pub(super) async fn announce(
     // Nothing is stored, so nothing is pruned.
     let hub = compose::hub(sdk, &publish, u64::MAX);
     let announced = hub.announce_again(head, Reason::Operator).await;
-    let hint = "it is confirmed all the same: the spoke takes it up with the next announcement";
+    let hint = "it is confirmed: the spoke takes it up with the next announcement";
     announced.map_err(|error| Failure::from(error).hint(hint.to_owned()))
 }

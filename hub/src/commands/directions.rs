@@ -23,8 +23,8 @@ use crate::steer::{self, Helm, PutBack, Trusted, whose};
 
 #[derive(Debug, Args)]
 pub(crate) struct DirectionsArgs {
-    /// Sign all of them with the key of PMP_SIGNING_KEY, as they are shown: after a change of keys,
-    /// or to restore what spokes trusted where somebody put an older one back
+    /// Sign all of them, as they are shown, with the key of PMP_SIGNING_KEY. Use it after a change
+    /// of keys, or to restore what spokes trusted after somebody put an older one back
     #[arg(long)]
     sign: bool,
     /// With --sign: restore also what a former key of this hub signed. Make sure first that the key

@@ -213,7 +213,7 @@ async fn waves(session: &Session, config: &DoctorConfig, view: Option<&View>) ->
             }
         }
         Ok(OnTheWay::Kept(kept)) if kept.state.rollout.stopped.is_some() => {
-            let fix = "`pmp-hub promote` goes on, where nothing failed with it; `pmp-hub pin` goes back; the next version begins anew"
+            let fix = "`pmp-hub promote` goes on, where nothing failed with it; `pmp-hub pin` goes back; the next version begins again"
                 .to_owned();
             finding.warn(kept.to_string(), fix)
         }

@@ -2,7 +2,7 @@
 //! and time.
 
 use clap::Args;
-use pmp_terminal::{Exit, Failure, Output, OutputFormat};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat};
 use serde_json::json;
 
 use super::history::Since;
@@ -47,7 +47,7 @@ pub(crate) async fn show_drift(config: &ConfigArgs, args: &DriftArgs, output: Ou
         output.line(&format!("No spoke tells of an experience that others changed{of_these}."))?;
     } else {
         let summary = render::summary(&rows, all);
-        let waits = render::waits(&rows, all);
+        let waits = render::waits(&rows, all, Frame::room());
         let (below, after) = if waits.is_empty() { (summary.as_str(), None) } else { ("", Some(&summary)) };
         let columns = ["organization", "member_experience", "drift"];
         output.list_of("drift", &columns, &rows, render::table(&rows, now, all, wide), below)?;

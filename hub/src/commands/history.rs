@@ -452,8 +452,9 @@ impl<'a> NameColumn<'a> {
     fn cell(&self, product: &ProductId, output: Output) -> Option<String> {
         /// With an id of AWS's own and the list beside it, a line has 80 columns.
         const WIDTH: usize = 32;
+        let wider = Frame::room() - Frame::WIDTH;
         let name = self.0.get(product).map_or_else(|| "-".to_owned(), |named| named.known());
-        let name = if output.format == OutputFormat::Wide { name } else { cut(&name, WIDTH) };
+        let name = if output.format == OutputFormat::Wide { name } else { cut(&name, WIDTH + wider) };
         (!self.0.is_empty()).then_some(name)
     }
 }

@@ -7,6 +7,7 @@ use pmp_audit::Event;
 use pmp_ledger::DynamoRoster;
 use pmp_protocol::{AccountId, OrganizationId};
 use pmp_terminal::{Exit, Failure, Output};
+use serde_json::json;
 
 use super::caller;
 use crate::commands::init::resources as init;
@@ -41,9 +42,7 @@ pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Out
         made.changes.extend(asked.done(admitted).await?);
     }
     if !output.is_table() {
-        let made =
-            serde_json::to_value(&made).map_err(|error| Failure::tried("E1752", "cannot write the answer", error))?;
-        output.document(&made)?;
+        output.document(&json!(made))?;
         return Ok(Exit::Ok);
     }
     if made.changes.is_empty() {

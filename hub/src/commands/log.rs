@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 use pmp_ledger::{DynamoRecords, Extent, Outcomes, RecordStore, Unreadable};
 use pmp_protocol::{ExperienceId, OrganizationId, Outcome, ReceiptStatus};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, count, cut};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Table, count, cut};
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,8 +18,6 @@ use crate::status::fleet::{Fleet, View};
 
 /// The most rows: with the header, the summary and the prompt they fill a screen of 24 lines.
 const MAX_ROWS: usize = 19;
-/// The width of a terminal. The message gets the columns that the others leave.
-const WIDTH: usize = 80;
 /// The most unreadable items that are listed one by one.
 const MAX_UNREADABLE: usize = 3;
 
@@ -135,7 +133,7 @@ pub(crate) async fn log(config: &ConfigArgs, args: &LogArgs, output: Output) -> 
     let summary = summary(rows.len(), shown, more);
     output.list_of("outcomes", COLUMNS, &rows, table(&rows[..shown], whole, now), &summary)?;
     if output.is_table() {
-        output.lines(problems(&unreadable).iter().map(|line| shortened(line, WIDTH, whole)))?;
+        output.lines(problems(&unreadable).iter().map(|line| shortened(line, Frame::room(), whole)))?;
     }
     Ok(Exit::Ok)
 }
@@ -212,7 +210,8 @@ fn table(rows: &[Row], whole: bool, now: Timestamp) -> Table {
         rows.iter().map(|row| status(row).len()).max().unwrap_or_default().max("STATUS".len()),
         rows.iter().map(|row| row.outcome.version.to_string().len()).max().unwrap_or_default().max("VERSION".len()),
     ];
-    let left = WIDTH.saturating_sub(widths.iter().map(|width| width + 3).sum()).max(12);
+    // The message gets the columns that the others leave.
+    let left = Frame::room().saturating_sub(widths.iter().map(|width| width + 3).sum()).max(12);
     for row in rows {
         table.row([
             when(row),

@@ -1,16 +1,17 @@
-//! Suggests the right id if that of a management experience was mistyped, from all that the catalog
-//! and the ledger know.
+//! Suggests the right id where one was mistyped, from all that the catalog and the ledger know.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use pmp_catalog::{Catalog, ErrorClass, RateLimits, Scope, SdkCatalog};
 use pmp_ledger::{DynamoReports, TableName};
-use pmp_protocol::{ExperienceId, Hint, alike};
+use pmp_protocol::{ExperienceId, Hint, IdError, OrganizationId, alike};
 use pmp_terminal::Failure;
 
 use crate::commands::not_known;
-use crate::config::Named;
-use crate::error::HubError;
-use crate::status::fleet::most_like;
+use crate::config::{ConfigArgs, Named};
+use crate::error::{HubError, sdk};
+use crate::status::fleet::{Fleet, most_like};
 
 /// The experience that may have been meant by `experience`. `None` if the ledger knows no other, or
 /// if it cannot be read: the caller reports another failure, and this one would hide it.
@@ -39,6 +40,21 @@ pub(crate) async fn meant_in_the_catalog(
         Some(alike) => Some(alike),
         None => meant(sdk, timestamps, named, experience).await,
     }
+}
+
+/// The id that may have been meant by what is none: it has another length or shape. `None` if no
+/// known one looks like it, or if the ledger cannot be read: what was typed is wrong in any case.
+pub(crate) async fn id_meant(config: &ConfigArgs, wrong: &IdError) -> Option<String> {
+    let config = config.for_status().ok()?;
+    let fleet = Fleet::new(&sdk().await.ok()?, &config.snapshots, &config.timestamps, config.members);
+    let view = fleet.look(&config.experience).await.ok()?;
+    let admitted = view.roster.iter().flat_map(BTreeMap::keys);
+    let organizations = admitted.chain(view.looked.iter().map(|looked| &looked.id)).map(OrganizationId::as_str);
+    let receipts = view.reports().flat_map(|report| &report.organization.receipts);
+    let experiences = receipts.map(|receipt| receipt.member_experience.as_str()).chain([config.experience.as_str()]);
+    // Ids of another kind never look like it: each kind has a beginning of its own.
+    let known: BTreeSet<&str> = organizations.chain(experiences).collect();
+    alike(&wrong.value, known).first().map(|meant| (*meant).to_owned())
 }
 
 /// The failure for an error of the hub. If the catalog does not find the management experience, it

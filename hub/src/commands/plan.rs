@@ -9,7 +9,7 @@ use pmp_catalog::{RateLimits, SdkCatalog};
 use pmp_ledger::LedgerError;
 use pmp_plan::GuardRails;
 use pmp_protocol::{Content, Direction, ExperienceId, Sealed, SnapshotVersion};
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, progress};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, progress};
 use serde_json::json;
 
 use super::look::hints;
@@ -88,7 +88,8 @@ pub(crate) async fn show_plan(config: &ConfigArgs, args: &PlanArgs, output: Outp
     } else {
         let table = render::table(&plan, wide);
         let summary = render::summary(&plan, wide);
-        let lines = render::that_fit(render::lines(&plan, wide, &names), table.len() + summary.len(), wide);
+        let lines =
+            render::that_fit(render::lines(&plan, wide, &names, Frame::room()), table.len() + summary.len(), wide);
         let columns = ["organization", "member_experience", "applied", "outlook"];
         output.list_of("experiences", &columns, &plan.rows, table, "")?;
         if output.is_table() {
@@ -157,8 +158,8 @@ impl Filters {
         if let Some(folder) = self.folder.as_ref().filter(|_| !wanted.is_empty()) {
             let folder = PathBuf::from(folder);
             let looked = tokio::task::spawn_blocking(move || folder::look(&folder, &wanted)).await;
-            let found =
-                looked.map_err(|error| Failure::tried("E4056", "cannot look at the folder of filters", error))??;
+            // A panic there is a fault of the program, and is told as any other.
+            let found = looked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
             found.unreadable.iter().take(MAX_UNREADABLE).for_each(|problem| {
                 progress::note(&format!("hint: in the folder of filters, {problem}"));
             });

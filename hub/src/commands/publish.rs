@@ -176,7 +176,8 @@ async fn write_down(
     };
     let sight = Sight { waves: waves.as_ref().map(Option::as_ref), fleet, members: None };
     let published = published.map(|published| (published, Trigger::Operator));
-    match auditor.ran(Ran { published, stored, sight, view: None, snapshots: hub.snapshots.as_ref() }).await {
+    let snapshots = hub.snapshots.as_ref();
+    match auditor.ran(Ran { published, stored, sight, view: None, snapshots, records: None }).await {
         Err(error) if error.is_access_denied() => {
             not_in_the_audit(error);
             Ok(())

@@ -31,9 +31,8 @@ pub(crate) struct RunArgs {
     /// How often an unchanged snapshot is announced: 30s, 15m, 1h
     #[arg(long, env = INTERVAL.variable, default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
     interval: Duration,
-    /// How long a spoke may be silent before the metrics count it, which are written where the log
-    /// is JSON, and before operations is told: longer than the interval [default: 3h, or three
-    /// intervals where that is longer]
+    /// How long a spoke may be silent before the metrics count it, and before operations is told.
+    /// Longer than the interval [default: 3h, or three intervals where that is longer]
     #[arg(long, env = STALE.variable, value_name = "DURATION")]
     stale_after: Option<String>,
     /// Stop after this time, as on SIGTERM: 90s, 15m, 8h

@@ -590,8 +590,9 @@ impl Desk {
                 ));
                 Ok(None)
             }
-            error => Err(Failure::from(error)
-                .hint("it is written down all the same: the hub publishes it with its next run".to_owned())),
+            error => {
+                Err(Failure::from(error).hint("it is written down: the hub publishes it with its next run".to_owned()))
+            }
         }
     }
 

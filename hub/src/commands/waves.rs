@@ -18,7 +18,7 @@ use crate::publish::waves::by_hand::Decided;
 use crate::rollout::told::{Shown, progress};
 
 /// What is said where a version was promoted, and not everybody could be told.
-const GOES_ON: &str = "it is promoted all the same: the hub's next run directs those who could not be directed";
+const GOES_ON: &str = "it is promoted: the hub's next run directs those who could not be directed";
 
 #[derive(Debug, Args)]
 pub(crate) struct PromoteArgs {
@@ -133,7 +133,7 @@ async fn because(sdk: &SdkConfig, reason: &str) -> Result<Because, Failure> {
 async fn announce(hub: &Hub) -> Result<bool, Failure> {
     let head = hub.snapshots.head(&hub.experience).await.map_err(HubError::Ledger)?;
     let Some(head) = head else { return Ok(false) };
-    let hint = "it is written down all the same: the spokes take it up with the next announcement";
+    let hint = "it is written down: the spokes take it up with the next announcement";
     let announced = hub.announce_again(&head, Reason::Operator).await;
     announced.map_err(|error| Failure::from(error).hint(hint.to_owned()))?;
     Ok(true)

@@ -11,7 +11,7 @@ use pmp_ledger::{DynamoRecords, DynamoSnapshots, Extent, Journals, Outcomes, Rec
 use pmp_protocol::{
     DecisionJournal, ExperienceId, NamedProduct, OrganizationId, Pin, PlainText, ProductId, SnapshotVersion,
 };
-use pmp_terminal::{Exit, Failure, Output, OutputFormat, Table, age, count, progress};
+use pmp_terminal::{Exit, Failure, Frame, Output, OutputFormat, Table, age, count, progress};
 use serde_json::json;
 
 use super::history::Since;
@@ -27,9 +27,8 @@ use crate::render::status as shown;
 use crate::status::fleet::{Fleet, Looked, View};
 use crate::status::named::{Meant, Names};
 
-/// The size of the smallest screen, in columns and in lines.
-const WIDTH: usize = 80;
-const SCREEN: usize = 24;
+/// The lines of the smallest screen.
+const SCREEN: usize = Frame::HEIGHT;
 const MAX_GROUPS: usize = 16;
 /// The number of further experiences for which only the stance is shown.
 const MAX_OTHERS: usize = 4;
@@ -348,7 +347,7 @@ impl Found {
         }
         let whole = args.all || output.format == OutputFormat::Wide;
         let headline = if output.header { self.headline(view, experience, whole, now) } else { Vec::new() };
-        output.lines(headline.iter().map(|line| fit(line, WIDTH, whole)))?;
+        output.lines(headline.iter().map(|line| fit(line, Frame::room(), whole)))?;
         if args.org.is_some() {
             let room = if whole { usize::MAX } else { SCREEN.saturating_sub(headline.len()) };
             return self.print_chains(output, whole, room, now);
@@ -362,7 +361,7 @@ impl Found {
         let more = (more > 0).then(|| format!("{} more: --all", count(more, "group")));
         let summary = match summary(&self.answers) {
             nothing if nothing.is_empty() => "No spoke has reported yet.".to_owned(),
-            summary => fit(&summary, WIDTH, false),
+            summary => fit(&summary, Frame::room(), false),
         };
         Ok(output.lines(lines.into_iter().chain(more).chain([summary]))?)
     }
@@ -380,7 +379,7 @@ impl Found {
         let listed = listed.map_or("has it on neither list", |listed| listed.verb());
         let note = snapshot.and_then(|snapshot| snapshot.note.as_ref());
         let note = note.map(|note| format!(", with the note \"{}\"", note.as_str())).unwrap_or_default();
-        let mut lines = vec![if whole { self.product.label() } else { self.product.label_within(WIDTH) }];
+        let mut lines = vec![if whole { self.product.label() } else { self.product.label_within(Frame::room()) }];
         lines.extend(match self.kept.content_of.get(&self.version) {
             Some(pin) => self.content_of(view, pin, &format!("{listed}{note}")),
             None => vec![format!("{experience} {listed}{note}")],
@@ -441,11 +440,11 @@ impl Found {
         let lengths: Vec<_> = self.chains.iter().map(|chain| 1 + chain.steps.len()).collect();
         let chains = chains_that_fit(&lengths, self.answers.len(), room);
         for (answer, chain) in self.answers.iter().zip(&self.chains).take(chains) {
-            lines.push(fit(&title(answer), WIDTH, whole));
-            lines.extend(chain.steps.iter().map(|step| fit(&line(step, now), WIDTH, whole)));
+            lines.push(fit(&title(answer), Frame::room(), whole));
+            lines.extend(chain.steps.iter().map(|step| fit(&line(step, now), Frame::room(), whole)));
         }
         let others = &self.answers[chains.min(self.answers.len())..];
-        lines.extend(others.iter().take(MAX_OTHERS).map(|answer| fit(&title(answer), WIDTH, whole)));
+        lines.extend(others.iter().take(MAX_OTHERS).map(|answer| fit(&title(answer), Frame::room(), whole)));
         if let Some(more @ 1..) = others.len().checked_sub(MAX_OTHERS) {
             lines.push(format!("{} more: --all, or --experience ID", count(more, "experience")));
         }
@@ -502,7 +501,7 @@ fn group_lines(groups: &[Group], header: bool) -> Vec<String> {
     let numbers = shown.iter().map(|group| group.experiences.to_string().len()).max().unwrap_or_default().max(2);
     let states = shown.iter().map(|group| group.stance.as_str().len()).max().unwrap_or_default().max(5);
     let line = |number: &str, state: &str, why: &str| {
-        fit(format!("{number:<numbers$}   {state:<states$}   {why}").trim_end(), WIDTH, false)
+        fit(format!("{number:<numbers$}   {state:<states$}   {why}").trim_end(), Frame::room(), false)
     };
     let header = (header && !shown.is_empty()).then(|| line("IN", "STATE", "WHY"));
     let lines = shown.iter().map(|group| {

@@ -95,7 +95,7 @@ declare_settings! {
             flag: "member-organizations",
             variable: "PMP_MEMBER_ORGANIZATIONS",
             value: "ORG,…",
-            help: "The member organizations that are admitted, separated by commas, besides those of `members admit`",
+            help: "The member organizations that are admitted, separated by commas, in addition to those of `members admit`",
             needed_by: "status, exceptions, members, versions, wait, confirm, pin, unpin, pause, resume, promote, halt, directions, publish, run; optional",
             meaning: "the [member organizations](operations.md#members) that are admitted, `o-…`, separated \
                 by commas, in addition to those of `members admit`. Empty means no list; anything in \

@@ -534,7 +534,7 @@ mod tests {
         assert_eq!(plan.rows[1].outlook, Outlook::Change { allow: 1, deny: 2 });
         assert!(plan.rows[3].outlook.reason().starts_with("it has a filter of its own: `no-genai`"));
         let names = Names::none(ExperienceId::new("exp-management").unwrap());
-        let shown = lines(&plan, false, &names);
+        let shown = lines(&plan, false, &names, 80);
         let products = ["From snapshot 42:", "  - deny   c", "  - deny   y", "  + allow  d"];
         assert_eq!(shown[shown.len() - 4..], products);
         assert!(shown[0].starts_with("  held from 42: it would remove "), "{shown:?}");
@@ -614,7 +614,7 @@ mod tests {
         assert_eq!(said, [("e", PlannedStep::Allow, None), ("b", PlannedStep::Deny, None), left]);
         let names = Names::none(ExperienceId::new("exp-management").unwrap());
         assert_eq!(
-            lines(&plan, false, &names)[4..],
+            lines(&plan, false, &names, 80)[4..],
             [
                 "From snapshot 42, with the filter `no-genai` 1.0.0 (2 experiences):",
                 "  - deny   b",

@@ -254,7 +254,7 @@ pub(crate) fn log_outcome(outcome: Result<LookedUp, HubError>) -> Option<LookedU
         }
         Err(error) => {
             let error = render(&error);
-            tracing::warn!(error, "products could not be looked up; the snapshot is published all the same");
+            tracing::warn!(error, "products could not be looked up; the snapshot is published anyway");
             None
         }
     }

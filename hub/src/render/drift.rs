@@ -69,8 +69,8 @@ fn which(drift: &Drift) -> String {
 }
 
 /// Why edits are not healed yet, the most frequent reason first: all of them in whole sentences, or
-/// what fits a screen with the table, its header and its summary.
-pub(crate) fn waits(rows: &[DriftRow], all: bool) -> Vec<String> {
+/// what fits a screen of `width` columns with the table, its header and its summary.
+pub(crate) fn waits(rows: &[DriftRow], all: bool, width: usize) -> Vec<String> {
     let mut found = BTreeMap::<&str, usize>::new();
     rows.iter().filter_map(|row| row.waits.as_deref()).for_each(|why| *found.entry(why).or_default() += 1);
     let mut found: Vec<_> = found.into_iter().collect();
@@ -80,10 +80,10 @@ pub(crate) fn waits(rows: &[DriftRow], all: bool) -> Vec<String> {
     };
     let told = found.into_iter().map(told);
     if all {
-        return told.flat_map(|line| fold(&line, Frame::WIDTH)).collect();
+        return told.flat_map(|line| fold(&line, width)).collect();
     }
     let room = Frame::HEIGHT.saturating_sub(shown(rows, all) + 2);
-    told.take(room.min(REASONS)).map(|line| PlainText::bounded(&line, Frame::WIDTH).into()).collect()
+    told.take(room.min(REASONS)).map(|line| PlainText::bounded(&line, width).into()).collect()
 }
 
 /// The line below the table: how many edits are left, and how many were healed.
@@ -131,10 +131,10 @@ mod tests {
             waits: Some(format!("reason {}: {}", number % 5, "why ".repeat(60))),
         };
         let rows: Vec<_> = (0..100).map(row).collect();
-        let (lines, table) = (waits(&rows, false), table(&rows, now(), false, false));
+        let (lines, table) = (waits(&rows, false, Frame::WIDTH), table(&rows, now(), false, false));
         assert_eq!((lines.len(), lines.len() + table.len() + 2), (2, Frame::HEIGHT));
         assert!(lines.iter().all(|line| line.len() <= Frame::WIDTH), "{lines:?}");
-        let whole = waits(&rows, true);
+        let whole = waits(&rows, true, Frame::WIDTH);
         assert_eq!(whole.iter().filter(|line| line.starts_with("healing waits in 20 experiences")).count(), 5);
         assert!(summary(&rows, true).ends_with(": 0 left as others set them, 100 wait, 0 healed"));
     }

@@ -9,8 +9,8 @@ use pmp_terminal::{Frame, cut, fold};
 
 /// The column in which texts stand, beside the word at the beginning of a block.
 const INDENT: usize = 12;
-/// How wide they are: beside the longest word, too.
-const WIDTH: usize = Frame::WIDTH - INDENT - 1;
+/// How wide a list of names beside them is: it fits the smallest terminal in use.
+const NAMES: usize = Frame::WIDTH - INDENT - 1;
 /// The most lines of what stands below everything else.
 const FOOT: usize = 2;
 
@@ -40,11 +40,15 @@ pub(crate) struct Page {
 impl Page {
     /// The lines: no more than `rows`.
     pub(crate) fn frame(&self, rows: usize) -> Frame {
+        self.frame_in(rows, Frame::columns())
+    }
+
+    fn frame_in(&self, rows: usize, width: usize) -> Frame {
         let mut frame = Frame::default();
-        let top: Vec<String> = self.top.iter().flat_map(|line| fold(line, Frame::columns())).collect();
-        let foot = at_most(fold(&self.foot, Frame::columns()), FOOT);
+        let top: Vec<String> = self.top.iter().flat_map(|line| fold(line, width)).collect();
+        let foot = at_most(fold(&self.foot, width), FOOT, width);
         let room = rows.saturating_sub(top.len() + self.well.len() + foot.len());
-        let shown = self.shown(room);
+        let shown = self.shown(room, width);
         // One column for all words of this screen.
         let words = self.blocks.iter().chain(&self.well).map(|block| block.word.len() + 1);
         let indent = words.max().unwrap_or_default().max(INDENT);
@@ -65,9 +69,9 @@ impl Page {
 
     /// The lines below the head of each block that fits `room`: one of each, and where more is
     /// left, more, of the worst first.
-    fn shown(&self, room: usize) -> Vec<Vec<String>> {
-        let texts: Vec<Vec<String>> =
-            self.blocks.iter().map(|block| fold(&block.text, Frame::columns() - INDENT - 1)).collect();
+    fn shown(&self, room: usize, width: usize) -> Vec<Vec<String>> {
+        let width = width.saturating_sub(INDENT + 1);
+        let texts: Vec<Vec<String>> = self.blocks.iter().map(|block| fold(&block.text, width)).collect();
         let least = |lines: &Vec<String>| 1 + lines.len().min(1);
         let all: usize = texts.iter().map(least).sum();
         // A line tells how many do not fit.
@@ -81,18 +85,18 @@ impl Page {
             let more = lines.len().saturating_sub(1).min(left);
             left -= more;
             let most = lines.len().min(1) + more;
-            at_most(lines, most)
+            at_most(lines, most, width)
         });
         shown.collect()
     }
 }
 
-/// The first `most` lines; where there are more, the last one says so.
-pub(super) fn at_most(mut lines: Vec<String>, most: usize) -> Vec<String> {
+/// The first `most` lines of `width` columns; where there are more, the last one says so.
+pub(super) fn at_most(mut lines: Vec<String>, most: usize, width: usize) -> Vec<String> {
     if lines.len() > most {
         lines.truncate(most);
         if let Some(last) = lines.last_mut() {
-            *last = cut(&format!("{last} …"), WIDTH);
+            *last = cut(&format!("{last} …"), width);
         }
     }
     lines
@@ -106,7 +110,7 @@ pub(crate) fn who<'a>(what: &str, organizations: impl IntoIterator<Item = &'a Or
 
 /// `30 organizations: o-a (26d), o-b (3d) and 28 more`, as many names as fit a line.
 pub(crate) fn named(what: &str, names: impl ExactSizeIterator<Item = String>) -> String {
-    named_in(what, names, WIDTH)
+    named_in(what, names, NAMES)
 }
 
 /// The same in so many columns.
@@ -145,7 +149,7 @@ mod tests {
                     well: vec![block("SYNCED", ""), block("SKIPPED", "")],
                     foot: "numbers ".repeat(15),
                 };
-                let frame = page.frame(Frame::HEIGHT);
+                let frame = page.frame_in(Frame::HEIGHT, Frame::WIDTH);
                 assert!(frame.len() <= Frame::HEIGHT, "{blocks} blocks: {} lines", frame.len());
             }
         }
@@ -155,10 +159,10 @@ mod tests {
     fn where_there_is_room_the_worst_is_told_in_whole() {
         let long = "word ".repeat(30);
         let page = Page { blocks: vec![block("HELD", &long), block("ERROR", &long)], ..Page::default() };
-        let lines: Vec<usize> = page.shown(6).iter().map(Vec::len).collect();
+        let lines: Vec<usize> = page.shown(6, Frame::WIDTH).iter().map(Vec::len).collect();
         assert_eq!(lines, [3, 1]);
-        assert!(page.shown(6)[1][0].ends_with('…'));
-        assert_eq!(page.shown(3).len(), 1, "a line is kept for how many do not fit");
+        assert!(page.shown(6, Frame::WIDTH)[1][0].ends_with('…'));
+        assert_eq!(page.shown(3, Frame::WIDTH).len(), 1, "a line is kept for how many do not fit");
     }
 
     #[test]

@@ -14,11 +14,9 @@ use crate::status::named::Names;
 const GROUPS: usize = 10;
 /// The most products that are listed without `-o wide`.
 const PRODUCTS: usize = 8;
-/// The width of a line without `-o wide`, in columns.
-const WIDTH: usize = Frame::WIDTH;
 /// The most filters whose products are listed without `-o wide`.
 const FILTERS: usize = 3;
-/// The longest reason of a filter in a line without `-o wide`, in bytes.
+/// The longest reason of a filter on the smallest terminal without `-o wide`, in bytes.
 const REASON: usize = 60;
 /// What stands before a reason without `-o wide`.
 const INDENT: &str = "  ";
@@ -70,11 +68,11 @@ pub(crate) fn table(plan: &FleetPlan, wide: bool) -> Table {
 }
 
 /// Why groups of the table have the outlook that they have. With `wide`, each row says it.
-fn reasons(plan: &FleetPlan) -> Vec<String> {
+fn reasons(plan: &FleetPlan, room: usize) -> Vec<String> {
     let told = groups(plan).into_keys().take(GROUPS).filter(|(outlook, _)| !outlook.reason().is_empty());
     let told = told.flat_map(|(outlook, from)| {
         let from = from.map(|from| format!(" from {from}")).unwrap_or_default();
-        fold(&format!("{}{from}: {}", outlook.as_str(), PlainText::new(outlook.reason())), WIDTH - INDENT.len())
+        fold(&format!("{}{from}: {}", outlook.as_str(), PlainText::new(outlook.reason())), room - INDENT.len())
     });
     told.map(|line| format!("{INDENT}{line}")).collect()
 }
@@ -100,14 +98,15 @@ fn groups(plan: &FleetPlan) -> BTreeMap<(&Outlook, Option<SnapshotVersion>), Vec
     groups
 }
 
-/// The products, from the snapshot that most have; and what is left out.
-pub(crate) fn lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> {
+/// The products, from the snapshot that most have; and what is left out. Lines have `room` columns,
+/// and with `wide` as many as they need.
+pub(crate) fn lines(plan: &FleetPlan, wide: bool, names: &Names, room: usize) -> Vec<String> {
     let label = |id: &ProductId| {
         let named = names.of(id);
-        if wide { named.label() } else { named.label_within(WIDTH - SIGN.len()) }
+        if wide { named.label() } else { named.label_within(room - SIGN.len()) }
     };
     let most = if wide { usize::MAX } else { PRODUCTS };
-    let mut lines = if wide { Vec::new() } else { reasons(plan) };
+    let mut lines = if wide { Vec::new() } else { reasons(plan, room) };
     // The newest is what most are on.
     for ProductsFrom { from, allow, deny } in plan.products.iter().rev().take(if wide { usize::MAX } else { 1 }) {
         lines.push(format!("From snapshot {from}:"));
@@ -120,7 +119,7 @@ pub(crate) fn lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> 
     if let (false, Some(more @ 1..)) = (wide, plan.products.len().checked_sub(1)) {
         lines.push(format!("… and from {} (`-o wide` lists them)", count(more, "older snapshot")));
     }
-    lines.extend(filtered_lines(plan, wide, names));
+    lines.extend(filtered_lines(plan, wide, names, room));
     if let (false, Some(more @ 1..)) = (wide, groups(plan).len().checked_sub(GROUPS)) {
         lines.push(format!("… and {} (`-o wide` lists all experiences)", count(more, "more group")));
     }
@@ -129,7 +128,7 @@ pub(crate) fn lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> 
 
 /// The products of experiences with filters, each with the filter's reason. The largest groups come
 /// first, since most are concerned by them.
-fn filtered_lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> {
+fn filtered_lines(plan: &FleetPlan, wide: bool, names: &Names, room: usize) -> Vec<String> {
     let most = if wide { usize::MAX } else { PRODUCTS };
     let mut concerned = BTreeMap::<usize, usize>::new();
     for row in &plan.rows {
@@ -148,7 +147,7 @@ fn filtered_lines(plan: &FleetPlan, wide: bool, names: &Names) -> Vec<String> {
         ));
         let mut products: Vec<&PlannedProduct> = products.iter().collect();
         products.sort_by_key(|planned| (planned.step == PlannedStep::Leave, planned.step == PlannedStep::Allow));
-        lines.extend(products.iter().take(most).map(|planned| product_line(planned, wide, names)));
+        lines.extend(products.iter().take(most).map(|planned| product_line(planned, wide, names, room)));
         if let Some(more @ 1..) = products.len().checked_sub(most) {
             lines.push(format!("    … and {} (`-o wide` lists all)", count(more, "more product")));
         }
@@ -167,6 +166,7 @@ fn product_line(
     PlannedProduct { product, step, reason, verdict }: &PlannedProduct,
     wide: bool,
     names: &Names,
+    room: usize,
 ) -> String {
     let sign = match step {
         PlannedStep::Deny => "- deny ",
@@ -175,12 +175,12 @@ fn product_line(
     };
     let reason = match (reason, verdict) {
         (Some(reason), _) if wide => format!("  {reason}"),
-        (Some(reason), _) => format!("  {}", PlainText::bounded(reason, REASON)),
+        (Some(reason), _) => format!("  {}", PlainText::bounded(reason, REASON + room.saturating_sub(Frame::WIDTH))),
         (None, Some(_)) => "  the filter gives no reason".to_owned(),
         (None, None) => String::new(),
     };
     let named = names.of(product);
-    let label = if wide { named.label() } else { named.label_within(WIDTH - SIGN.len()) };
+    let label = if wide { named.label() } else { named.label_within(room - SIGN.len()) };
     format!("  {sign}  {label}{reason}")
 }
 

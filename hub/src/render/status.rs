@@ -108,11 +108,11 @@ fn top(experience: &ExperienceId, view: &View, rows: &[SpokeStatus], now: Timest
     if spokes.len() > MAX_SPOKES {
         spokes = vec![format!("{} have several spokes: --all", count(spokes.len(), "organization"))];
     }
-    let spokes = spokes.into_iter().map(|line| cut(&line, Frame::WIDTH));
+    let spokes = spokes.into_iter().map(|line| cut(&line, Frame::room()));
     let directed = directed(view, now);
     let most = MAX_DIRECTED / directed.len().max(1);
     // A reason is told in whole: it is what the line is for.
-    let directed = directed.into_iter().flat_map(|line| at_most(fold(&line, Frame::columns()), most));
+    let directed = directed.into_iter().flat_map(|line| at_most(fold(&line, Frame::columns()), most, Frame::columns()));
     whose(experience, view, rows, now).into_iter().chain(directed).chain(spokes).collect()
 }
 

@@ -124,9 +124,7 @@ pub(super) fn prepare(folder: &Path) -> Result<(), Failure> {
 
 /// Writes `report.json` and `report.md`.
 pub(super) fn write(folder: &Path, report: &Report) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(&report.json());
-    let json = json.map_err(|error| Failure::tried("E1752", "cannot write the report as JSON", error))?;
-    for (name, text) in [("report.json", json + "\n"), ("report.md", report.markdown())] {
+    for (name, text) in [("report.json", format!("{:#}\n", report.json())), ("report.md", report.markdown())] {
         let path = folder.join(name);
         std::fs::write(&path, text)
             .map_err(|error| Failure::tried("E1751", format!("cannot write `{}`", path.display()), error))?;

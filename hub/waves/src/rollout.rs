@@ -144,7 +144,7 @@ pub enum NotPromoted {
         from: SnapshotVersion,
     },
     /// The state knows other waves than the configuration.
-    #[error("the waves were configured anew: let the hub run once with them, and promote then")]
+    #[error("the waves were configured again: let the hub run once with them, and promote then")]
     OtherWaves,
     /// The bound would not hold.
     #[error(

@@ -45,7 +45,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use jiff::Timestamp;
-use pmp_catalog::{Catalog, ChangeSetId, Experience, PolicyId, ProcurementPolicy};
+use pmp_catalog::{Catalog, ChangeHistory, ChangeSetId, Experience, PolicyId, ProcurementPolicy};
 use pmp_plan::{Desired, GuardRails, IdLimit, Lately};
 use pmp_protocol::{
     ChangeSetTimes, Deferred, ExperienceId, ProductBatch, ProductId, ReceiptStatus, ResourceRequests, SnapshotVersion,
@@ -152,6 +152,10 @@ pub(crate) struct Order<'a> {
     pub(crate) added_by_others: &'a BTreeSet<ProductId>,
     /// A change set that an earlier pass started, and whose end it did not see.
     pub(crate) unfinished: Option<ChangeSetId>,
+    /// Whether it was started for this snapshot, and its products are in no receipt yet.
+    pub(crate) uncounted: bool,
+    /// Where the catalog tells what a change set did. `None` where nobody may ask.
+    pub(crate) history: Option<&'a dyn ChangeHistory>,
 }
 
 /// The result for one experience, from which its receipt is written.

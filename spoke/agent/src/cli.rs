@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use pmp_deployed::{EnvArgs, print_environment};
-use pmp_terminal::progress::waiting_for;
+use pmp_terminal::progress::{Watch, waiting_for};
 use pmp_terminal::{
     Completions, ConfigCommand, ContextArgs, EXIT_CODES_HELP, Exit, Explain, Failure, Manual, TerminalArgs, Uses,
     print_version, program_with,
@@ -186,9 +187,17 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     program_with(args, USES, run)
 }
 
+/// What every command waits for where AWS asks it to slow down, and since how long.
+fn held_up() -> Option<(String, Duration)> {
+    pmp_aws::throttled().map(|throttled| (throttled.to_string(), throttled.since.elapsed()))
+}
+
 async fn run(cli: Cli) -> Result<Exit, Failure> {
     let level = if matches!(cli.command, Command::Run) { "info" } else { "warn" };
     let output = cli.terminal.start(level)?;
+    // The agent has a log.
+    let is_watched = !matches!(cli.command, Command::Run);
+    let _watch = is_watched.then(|| Watch::begin(output, held_up));
     match &cli.command {
         Command::Run => run_agent(&cli.config, cli.terminal.logs_are_json()).await,
         Command::Sync(args) => sync::sync(&cli.config, args, output).await,

@@ -66,6 +66,13 @@ pub(crate) struct Progress {
     pub(crate) deferred: Vec<Deferred>,
     /// Change sets, in the order in which they were started.
     pub(crate) change_sets: Vec<String>,
+    /// The last of them, until it is seen to end.
+    pub(crate) running: Option<String>,
+    /// Products that were newly approved by a change set of an earlier pass for this snapshot,
+    /// which did not see it end.
+    pub(crate) adopted_allowed: usize,
+    /// The same of those that it newly denied.
+    pub(crate) adopted_denied: usize,
     /// Products that were approved, and that this pass has denied.
     pub(crate) removed: usize,
     /// Those of them that somebody else had approved, and not the hub. Later passes do not count
@@ -217,8 +224,8 @@ impl Draft {
             received_at: self.received_at,
             applied_at: None,
             applied: self.applied,
-            allowed: self.earlier.allowed + progress.allowed,
-            denied: self.earlier.denied + progress.denied,
+            allowed: self.earlier.allowed + progress.adopted_allowed + progress.allowed,
+            denied: self.earlier.denied + progress.adopted_denied + progress.denied,
             pending: progress.pending,
             would_change: progress.would_change,
             left: progress.left.clone().or_else(|| self.left.clone()),
@@ -229,6 +236,7 @@ impl Draft {
             // Protocol R15.
             deferred: progress.deferred.iter().take(MAX_DEFERRED).map(bounded).collect(),
             change_sets: self.earlier.change_sets(&progress.change_sets),
+            running: progress.running.clone(),
             filter: self.filter.clone(),
             filter_input: self.filter_input.clone(),
             confirmed: self.confirmed.clone(),

@@ -145,7 +145,7 @@ impl Hint for SpokeError {
             Self::NoSnapshot(_) => Some("let the hub publish once: `pmp-hub publish`".to_owned()),
             Self::Untrusted { refusal, .. } => refusal.hint(),
             Self::NotObeyed { whose: Whose::Member, problem: NotObeyed::Unreadable(_) } => {
-                Some("write it anew: `pmp-spoke hold`, or `pmp-spoke unhold` to go on".to_owned())
+                Some("write it again: `pmp-spoke hold`, or `pmp-spoke unhold` to go on".to_owned())
             }
             Self::NotObeyed { problem, .. } => Some(problem.hint()),
             Self::Restored { .. } => Some("ask the hub's operators to run `pmp-hub recover`".to_owned()),

@@ -43,10 +43,13 @@ async fn caller(sdk: &SdkConfig) -> Result<(AccountId, String), SpokeError> {
 }
 
 /// Always fails, because this build has no client for Organizations.
-#[cfg(not(feature = "organizations"))]
-pub(crate) async fn ask_organizations(_: &SdkConfig) -> Result<OrganizationId, SpokeError> {
+#[cfg(any(test, not(feature = "organizations")))]
+async fn ask_without_client(_: &SdkConfig) -> Result<OrganizationId, SpokeError> {
     Err(SpokeError::NoOrganizations)
 }
+
+#[cfg(not(feature = "organizations"))]
+pub(crate) use ask_without_client as ask_organizations;
 
 /// Asks Organizations for the organization that this account belongs to.
 #[cfg(feature = "organizations")]
@@ -58,4 +61,18 @@ pub(crate) async fn ask_organizations(sdk: &SdkConfig) -> Result<OrganizationId,
     })?;
     let id = answer.organization().and_then(|organization| organization.id()).unwrap_or_default();
     OrganizationId::new(id).map_err(|e| SpokeError::UnexpectedIdentity { what: "organization", problem: e.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::{Coded as _, Hint as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_build_that_cannot_ask_organizations_says_what_to_set() {
+        let error = ask_without_client(&SdkConfig::builder().build()).await.unwrap_err();
+        assert_eq!(error.code().to_string(), "E5005");
+        assert!(error.hint().unwrap().contains("PMP_ORG_ID"));
+    }
 }

@@ -8,7 +8,7 @@ use pmp_lambda::{Function, Invocation};
 use pmp_protocol::render;
 use pmp_terminal::Failure;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::commands::metrics::StandardOutput;
 use crate::compose::{Purpose, spoke};
@@ -93,21 +93,20 @@ impl Function for SpokeFunction {
             // What is not in the ledger comes again, and with it what is: nothing relies on single
             // delivery.
             tracing::error!("something does not answer, and the time is up: all messages of the batch come again");
-            return all_again(ids);
+            return Ok(all_again(ids));
         };
         metrics.emit(&self.spoke, &answer.ended(), Some(&invocation.request_id));
         if let Some(error) = answer.error {
             tracing::error!(error = render(&error), "the pass failed; its messages come again");
         }
-        all_again(answer.kept.into_iter().map(|message| message.id))
+        Ok(all_again(answer.kept.into_iter().map(|message| message.id)))
     }
 }
 
 /// The answer that has Lambda deliver these messages again, and delete all others.
-fn all_again(ids: impl IntoIterator<Item = String>) -> Result<Value, Failure> {
+fn all_again(ids: impl IntoIterator<Item = String>) -> Value {
     let kept = ids.into_iter().map(|id| BatchItemFailure { item_identifier: id });
-    let answer = serde_json::to_value(SqsBatchResponse { batch_item_failures: kept.collect() });
-    answer.map_err(|error| Failure::tried("E1752", "cannot write the answer to Lambda", error))
+    json!(SqsBatchResponse { batch_item_failures: kept.collect() })
 }
 
 /// Where this runs, for others who find the lease taken.

@@ -75,7 +75,7 @@ fn what_is_wrong_is_shown_with_what_would_be_right() {
     assert!(stderr.starts_with("error: the configuration has a mistake\n"), "nothing is missing: {stderr}");
     assert!(
         stderr.ends_with(
-            "hint: correct the flag or the variable; `--help` explains each\n\
+            "hint: correct what is wrong; `--help` explains each\n\
          code: E1732 (`pmp-spoke explain E1732` says more)\n"
         ),
         "{stderr}"

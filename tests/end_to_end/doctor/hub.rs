@@ -132,7 +132,12 @@ async fn a_missing_permission_is_named() {
     checkup.expect("catalog", "failed", "AccessDenied", "grant `aws-marketplace:DescribeEntity`");
     checkup.expect("timestamps-table", "failed", "AccessDenied", "grant `dynamodb:Scan`");
     // What only the checkup needs may be missing: `publish` works without.
-    checkup.expect("topic", "warning", "AuthorizationError", "grant `sns:GetTopicAttributes` to whoever runs `doctor`");
+    checkup.expect(
+        "topic",
+        "warning",
+        "AuthorizationError",
+        "grant `sns:GetTopicAttributes` to the person who runs `doctor`",
+    );
     checkup.expect("subscriptions", "warning", "", "grant `sns:ListSubscriptionsByTopic`");
     assert_eq!(checkup.check("snapshots-table")["result"], "ok");
 }
@@ -159,7 +164,7 @@ async fn the_settings_of_single_commands_are_looked_at_too() {
         ("PMP_KEEP_VERSIONS", "one", "`one` is not a whole number of at least 2"),
     ] {
         let checkup = Checkup::of(&scene.hub.with(&[(variable, wrong)])).await;
-        checkup.expect("configuration", "failed", said, "correct the flag or the variable");
+        checkup.expect("configuration", "failed", said, &format!("({variable}); `--help` explains each"));
         assert_eq!(checkup.code, 4, "{variable}");
     }
     // A blank is how templates spell "not set".

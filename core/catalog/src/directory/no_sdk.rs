@@ -39,3 +39,25 @@ impl ProductDirectory for SdkDirectory {
         Err(CatalogError::NotInThisBuild("looks products up at AWS Marketplace"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::Coded as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_build_without_a_client_says_so_of_each_product() {
+        let directory = SdkDirectory::new(&SdkConfig::builder().build());
+        let id = ProductId::new("prod-a").unwrap();
+        let errors = [
+            directory.product(&id).await.unwrap_err(),
+            directory.listed(std::slice::from_ref(&id)).await.unwrap_err(),
+            directory.listings(&[id]).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.code().to_string(), "E1104");
+            assert!(error.to_string().contains("build with the default features"), "{error}");
+        }
+    }
+}

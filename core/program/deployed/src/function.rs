@@ -54,7 +54,7 @@ pub enum EnvError {
         kind: Kind,
     },
     /// This build has no client for Lambda.
-    #[cfg(not(feature = "functions"))]
+    #[cfg(any(test, not(feature = "functions")))]
     #[error("this build does not read the settings of functions")]
     NoFunctions,
 }
@@ -101,7 +101,7 @@ pmp_protocol::codes!(EnvError {
     Name => "E1702",
     NoSettings => "E1703",
     Another => "E1704",
-    #[cfg(not(feature = "functions"))]
+    #[cfg(any(test, not(feature = "functions")))]
     NoFunctions => "E1705",
 });
 
@@ -120,7 +120,7 @@ impl Hint for EnvError {
                 Some(format!("name the {0}'s function, which the templates call PREFIX-{0}", kind.role))
             }
             Self::Name { .. } => Some("use `-o json`".to_owned()),
-            #[cfg(not(feature = "functions"))]
+            #[cfg(any(test, not(feature = "functions")))]
             Self::NoFunctions => Some("build the program with its default features".to_owned()),
         }
     }
@@ -158,10 +158,13 @@ pub(crate) async fn look(sdk: &SdkConfig, function: &str, kind: &Kind) -> Result
 }
 
 /// Always fails, because this build has no client for Lambda.
-#[cfg(not(feature = "functions"))]
-pub(crate) async fn look(_: &SdkConfig, _: &str, _: &Kind) -> Result<Found, EnvError> {
+#[cfg(any(test, not(feature = "functions")))]
+async fn look_without_client(_: &SdkConfig, _: &str, _: &Kind) -> Result<Found, EnvError> {
     Err(EnvError::NoFunctions)
 }
+
+#[cfg(not(feature = "functions"))]
+pub(crate) use look_without_client as look;
 
 /// The variables that a program and its commands read as settings.
 pub(crate) fn settings(command: &clap::Command) -> BTreeSet<String> {
@@ -171,9 +174,25 @@ pub(crate) fn settings(command: &clap::Command) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
     use pmp_aws::Outcome;
+    use pmp_protocol::Coded as _;
 
     use super::*;
+
+    #[test]
+    fn a_build_without_a_client_for_lambda_says_so() {
+        let kind = Kind { program: "pmp-hub", role: "hub", never: "PMP_QUEUE_URL" };
+        let sdk = SdkConfig::builder().build();
+        let look = pin!(look_without_client(&sdk, "pmp-sync-hub", &kind));
+        // It waits for nothing.
+        let Poll::Ready(Err(error)) = look.poll(&mut Context::from_waker(Waker::noop())) else { panic!() };
+        assert_eq!(error.code().to_string(), "E1705");
+        assert!(error.hint().unwrap().contains("default features"));
+    }
 
     #[test]
     fn a_failed_call_keeps_its_hint() {

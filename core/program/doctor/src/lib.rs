@@ -142,7 +142,7 @@ pub fn unknown(finding: Finding, error: &ApiError) -> Finding {
     if !error.is_access_denied() {
         return failed(finding, error);
     }
-    let grant = || format!("grant {} to whoever runs `doctor`; nothing else needs it", error.permission());
+    let grant = || format!("grant {} to the person who runs `doctor`; nothing else needs it", error.permission());
     let fix = error.refuser().map_or_else(grant, Refuser::hint);
     finding.warn(format!("not known: {error}"), fix)
 }

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-#[cfg(not(feature = "runtime"))]
-use pmp_terminal::{Failure, progress};
+#[cfg(any(test, not(feature = "runtime")))]
+use pmp_terminal::Failure;
 
 use crate::Function;
 
@@ -28,9 +28,26 @@ pub fn main<F: Function>(program: &'static str) -> ExitCode {
 
 #[cfg(not(feature = "runtime"))]
 fn without_runtime(program: &str) -> ExitCode {
-    let failure = Failure::new("E1718", format!("this build of {program} does not run in AWS Lambda"))
-        .hint("build it with its default features".to_owned());
+    let failure = no_runtime(program);
     // Nobody else tells of it: it is not on its way through `program`.
-    progress::failure(&failure, program);
+    pmp_terminal::progress::failure(&failure, program);
     failure.exit_code().into()
+}
+
+#[cfg(any(test, not(feature = "runtime")))]
+fn no_runtime(program: &str) -> Failure {
+    Failure::new("E1718", format!("this build of {program} does not run in AWS Lambda"))
+        .hint("build it with its default features".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_the_runtime_says_so_to_lambda() {
+        let failure = no_runtime("pmp-hub");
+        assert_eq!(failure.code().to_string(), "E1718");
+        assert!(failure.one_line().contains("pmp-hub does not run in AWS Lambda"));
+    }
 }

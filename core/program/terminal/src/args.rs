@@ -21,9 +21,15 @@ impl TerminalArgs {
     /// # Errors
     /// Where the log filter is not one.
     pub fn start(&self, level: &str) -> Result<Output, Failure> {
-        let output = self.output.output();
+        let output = self.output();
         self.log.start(level, output.color)?;
         Ok(output)
+    }
+
+    /// How to print, by the flags and the environment.
+    #[must_use]
+    pub fn output(&self) -> Output {
+        self.output.output()
     }
 
     /// Whether the log is one for machines.

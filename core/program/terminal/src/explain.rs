@@ -64,7 +64,7 @@ impl Explain {
             for one in &all {
                 table.row([one.code.clone(), one.error.clone()]);
             }
-            let table = if output.format == OutputFormat::Wide { table } else { table.no_wider_than(Frame::WIDTH) };
+            let table = if output.format == OutputFormat::Wide { table } else { table.no_wider_than(Frame::room()) };
             return Ok(output.list_of("errors", COLUMNS, &all, table, "")?);
         };
         let asked = code.trim().to_uppercase();
@@ -91,7 +91,8 @@ impl Explained {
         let parts = [("cause", &self.cause), ("fix", &self.fix), ("look", &self.look)];
         let parts = parts.into_iter().map(|(name, text)| format!("{name}: {text}"));
         let texts = std::iter::once(format!("{}: {}", self.code, self.error)).chain(parts);
-        texts.flat_map(|text| fold(&text, Frame::columns())).collect()
+        // Paragraphs, which nobody reads in lines of any length.
+        texts.flat_map(|text| fold(&text, Frame::columns().min(Frame::WIDTH))).collect()
     }
 }
 

@@ -62,7 +62,7 @@ pub use log::{LogArgs, LogFilterError, LogFormat, log_for_people, log_into_file}
 pub use manual::Manual;
 pub use output::{OutputArgs, SCHEMA_VERSION, print_document, print_json, print_line, print_lines};
 pub use pmp_protocol::{age, count};
-pub use program::{program, program_with, without_blanks};
+pub use program::{program, program_that_asks, program_with, without_blanks};
 pub use records::Records;
 pub use screen::{Frame, Screen};
 pub use settings::Settings;

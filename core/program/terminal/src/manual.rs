@@ -6,6 +6,7 @@ use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 
 use crate::shape::{Uses, shaped};
+use crate::stream::PrintError;
 use crate::{Failure, stream};
 
 /// Print the manual page, or write the pages of all commands into a folder
@@ -30,7 +31,7 @@ impl Manual {
                 write_all(&command, command.get_name(), folder)
             }
             // The page is our own text and is printed as it is.
-            None => Ok(stream::out(&page(&command)?)?),
+            None => Ok(stream::out(&page(&command).map_err(PrintError)?)?),
         }
     }
 }
@@ -39,12 +40,10 @@ fn failed(path: &Path, error: std::io::Error) -> Failure {
     Failure::tried("E1730", format!("cannot write the manual into `{}`", path.display()), error)
 }
 
-fn page(command: &clap::Command) -> Result<String, Failure> {
+fn page(command: &clap::Command) -> std::io::Result<String> {
     let mut page = Vec::new();
     let without_examples = command.clone().after_help(None::<&str>).after_long_help(None::<&str>);
-    Man::new(without_examples)
-        .render(&mut page)
-        .map_err(|error| Failure::tried("E1731", "cannot make the manual page", error))?;
+    Man::new(without_examples).render(&mut page)?;
     let after = command.get_after_long_help().or_else(|| command.get_after_help());
     let page = String::from_utf8_lossy(&page).trim_end().to_owned();
     Ok(page + &sections(&after.map(ToString::to_string).unwrap_or_default()))
@@ -80,7 +79,7 @@ fn line_of_a_page(line: &str) -> String {
 /// A page for the command, and for each of its own: `pmp-hub.1`, `pmp-hub-status.1`.
 fn write_all(command: &clap::Command, name: &str, folder: &Path) -> Result<(), Failure> {
     let path = folder.join(format!("{name}.1"));
-    std::fs::write(&path, page(command)? + "\n").map_err(|error| failed(&path, error))?;
+    page(command).and_then(|page| std::fs::write(&path, page + "\n")).map_err(|error| failed(&path, error))?;
     let own = command.get_subcommands().filter(|own| !own.is_hide_set());
     own.into_iter().try_for_each(|own| write_all(own, &format!("{name}-{}", own.get_name()), folder))
 }

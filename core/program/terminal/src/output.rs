@@ -52,7 +52,7 @@ impl OutputArgs {
 
 impl Output {
     /// Prints a list as [`Self::list_of`]. Its table fits a screen: at most [`Table::SCREEN_ROWS`]
-    /// rows of [`Frame::WIDTH`] columns, and below it how many are left out. With `all`, and in
+    /// rows of [`Frame::room`] columns, and below it how many are left out. With `all`, and in
     /// every other form, nothing is.
     ///
     /// # Errors

@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::error::{ContextValue, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command, CommandFactory, Parser};
-use pmp_protocol::{Coded as _, PlainText};
+use pmp_protocol::{Coded as _, IdError, PlainText};
 
 use crate::complaint::{in_plain_words, mended};
 use crate::context::enter::enter;
@@ -35,16 +36,32 @@ where
     P: Parser,
     F: Future<Output = Result<Exit, Failure>>,
 {
+    program_that_asks(args, uses, async |_: P, _: &IdError| None, command)
+}
+
+/// The same for a program that can find out which ids there are. `meant` is asked for the one that
+/// looks like what was typed, where that is no id; it gets the command line with another id in its
+/// place.
+pub fn program_that_asks<P, F>(
+    args: impl IntoIterator<Item = OsString>,
+    uses: &Uses,
+    meant: impl AsyncFnOnce(P, &IdError) -> Option<String>,
+    command: impl FnOnce(P) -> F,
+) -> ExitCode
+where
+    P: Parser,
+    F: Future<Output = Result<Exit, Failure>>,
+{
     let args: Vec<OsString> = args.into_iter().collect();
     // As it was called, without the folders: what an error names can be pasted.
     let name = args.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
     let name = name.to_string_lossy();
     let command_line = || shaped(P::command(), uses);
-    let parse = || {
-        let matches = without_blanks(command_line()).try_get_matches_from(&args)?;
+    let parse = |args: &[OsString]| {
+        let matches = without_blanks(command_line()).try_get_matches_from(args)?;
         Ok::<_, clap::Error>((P::from_arg_matches(&matches)?, matches))
     };
-    let (parsed, matches) = match parse() {
+    let (parsed, matches) = match parse(&args) {
         // Help names all variables, the blank ones included.
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
             tell::<P>(&command_line().try_get_matches_from(&args).err().unwrap_or(error));
@@ -67,7 +84,10 @@ where
             // Help and version are asked for; anything else is an error, and 1 is the code for
             // errors.
             let is_error = error.use_stderr();
-            tell::<P>(&mended(error, &command_line(), &args));
+            let error = mended(error, &command_line(), &args);
+            let question = id_meant(&error, &args, parse, meant);
+            tell::<P>(&error);
+            question.iter().for_each(|id| progress::note(&format!("hint: did you mean `{id}`?")));
             if is_error {
                 progress::code(&Mistyped.code(), &name);
             }
@@ -91,6 +111,59 @@ where
         None => Exit::Error,
     }
     .into()
+}
+
+/// For how long it is looked for an id that was meant: the error itself is known already.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The most ids in a command line that stand in for others.
+const MOST_STAND_INS: usize = 16;
+
+/// The known id that looks like the one that was mistyped. None where something else is wrong,
+/// where the error names one already, or where none is found in time.
+fn id_meant<P: Parser>(
+    error: &clap::Error,
+    args: &[OsString],
+    parse: impl Fn(&[OsString]) -> Result<(P, ArgMatches), clap::Error>,
+    meant: impl AsyncFnOnce(P, &IdError) -> Option<String>,
+) -> Option<String> {
+    let (_, wrong) = wrong_id(error).filter(|(_, wrong)| wrong.meant.is_none())?;
+    let (parsed, matches) = with_stand_ins(error, args, parse)?;
+    let own = P::command();
+    // The settings that tell where to look may come from a context of the configuration file.
+    enter(own.get_name(), &matches).ok()?;
+    let look = async { Ok(tokio::time::timeout(PATIENCE, meant(parsed, wrong)).await.ok().flatten()) };
+    fault::run(own.get_name(), own.get_version().unwrap_or_default(), look)?.ok()?
+}
+
+/// What was typed where an id belongs, and why it is none.
+fn wrong_id(error: &clap::Error) -> Option<(&str, &IdError)> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidValue) else { return None };
+    let wrong = std::error::Error::source(error)?.downcast_ref::<IdError>()?;
+    Some((typed, wrong))
+}
+
+/// The command line with a valid id in the place of each that is none, parsed. None where something
+/// else is wrong with it, too.
+fn with_stand_ins<P>(
+    error: &clap::Error,
+    args: &[OsString],
+    parse: impl Fn(&[OsString]) -> Result<P, clap::Error>,
+) -> Option<P> {
+    let mut args = args.to_vec();
+    let mut next = None;
+    for _ in 0..MOST_STAND_INS {
+        let (typed, wrong) = wrong_id(next.as_ref().unwrap_or(error))?;
+        // `o-a`, `--org=o-a`, or one of several: `o-a,o-b`.
+        let names = |arg: &OsString| arg.to_str().is_some_and(|arg| arg.split([',', '=']).any(|part| part == typed));
+        let place = args.iter().skip(1).position(names)?;
+        let arg = args.get_mut(place + 1)?;
+        *arg = arg.to_str()?.replace(typed, wrong.stand_in).into();
+        match parse(&args) {
+            Ok(parsed) => return Some(parsed),
+            Err(error) => next = Some(error),
+        }
+    }
+    None
 }
 
 /// A command line that takes a blank variable for one that is not there, which is how templates
@@ -180,12 +253,41 @@ fn complaint(error: &clap::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pmp_protocol::{ExperienceId, OrganizationId};
+
     use super::*;
 
     #[derive(Debug, Parser)]
     struct Cli {
         #[arg(long)]
         number: u8,
+    }
+
+    #[test]
+    fn each_id_that_is_none_gets_one_that_stands_in_for_it() {
+        #[derive(Debug, Parser)]
+        struct Ids {
+            organization: OrganizationId,
+            #[arg(long, value_delimiter = ',')]
+            experience: Vec<ExperienceId>,
+            #[arg(long)]
+            number: Option<u8>,
+        }
+        let with = |args: &[&str]| {
+            let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+            let error = Ids::try_parse_from(&args).unwrap_err();
+            let wrong = wrong_id(&error).map(|(typed, _)| typed.to_owned());
+            (wrong, with_stand_ins(&error, &args, |args| Ids::try_parse_from(args)))
+        };
+        let (wrong, parsed) = with(&["cli", "o-alfa0000", "--experience=exp-a,xp-b"]);
+        let parsed = parsed.unwrap();
+        assert_eq!((wrong.as_deref(), parsed.organization.as_str()), (Some("o-alfa0000"), "o-0000000000"));
+        assert_eq!((parsed.experience[0].as_str(), parsed.experience[1].as_str()), ("exp-a", "exp-0000000000000"));
+        assert_eq!(parsed.number, None);
+        // Something else is wrong, too, or alone.
+        assert!(with(&["cli", "o-alfa0000", "--number", "x"]).1.is_none());
+        let (wrong, parsed) = with(&["cli", "o-alpha00000", "--number", "x"]);
+        assert!(wrong.is_none() && parsed.is_none());
     }
 
     #[test]

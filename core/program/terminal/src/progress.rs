@@ -103,6 +103,61 @@ impl Waits {
     }
 }
 
+/// Something else than the work itself may have to be waited for while this lives: a thread beside
+/// it asks what, and tells of it.
+#[derive(Debug)]
+pub struct Watch {
+    /// The thread ends when this is dropped.
+    _ended: Option<Sender<()>>,
+}
+
+impl Watch {
+    /// The watch begins. `held_up` says what the work waits for at the moment, and since how long:
+    /// what goes on after "waiting for". With output for programs nothing is said.
+    #[must_use]
+    pub fn begin(output: Output, held_up: impl Fn() -> Option<(String, Duration)> + Send + 'static) -> Self {
+        if !output.is_table() {
+            return Self { _ended: None };
+        }
+        let (sender, ended) = channel();
+        let beside = move || {
+            let mut told = Told::default();
+            while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                if let Some(line) = told.line(held_up()) {
+                    tell_of(&line);
+                }
+            }
+        };
+        // Where the system has no thread to spare, the work is done in silence.
+        let _silent = thread::Builder::new().spawn(beside);
+        Self { _ended: Some(sender) }
+    }
+}
+
+/// How often it is asked what is waited for.
+const LOOK: Duration = Duration::from_millis(250);
+/// For how long nothing is said of it: with the time between two looks less than a second.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What has been told of a wait.
+#[derive(Debug, Default)]
+struct Told(Option<(String, Duration)>);
+
+impl Told {
+    /// The line to tell, where there is one: of another wait at once, of the same one each time
+    /// that it has become twice as long.
+    fn line(&mut self, held_up: Option<(String, Duration)>) -> Option<String> {
+        let (what, since) = held_up.filter(|(_, since)| *since >= PATIENCE)?;
+        let is_news = self.0.as_ref().is_none_or(|(told, at)| *told != what || since < *at || since >= *at * 2);
+        if !is_news {
+            return None;
+        }
+        let line = format!("{what}, for {} s so far", since.as_secs().max(1));
+        self.0 = Some((what, since));
+        Some(line)
+    }
+}
+
 fn tell_of(what: &str) {
     step(Step::Waiting, &format!("waiting for {what}"));
 }
@@ -154,6 +209,21 @@ mod tests {
             let output = Output { format, header: true, color: false };
             assert_eq!(computing(output, "seven", || 7), 7);
         }
+    }
+
+    #[test]
+    fn a_wait_is_told_soon_and_again_each_time_that_it_has_doubled() {
+        let mut told = Told::default();
+        let mut at = |what: &str, millis: u64| told.line(Some((what.to_owned(), Duration::from_millis(millis))));
+        assert_eq!(at("`a:B`", 400), None);
+        assert_eq!(at("`a:B`", 600).as_deref(), Some("`a:B`, for 1 s so far"));
+        assert_eq!(at("`a:B`", 1_100), None);
+        assert_eq!(at("`a:B`", 1_300).as_deref(), Some("`a:B`, for 1 s so far"));
+        assert_eq!(at("`a:B`", 2_700).as_deref(), Some("`a:B`, for 2 s so far"));
+        // Another one, and the same one once more, after it was answered.
+        assert_eq!(at("`a:C`", 700).as_deref(), Some("`a:C`, for 1 s so far"));
+        assert_eq!(at("`a:C`", 600).as_deref(), Some("`a:C`, for 1 s so far"));
+        assert_eq!(told.line(None), None);
     }
 
     #[test]

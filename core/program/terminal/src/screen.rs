@@ -8,9 +8,13 @@ use crate::stream::PrintError;
 use crate::text::{cut, narrow};
 use crate::{Output, OutputFormat, stream};
 
-/// Lines for people, none longer than [`Self::WIDTH`] columns.
+/// Lines for people, none wider than the terminal. Where there is no terminal, they are as wide as
+/// they need to be: a program that reads them, or a file, can hold whole sentences.
 #[derive(Debug, Clone, Default)]
 pub struct Frame(Vec<Line>);
+
+/// More columns than any line has.
+const ENDLESS: usize = usize::MAX / 2;
 
 #[derive(Debug, Clone)]
 struct Line {
@@ -25,17 +29,16 @@ impl Frame {
     /// The lines of the smallest terminal that is in use.
     pub const HEIGHT: usize = 24;
 
-    /// Adds a line. What is longer than it may be is cut.
+    /// Adds a line. What is longer than it may be is cut when it is printed.
     pub fn line(&mut self, text: &str) {
-        self.0.push(Line { word: None, rest: PlainText::new(&cut(text, Self::WIDTH)) });
+        self.0.push(Line { word: None, rest: PlainText::new(text) });
     }
 
     /// Adds a line that begins with a word in `color`; `text` stands in column `indent`.
     pub fn colored(&mut self, word: &str, color: Color, indent: usize, text: &str) {
         let word = PlainText::new(&cut(word, indent.saturating_sub(1).max(1)));
         let gap = indent.saturating_sub(measure_text_width(word.as_str()));
-        let rest = PlainText::new(&cut(text, Self::WIDTH.saturating_sub(indent)));
-        self.0.push(Line { word: Some((word, color)), rest: PlainText::new(&format!("{:gap$}{rest}", "")) });
+        self.0.push(Line { word: Some((word, color)), rest: PlainText::new(&format!("{:gap$}{text}", "")) });
     }
 
     /// How many lines there are.
@@ -58,19 +61,27 @@ impl Frame {
         if self.0.is_empty() {
             return Ok(());
         }
-        stream::out(&narrow(&self.rendered(output, Self::WIDTH).join("\n"), stream::stdout_width()))
+        stream::out(&narrow(&self.rendered(output, Self::room()).join("\n"), stream::stdout_width()))
     }
 
-    /// The columns that there are: [`Self::WIDTH`], or fewer on a narrow terminal.
+    /// The columns in which a text is folded: those of the terminal. Without one, a text is a line.
     #[must_use]
     pub fn columns() -> usize {
-        stream::stdout_width().map_or(Self::WIDTH, |columns| columns.min(Self::WIDTH))
+        stream::stdout_width().unwrap_or(ENDLESS)
+    }
+
+    /// The columns after which a line is cut: those of the terminal, but no fewer than
+    /// [`Self::WIDTH`], because on a narrow one it is folded. Without a terminal nothing is cut.
+    #[must_use]
+    pub fn room() -> usize {
+        Self::columns().max(Self::WIDTH)
     }
 
     /// The lines without colours, to be told as progress.
     #[must_use]
     pub fn plain(&self) -> Vec<String> {
-        self.rendered(Output { format: OutputFormat::Table, header: true, color: false }, Self::WIDTH)
+        let width = stream::stderr_width().map_or(ENDLESS, |columns| columns.max(Self::WIDTH));
+        self.rendered(Output { format: OutputFormat::Table, header: true, color: false }, width)
     }
 
     fn rendered(&self, output: Output, width: usize) -> Vec<String> {
@@ -106,9 +117,9 @@ impl Screen {
         let Some((rows, columns)) = stream::stdout_size() else {
             let gap = if self.drawn == 0 { "" } else { "\n" };
             self.drawn = frame.len();
-            return stream::out_open(&format!("{gap}{}", frame.rendered(output, Frame::WIDTH).join("\n")));
+            return stream::out_open(&format!("{gap}{}", frame.rendered(output, Frame::room()).join("\n")));
         };
-        let lines = frame.rendered(output, Frame::WIDTH.min(columns));
+        let lines = frame.rendered(output, columns);
         // The last row is the cursor's.
         let lines = &lines[..lines.len().min(rows.saturating_sub(1))];
         let text = over(self.drawn, lines);
@@ -153,6 +164,8 @@ mod tests {
                 "{lines:?}"
             );
             assert!(!lines[1].contains("\u{1b}[2J"), "{lines:?}");
+            let whole = frame.rendered(Output { color, ..plain }, ENDLESS);
+            assert!(whole.iter().zip([200, 119]).all(|(line, width)| measure_text_width(line) == width), "{whole:?}");
         }
         assert!(frame.rendered(plain, Frame::WIDTH)[1].starts_with("HELD       o-alpha �[2J"));
     }

@@ -73,12 +73,16 @@ impl Settings {
         {
             return Ok(complete);
         }
+        let wrong: Vec<_> = self.wrong.iter().map(ToString::to_string).collect();
+        // Of many, each stands above.
+        let correct = if wrong.len() > 2 { "what is wrong".to_owned() } else { wrong.join(" and ") };
+        let correct = format!("correct {correct}");
         let (what, hint) = match (self.missing, !self.wrong.is_empty()) {
-            (false, true) => ("the configuration has a mistake", "correct the flag or the variable"),
+            (false, true) => ("the configuration has a mistake", correct),
             (true, true) => {
-                ("the configuration is not complete, and has a mistake", "give or correct the flag or the variable")
+                ("the configuration is not complete, and has a mistake", format!("give what is missing, and {correct}"))
             }
-            _ => ("the configuration is not complete", "give the flag or set the variable"),
+            _ => ("the configuration is not complete", "give the flag or set the variable".to_owned()),
         };
         let failure = self.problems.into_iter().fold(Failure::new("E1732", what), Failure::detail);
         let context = self.missing.then(unchosen).flatten();
@@ -106,13 +110,13 @@ mod tests {
             text("http", " "),
             "error: the configuration is not complete, and has a mistake\n  \
              --port (APP_PORT): `http` is not a whole number from 1 to 65535\n  --name (APP_NAME) is missing\n\
-             hint: give or correct the flag or the variable; `--help` explains each\n\
+             hint: give what is missing, and correct --port (APP_PORT); `--help` explains each\n\
              code: E1732"
         );
         assert_eq!(
             text("70000", "n"),
             "error: the configuration has a mistake\n  --port (APP_PORT): `70000` is not a whole number from 1 to 65535\n\
-             hint: correct the flag or the variable; `--help` explains each\n\
+             hint: correct --port (APP_PORT); `--help` explains each\n\
              code: E1732"
         );
         assert_eq!(

@@ -51,13 +51,17 @@ impl Table {
         }
     }
 
-    /// The first `rows` of it, no line of which is longer than [`Frame::WIDTH`] because of its last
+    /// The first `rows` of it, no line of which is longer than [`Frame::room`] because of its last
     /// column; and how many rows are left out.
     #[must_use]
-    pub fn on_a_screen(mut self, rows: usize) -> (Self, usize) {
+    pub fn on_a_screen(self, rows: usize) -> (Self, usize) {
+        self.on_a_screen_of(rows, Frame::room())
+    }
+
+    fn on_a_screen_of(mut self, rows: usize, width: usize) -> (Self, usize) {
         let left_out = self.rows.len().saturating_sub(rows);
         self.rows.truncate(rows);
-        (self.no_wider_than(Frame::WIDTH), left_out)
+        (self.no_wider_than(width), left_out)
     }
 
     /// The same, whose last column, which holds sentences, is cut so that no line is wider than
@@ -293,7 +297,7 @@ mod tests {
         for version in 0..30 {
             table.row([version.to_string(), "4000 SYNCED, ".repeat(10)]);
         }
-        let (table, left_out) = table.on_a_screen(Table::SCREEN_ROWS);
+        let (table, left_out) = table.on_a_screen_of(Table::SCREEN_ROWS, Frame::WIDTH);
         let text = table.render(Output { format: OutputFormat::Table, header: true, color: false });
         assert_eq!((left_out, text.lines().count()), (10, 21));
         // Between two words, and as far as the screen goes.

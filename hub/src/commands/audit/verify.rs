@@ -66,12 +66,12 @@ pub(crate) fn verify_file(args: &VerifyFileArgs, output: Output) -> Result<Exit,
                 after => format!("{} after it: of these the anchor proves nothing.", comes(after)),
             })?;
             progress::note(
-                "hint: whoever held the file could have cut off entries after the anchor: the digest of a later entry that was noted \
+                "hint: anyone who held the file could have cut off entries after the anchor: the digest of a later entry that was noted \
                  elsewhere shows that",
             );
         }
         _ => progress::note(
-            "hint: whoever held the file could have shortened it at its end, and whoever may write the table could have written all \
+            "hint: anyone who held the file could have shortened it at its end, and anyone who may write the table could have written all \
              of it again: `--anchor DIGEST` compares it with a head that was noted elsewhere",
         ),
     }

@@ -51,7 +51,7 @@ fn change_windows(set: Option<&Windows>, reads: bool, fleet: Option<&Direction>,
     let finding = Finding::of("change-windows");
     let text = fleet.and_then(|fleet| fleet.change_windows.as_ref()).map(|windows| windows.text.as_str());
     let finding = match (directed, set) {
-        (Some(Err(problem)), _) => finding.fail(problem, "update this program, or set them anew".to_owned()),
+        (Some(Err(problem)), _) => finding.fail(problem, "update this program, or set them again".to_owned()),
         (Some(Ok(said)), _) => finding.note(said.told(now)),
         (None, Some(set)) => finding.note(windows::said(set, now).told(now)),
         (None, None) => finding,

@@ -31,7 +31,7 @@ pub(super) fn unsigned(head: Option<&Head>) -> Finding {
 
 /// Checks whether this key signed the statement of the head, and whether the statement has expired.
 fn judge(finding: Finding, public: &PublicKey, experience: &ExperienceId, head: &Head) -> Finding {
-    let publish = || "publish once, which signs anew: `pmp-hub publish`".to_owned();
+    let publish = || "publish once, which signs it again: `pmp-hub publish`".to_owned();
     let expected = Expectation {
         experience,
         version: head.latest,

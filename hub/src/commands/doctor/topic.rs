@@ -117,7 +117,7 @@ async fn subscriptions(client: &Client, topic: &TopicArn, admitted: usize, exper
         return finding.warn(
             "nobody is subscribed",
             "let a member organization deploy its spoke, or run `pmp-spoke init`; where members have reported before, the topic was deleted \
-             and took their subscriptions along: each subscribes its queue anew (docs/deploy.md, \"Deploy a hub again\")"
+             and took their subscriptions along: each subscribes its queue again (docs/deploy.md, \"Deploy a hub again\")"
                 .to_owned(),
         );
     }

@@ -70,7 +70,7 @@ impl Hub {
         if kept.state.configuration == given.text {
             return Ok(kept);
         }
-        tracing::info!("the waves are configured anew");
+        tracing::info!("the waves are configured again");
         let state = State { configuration: given.text.clone(), ..kept.state.clone() };
         rollouts.would_fit(&self.experience, &state).await?;
         rollouts.put(&self.experience, &kept, state).await?.ok_or(HubError::RolloutTaken)

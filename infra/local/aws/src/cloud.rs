@@ -41,12 +41,12 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::World;
 use crate::authorization::Witness;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::discovery::Discovery;
 use crate::faults::{Faults, Requests};
+use crate::world::{World, WorldError};
 use access::Access;
 pub(crate) use caller::{Call, Caller};
 pub(crate) use changes::Changes;
@@ -99,7 +99,7 @@ impl Cloud {
         authority: &str,
         witness: Option<Arc<dyn Witness>>,
         stopping: CancellationToken,
-    ) -> Result<Self, AwsError> {
+    ) -> Result<Self, WorldError> {
         let clock = Clock::default();
         let begun = clock.now();
         let sessions = Arc::new(StsSessionStore::new());

@@ -143,7 +143,11 @@ impl Keeper {
             let _pause = self.cloud.changes.pause().await;
             let version = self.cloud.databases.version();
             let is_copied = self.copy.as_ref().is_some_and(|copy| copy.of == version);
-            (self.cloud.parts()?, version, (!is_copied).then(|| self.cloud.databases.copies()))
+            (
+                self.cloud.parts().map_err(std::io::Error::from)?,
+                version,
+                (!is_copied).then(|| self.cloud.databases.copies()),
+            )
         };
         // Taken even if it fails: what a save has placed is never written over by the next.
         self.generation += 1;

@@ -72,16 +72,12 @@ pub enum StartError {
     /// The state could not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A queue that the world names could not be created.
-    #[error("cannot prepare the world: {0}")]
-    Prepare(String),
 }
 
 pmp_protocol::codes!(StartError {
     World(source) => source,
     Listen => "E3014",
     State(source) => source,
-    Prepare => "E3015",
 });
 
 impl Hint for StartError {
@@ -89,7 +85,7 @@ impl Hint for StartError {
         match self {
             Self::World(source) => source.hint(),
             Self::State(source) => source.hint(),
-            Self::Listen { .. } | Self::Prepare(_) => None,
+            Self::Listen { .. } => None,
         }
     }
 }
@@ -134,10 +130,7 @@ impl Server {
             None => (world, None),
         };
         let (stopping, authority) = (CancellationToken::new(), address.to_string());
-        let prepare = |error: awsim_core::AwsError| StartError::Prepare(error.to_string());
-        let cloud = Cloud::new(world, &authority, options.witness, stopping.clone());
-        let cloud = cloud.await.map_err(prepare)?;
-        let cloud = Arc::new(cloud);
+        let cloud = Arc::new(Cloud::new(world, &authority, options.witness, stopping.clone()).await?);
         let keeper = match folder {
             Some(folder) => {
                 let keeper = Keeper::start(Arc::clone(&cloud), folder, found, &authority).await?;

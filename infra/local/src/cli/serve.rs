@@ -85,7 +85,7 @@ impl Serve {
             identity(&world, self.who.as_deref())?;
         }
         if !self.bind.is_loopback() {
-            tracing::warn!(address = %self.bind, "not on the loopback: whoever reaches this address can do everything here");
+            tracing::warn!(address = %self.bind, "not on the loopback: anyone who reaches this address can do everything here");
         }
         // Before the start, so that a signal during the start also stops the server cleanly.
         let stop = stop_on_signal()?;

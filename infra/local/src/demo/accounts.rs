@@ -23,8 +23,6 @@ const CATALOG: &str = "AWSMarketplace";
 pub(super) enum AccountError {
     #[error("cannot look into a catalog")]
     Look(#[source] CatalogError),
-    #[error(transparent)]
-    Incomplete(#[from] BuildError),
     #[error("the change was refused: {0}")]
     Refused(String),
     #[error("the change set has no id")]
@@ -41,7 +39,6 @@ pub(super) enum AccountError {
 
 pmp_protocol::codes!(AccountError {
     Look(source) => source,
-    Incomplete => "E3060",
     Refused => "E3025",
     NoId => "E3026",
     NotSeen => "E3027",
@@ -54,13 +51,9 @@ impl Hint for AccountError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Look(source) => source.hint(),
-            Self::Incomplete(_)
-            | Self::Refused(_)
-            | Self::NoId
-            | Self::NotSeen(_)
-            | Self::NotDone(_)
-            | Self::NoStatus
-            | Self::List(_) => None,
+            Self::Refused(_) | Self::NoId | Self::NotSeen(_) | Self::NotDone(_) | Self::NoStatus | Self::List(_) => {
+                None
+            }
         }
     }
 }
@@ -107,10 +100,11 @@ impl Account {
             let entity = Entity::builder().r#type("Experience@1.0").identifier(experience).build()?;
             Change::builder().change_type(change_type).entity(entity).details_document(details(products)).build()
         };
+        let incomplete = |error: BuildError| AccountError::Refused(error.to_string());
         let call = self.client.start_change_set().catalog(CATALOG).change_set_name("A person at the catalog");
         let call = call
-            .change_set(change("AllowProductProcurement", approve)?)
-            .change_set(change("DenyProductProcurement", reject)?);
+            .change_set(change("AllowProductProcurement", approve).map_err(incomplete)?)
+            .change_set(change("DenyProductProcurement", reject).map_err(incomplete)?);
         let answer = call.send().await.map_err(|e| AccountError::Refused(DisplayErrorContext(e).to_string()))?;
         answer.change_set_id.ok_or(AccountError::NoId)
     }

@@ -78,11 +78,11 @@ impl Part {
 
 impl Launcher {
     /// For programs whose home and logs are in `folder`.
-    pub(super) fn new(folder: &Path) -> Result<Self, Failure> {
-        let executable = std::env::current_exe();
-        let executable =
-            executable.map_err(|error| Failure::tried("E3048", "cannot find out where this program is", error))?;
-        Ok(Self { executable, folder: folder.to_owned() })
+    pub(super) fn new(folder: &Path) -> Self {
+        // Where the system does not say which file this is, the search path may know it. Otherwise
+        // the first command that is started fails, and names itself.
+        let executable = std::env::current_exe().unwrap_or_else(|_| PathBuf::from(env!("CARGO_PKG_NAME")));
+        Self { executable, folder: folder.to_owned() }
     }
 
     /// The folder with the logs.

@@ -3,9 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pmp_catalog::PolicyId;
-use pmp_protocol::{ExperienceId, ProductId};
-use pmp_terminal::Failure;
+use pmp_protocol::{ExperienceId, IdError, ProductId};
 use serde_json::json;
 
 use super::lists::Lists;
@@ -55,7 +53,7 @@ pub(super) struct FilterSettings {
 #[derive(Debug)]
 pub(super) struct MemberExperience {
     pub(super) id: ExperienceId,
-    pub(super) policy: PolicyId,
+    pub(super) policy: String,
     pub(super) name: String,
     pub(super) state: State,
     /// What it must say: what it starts with, until it has something to follow.
@@ -72,11 +70,10 @@ pub(super) enum State {
 
 impl Scene {
     /// The scene at the beginning of the demo.
-    pub(super) fn new(products: Selection) -> Result<Self, Failure> {
+    pub(super) fn new(products: Selection) -> Result<Self, IdError> {
         let management = Lists { approved: ids(&products.approved), rejected: ids(&products.rejected) };
         let labels = products.all().map(|product| (product.id.clone(), product.labels.clone())).collect();
-        let members: Option<_> = [aurora, borealis, cumulus].into_iter().map(|member| member(&products)).collect();
-        let members = members.ok_or_else(|| Failure::new("E3056", "the scene names an impossible id"))?;
+        let members = vec![aurora(&products)?, borealis(&products)?, cumulus(&products)?];
         Ok(Self { products, management, members, labels })
     }
 
@@ -137,14 +134,14 @@ impl FilterSettings {
 
 /// Two live experiences, one with half of the products and some of its own, one new and empty; and
 /// a disabled one.
-fn aurora(products: &Selection) -> Option<Member> {
+fn aurora(products: &Selection) -> Result<Member, IdError> {
     let half = products.approved.len() / 2;
     let production = Lists {
         approved: ids(products.approved.iter().take(half).chain(products.strangers.iter().take(4))),
         rejected: BTreeSet::new(),
     };
     let trial = Lists { approved: ids(products.strangers.iter().skip(2).take(6)), rejected: BTreeSet::new() };
-    Some(Member {
+    Ok(Member {
         name: "aurora",
         organization: "o-aurora0001",
         management_account: "222222222222",
@@ -161,7 +158,7 @@ fn aurora(products: &Selection) -> Option<Member> {
 
 /// Narrowed by a filter. It starts with a quarter of the products, a few of which its filter no
 /// longer lets through; few enough for the guard rail, which holds what removes more than half.
-fn borealis(products: &Selection) -> Option<Member> {
+fn borealis(products: &Selection) -> Result<Member, IdError> {
     let filter = FilterSettings { ids: ids(&products.excluded), labels: [EXCLUDED_LABEL.to_owned()].into() };
     let quarter = products.approved.len() / 4;
     let kept = |product: &&Product| filter.keeps(&product.id, &product.labels);
@@ -169,7 +166,7 @@ fn borealis(products: &Selection) -> Option<Member> {
     let start = products.approved.iter().filter(kept).take(quarter);
     let approved = ids(start.chain(products.approved.iter().filter(filtered).take(quarter / 5)));
     let old = Lists { approved: ids(products.strangers.iter().take(3)), rejected: ids(&products.excluded) };
-    Some(Member {
+    Ok(Member {
         name: "borealis",
         organization: "o-borealis01",
         management_account: "333333333333",
@@ -190,11 +187,11 @@ fn borealis(products: &Selection) -> Option<Member> {
 
 /// Its spoke runs in a delegated administrator's account, which sees the experience only as shared.
 /// It rejected two products that the hub never heard of, and one that the hub approves.
-fn cumulus(products: &Selection) -> Option<Member> {
+fn cumulus(products: &Selection) -> Result<Member, IdError> {
     let third = products.approved.len() / 3;
     let rejected = products.strangers.iter().rev().take(2).chain(products.approved.last());
     let start = Lists { approved: ids(products.approved.iter().take(third)), rejected: ids(rejected) };
-    Some(Member {
+    Ok(Member {
         name: "cumulus",
         organization: "o-cumulus001",
         management_account: "444444444444",
@@ -205,10 +202,10 @@ fn cumulus(products: &Selection) -> Option<Member> {
     })
 }
 
-fn experience(id: &str, name: &str, state: State, start: Lists) -> Option<MemberExperience> {
-    Some(MemberExperience {
-        id: ExperienceId::new(&format!("exp-{id}")).ok()?,
-        policy: PolicyId::new(&format!("policy-{id}"))?,
+fn experience(id: &str, name: &str, state: State, start: Lists) -> Result<MemberExperience, IdError> {
+    Ok(MemberExperience {
+        id: ExperienceId::new(&format!("exp-{id}"))?,
+        policy: format!("policy-{id}"),
         name: name.to_owned(),
         state,
         expected: start,

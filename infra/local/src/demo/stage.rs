@@ -68,7 +68,7 @@ impl Stage {
         let filter = folder.join("exclude-products.wasm");
         std::fs::write(&filter, FILTER)
             .map_err(|error| Failure::tried("E1751", format!("cannot write `{}`", filter.display()), error))?;
-        let launcher = Launcher::new(folder)?;
+        let launcher = Launcher::new(folder);
         let server = Server::start(world, Options::default()).await?;
         let endpoint = server.endpoint();
         let owners = scene.members.iter().map(|member| Account::new(&endpoint, &region, member.management_account));
@@ -158,7 +158,7 @@ impl Stage {
     pub(super) async fn look(&self) -> Result<Vec<Vec<Lists>>, Failure> {
         let mut found = Vec::new();
         for (member, owner) in self.scene.members.iter().zip(&self.owners) {
-            let policies: Vec<PolicyId> = member.experiences.iter().map(|e| e.policy.clone()).collect();
+            let policies: Vec<PolicyId> = member.experiences.iter().filter_map(|e| PolicyId::new(&e.policy)).collect();
             found.push(owner.lists(&policies).await?);
         }
         Ok(found)

@@ -63,7 +63,7 @@ fn organization(member: &Member) -> Organization {
     }
     for experience in &member.experiences {
         let Lists { approved, rejected } = &experience.expected;
-        let policy = ProcurementPolicy::new(experience.policy.as_str())
+        let policy = ProcurementPolicy::new(&experience.policy)
             .approving(approved.iter().map(ToString::to_string))
             .rejecting(rejected.iter().map(ToString::to_string));
         let made = Experience::new(experience.id.as_str(), &experience.name).with_policy(policy);

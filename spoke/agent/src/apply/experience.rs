@@ -360,6 +360,7 @@ impl<'a> ExperienceRun<'a> {
             }
             Started::Running { id, shared, ended } => {
                 self.progress.change_sets.push(id.to_string());
+                self.progress.running = Some(id.to_string());
                 self.progress.removing = self.removed_by(&work.change_set);
                 self.watch.progress(&self.progress);
                 let ended = tokio::select! {

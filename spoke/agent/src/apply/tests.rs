@@ -110,6 +110,8 @@ impl<'a> Pass<'a> {
             left_alone: &nothing,
             added_by_others: &nothing,
             unfinished: self.unfinished,
+            uncounted: false,
+            history: None,
         };
         self.catalog.world().clock = self.at;
         let active: Vec<_> = live.iter().map(|_| engine.active()).collect();

@@ -85,7 +85,7 @@ pub(crate) async fn hold(config: &ConfigArgs, args: &HoldArgs, output: Output) -
     } else {
         output.document(&json!({"organization": organization, "hold": hold}))?;
     }
-    progress::note("hint: a pass that goes on now comes to its end; `pmp-spoke unhold` ends it before its time");
+    progress::note("hint: a pass that is running goes on to its end; `pmp-spoke unhold` ends it before its time");
     Ok(Exit::Ok)
 }
 

@@ -4,6 +4,7 @@ mod resources;
 
 use clap::Args;
 use pmp_terminal::{Exit, Failure, Output};
+use serde_json::json;
 
 use self::resources::Filtering;
 use crate::commands::doctor::lets_through;
@@ -44,9 +45,7 @@ pub(crate) async fn initialize(config: &ConfigArgs, args: &InitArgs, output: Out
         output.pasted(&format!("# dead letters go to {}", made.dead_letter_queue_url))?;
         output.pasted(&format!("export PMP_QUEUE_URL={}", made.queue_url))?;
     } else {
-        let made =
-            serde_json::to_value(&made).map_err(|error| Failure::tried("E1752", "cannot write the answer", error))?;
-        output.document(&made)?;
+        output.document(&json!(made))?;
     }
     Ok(Exit::Ok)
 }

@@ -111,9 +111,8 @@ impl PlanFile {
     /// # Errors
     /// If the file cannot be written.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(self)
-            .map_err(|error| Failure::tried("E1752", "cannot write the plan as JSON", error))?;
-        std::fs::write(path, text + "\n")
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from);
+        text.and_then(|text| std::fs::write(path, text + "\n"))
             .map_err(|error| Failure::new("E5023", format!("the plan cannot be kept in `{}`: {error}", path.display())))
     }
 

@@ -8,7 +8,7 @@ use pmp_plan::{Entry, Report, Step, Why};
 use pmp_protocol::{
     Answers, Decision, FilterIdentity, ProductId, ReceiptStatus, ResourceRequests, Snapshot, SnapshotVersion, Verdict,
 };
-use pmp_terminal::{Table, count};
+use pmp_terminal::{Frame, Table, count};
 
 use crate::pass::PassOutcome;
 use crate::pass::preview::{Planned, Previews, ShownFilter};
@@ -21,8 +21,8 @@ const MAX_ENTRIES: usize = 40;
 const MAX_LEFT: usize = 5;
 /// The columns that product ids get. Where names are known, a product gets up to [`LABEL`].
 const ID: usize = 36;
-/// The most columns of a product with its names: the reason beside it stays on the same line of a
-/// terminal with 80 columns.
+/// The most columns of a product with its names on a terminal with 80 columns: the reason beside it
+/// stays on the same line.
 const LABEL: usize = 48;
 
 /// The plan for every experience, and a last line for all of them.
@@ -205,7 +205,7 @@ fn groups(mut left: Vec<&Entry>, wide: bool) -> Vec<(String, Vec<&ProductId>)> {
 
 fn one_label(id: &ProductId, names: &Answers, wide: bool) -> String {
     let named = names.named(id);
-    if wide { named.label() } else { named.label_within(LABEL) }
+    if wide { named.label() } else { named.label_within(LABEL + Frame::room() - Frame::WIDTH) }
 }
 
 /// The products by name, in a column that is as wide as the widest of them.

@@ -20,8 +20,6 @@ use crate::filters::rules::FilterRules;
 use crate::pass::Spoke;
 use crate::pass::standing::Standing;
 
-/// The widest line that is printed without `-o wide`.
-const WIDTH: usize = 80;
 /// The most rows. With the lines above and below, and the prompt, they fill a screen of 24.
 const ROWS: usize = 17;
 /// The lines of a screen that the rows and those above them share: the others are the header, the
@@ -236,7 +234,7 @@ fn table(standpoints: &[Standpoint], above: usize, output: Output, now: Timestam
         let statuses: Vec<_> = statuses.iter().map(|(status, number)| format!("{number} {status}")).collect();
         format!("… and {}: {} (`-o wide` lists all)", count(rest.len(), "more experience"), statuses.join(", "))
     });
-    (if wide { table } else { table.no_wider_than(WIDTH) }, more)
+    (if wide { table } else { table.no_wider_than(Frame::room()) }, more)
 }
 
 /// The version in force, and the version that was tried since if they differ: `41 → 42`.

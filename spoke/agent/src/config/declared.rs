@@ -175,7 +175,7 @@ declare_settings! {
             flag: "filter-share",
             variable: "PMP_FILTER_SHARE",
             value: "WHAT",
-            help: "What the hub is told of the filter besides its name, version and digest: `none`; \
+            help: "What the hub is told of the filter, in addition to its name, version and digest: `none`; \
                 `digest`, the digest of its settings and what else tells its input apart; or \
                 `settings`, these themselves, so that `pmp-hub plan` can run the filter [default: \
                 digest]",

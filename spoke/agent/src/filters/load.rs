@@ -36,8 +36,7 @@ pub(crate) async fn load(sdk: &SdkConfig, place: Place, config: &FilterConfig) -
     };
     let compiled = config.clone();
     // A large filter takes a processor for seconds to compile, so it must not block the runtime.
-    let compiled = tokio::task::spawn_blocking(move || compile(&compiled, fetched)).await;
-    compiled.map_err(|error| failed(error.into()))?.map_err(failed)
+    on_a_thread(move || compile(&compiled, fetched)).await.map_err(failed)?.map_err(failed)
 }
 
 /// Has a loaded filter check its settings.
@@ -56,7 +55,7 @@ pub(crate) async fn configure(
         FilterSettings::Object(object) => read_settings(sdk, object).await?,
     };
     let configure = move || filter.configure(&settings);
-    let ready = tokio::task::spawn_blocking(configure).await.map_err(|error| failed(error.into()))?;
+    let ready = on_a_thread(configure).await.map_err(failed)?;
     let ready = ready.map_err(|source| {
         let place = match place {
             Place::Default => SETTINGS.to_owned(),
@@ -71,6 +70,12 @@ pub(crate) async fn configure(
     let digest = ready.filter().digest();
     tracing::info!(name = description.name, version = description.version, %digest, "filter loaded");
     Ok(ready)
+}
+
+/// Runs what computes on a thread that may block. If it panics, only this filter cannot be used
+/// (rule 4).
+async fn on_a_thread<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Result<T, FilterFault> {
+    Ok(tokio::task::spawn_blocking(run).await?)
 }
 
 /// Reads settings from an object in S3. The filter itself checks their content.
@@ -126,5 +131,12 @@ mod tests {
     fn what_was_not_fetched_is_not_compiled() {
         let object = config("s3://filters/a.wasm".parse().unwrap());
         assert_eq!(compile(&object, None).unwrap_err().code().to_string(), "E5103");
+    }
+
+    #[tokio::test]
+    async fn what_panics_on_its_thread_is_an_error_of_its_filter_alone() {
+        let fault = on_a_thread(|| panic!("a fault of the program")).await.unwrap_err();
+        assert_eq!(fault.code().to_string(), "E5106");
+        assert_eq!(on_a_thread(|| 7).await.unwrap(), 7);
     }
 }

@@ -83,7 +83,7 @@ pub(crate) async fn narrow(
                 exhausted.note(place, &id);
             }
             // The hub's operators read this text as well, and cannot fix the filter.
-            format!("filter `{name}`: {}; whoever wrote the filter ({digest}) has to look at it", one_line(&error))
+            format!("filter `{name}`: {}; the author of the filter ({digest}) has to look at it", one_line(&error))
         }),
         Err(error) => Err(format!("the filter's run was ended: {error}")),
     }

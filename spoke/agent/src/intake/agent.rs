@@ -124,7 +124,7 @@ async fn look_again(spoke: &Spoke, expected: bool, stop: &Stop) -> bool {
     if !stop.unless_stopped(died).await.unwrap_or_default() {
         return false;
     }
-    tracing::warn!("whoever held the lease has fallen silent; looking whether something is left to do");
+    tracing::warn!("the spoke that held the lease is silent; looking whether something is left to do");
     look_at_the_ledger(spoke, stop).await
 }
 

@@ -274,6 +274,8 @@ impl Pass<'_> {
             left_alone: &left_alone,
             added_by_others: &added_by_others,
             unfinished: unfinished.map(|id| ChangeSetId::new(id)),
+            uncounted: self.uncounted(&draft.member).is_some(),
+            history: self.spoke.history.as_deref(),
         };
         let paused = self.standing.paused.as_ref().filter(|_| self.spoke.mode == Mode::Apply);
         let (applied, waits) = match (self.spoke.mode, paused) {
@@ -347,7 +349,8 @@ impl Pass<'_> {
         let open = self.unfinished(&draft.member).cloned().into_iter().collect();
         let reason = self.stop.reason().map_or_else(|| LookUpError::Stopped.to_string(), ToString::to_string);
         let deferred = self.deferred_before(&draft.member);
-        let progress = Progress { change_sets: open, deferred, ..Progress::default() };
+        let running = self.uncounted(&draft.member).cloned();
+        let progress = Progress { change_sets: open, running, deferred, ..Progress::default() };
         draft.receipt(ReceiptStatus::Partial, &progress, Some(reason))
     }
 
@@ -366,6 +369,14 @@ impl Pass<'_> {
     fn unfinished(&self, member: &ExperienceId) -> Option<&String> {
         let may_go_on = |it: &&Receipt| it.is_unfinished() || it.status == ReceiptStatus::Failed;
         self.before(member).filter(may_go_on)?.change_sets.last()
+    }
+
+    /// That change set, where an earlier pass started it for this snapshot, and its products are in
+    /// no receipt yet.
+    fn uncounted(&self, member: &ExperienceId) -> Option<&String> {
+        let snapshot = (self.snapshot.version(), self.snapshot.digest());
+        let before = self.before(member).filter(|before| (before.version, before.digest) == snapshot)?;
+        self.unfinished(member).filter(|id| before.running.as_ref() == Some(*id))
     }
 
     /// The filter of the experience. `None` where rules go by names, and its name could not be

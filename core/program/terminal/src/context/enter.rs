@@ -199,7 +199,7 @@ fn begin_anew(context: &Context, file: PathBuf) -> Result<(), Failure> {
     let applied = Applied { context: context.name.clone(), file, variables };
     let failed = "cannot begin with the context's variables";
     let told = serde_json::to_string(&applied).map_err(|error| Failure::tried("E1725", failed, error))?;
-    let program = std::env::current_exe().map_err(|error| Failure::tried("E1726", failed, error))?;
+    let program = std::env::current_exe().map_err(|error| Failure::tried("E1727", failed, error))?;
     // The arguments of the process, and not those of this program, which may be a part of another.
     let mut own: Vec<OsString> = std::env::args_os().collect();
     let name = if own.is_empty() { OsString::new() } else { own.remove(0) };

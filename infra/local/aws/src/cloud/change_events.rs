@@ -12,21 +12,26 @@ use super::Cloud;
 use super::delivery::queue_url;
 use super::journal::{Happening, queue_arn};
 use crate::catalog::CatalogEvent;
-use crate::world::ChangeEventTarget;
+use crate::world::{ChangeEventTarget, Problem, WorldError};
 
 impl Cloud {
     /// Creates the queues and topics that the world's event rules deliver to.
-    pub(super) async fn create_event_targets(&self, authority: &str) -> Result<(), AwsError> {
-        for target in &self.world.change_event_targets {
+    pub(super) async fn create_event_targets(&self, authority: &str) -> Result<(), WorldError> {
+        for (n, target) in self.world.change_event_targets.iter().enumerate() {
+            // The world's own checks refuse such a name before.
+            let refused = |error: AwsError| {
+                let place = format!("change_event_targets[{n}]");
+                WorldError::Invalid(vec![Problem { place, problem: error.to_string() }])
+            };
             if let Some(queue) = &target.queue {
                 let (owner, name) = target.owner_and_name(queue);
                 let mut context = self.internal("sqs", owner);
                 context.endpoint_authority = Some(authority.to_owned());
-                self.create_queue(json!({ "QueueName": name }), &context).await?;
+                self.create_queue(json!({ "QueueName": name }), &context).await.map_err(refused)?;
             }
             if let Some(topic) = &target.topic {
                 let (owner, name) = target.owner_and_name(topic);
-                self.create_topic(json!({ "Name": name }), &self.internal("sns", owner)).await?;
+                self.create_topic(json!({ "Name": name }), &self.internal("sns", owner)).await.map_err(refused)?;
             }
         }
         Ok(())

@@ -55,9 +55,6 @@ pub enum StateError {
         /// What is wrong with the file.
         problem: String,
     },
-    /// The state of a service cannot be written as JSON.
-    #[error("cannot write down the state of the catalog")]
-    Catalog(#[from] serde_json::Error),
     /// DynamoDB's tables could not be written into a file.
     #[error("cannot copy the tables")]
     Tables(#[from] io::Error),
@@ -69,14 +66,13 @@ pmp_protocol::codes!(StateError {
     Foreign => "E3018",
     OtherVersion => "E3019",
     Damaged => "E3020",
-    Catalog => "E3021",
     Tables => "E3022",
 });
 
 impl Hint for StateError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Io { .. } | Self::Catalog(_) | Self::Tables(_) => return None,
+            Self::Io { .. } | Self::Tables(_) => return None,
             Self::InUse { .. } => "stop that one, or take another folder",
             Self::Foreign { .. } => "take an empty folder, or one that does not exist yet",
             Self::OtherVersion { .. } => {

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow::{Break, Continue};
 
-use pmp_catalog::{CatalogError, ChangeSetStatus, ProcurementPolicy};
+use pmp_catalog::{CatalogError, ChangeSetId, ChangeSetState, ChangeSetStatus, Edits, ProcurementPolicy};
 use pmp_protocol::{ProductId, one_line};
 use pmp_runtime::Waited;
 
@@ -28,13 +28,37 @@ impl ExperienceRun<'_> {
                 let pending = self.plan().map_or_else(|refusal| refusal.changes, |plan| plan.pending());
                 self.progress.pending = pending;
                 self.progress.change_sets.push(id.to_string());
+                self.progress.running = self.order.uncounted.then(|| id.to_string());
                 Break(End::stopped())
             }
-            ended = self.engine.poller.adopted(&id) => match ended {
-                // It ended before the lists were read, so they show its result.
-                Ok(Ok(ChangeSetStatus { ended: Some(at), .. })) if at < self.order.pass - EARLIER => Continue(()),
-                _ => self.reread().await,
-            },
+            ended = self.engine.poller.adopted(&id) => {
+                if matches!(&ended, Ok(Ok(status)) if status.state == ChangeSetState::Succeeded) {
+                    self.count_adopted(&id).await;
+                }
+                match ended {
+                    // It ended before the lists were read, so they show its result.
+                    Ok(Ok(ChangeSetStatus { ended: Some(at), .. })) if at < self.order.pass - EARLIER => Continue(()),
+                    _ => self.reread().await,
+                }
+            }
+        }
+    }
+
+    /// Counts what a change set of an earlier pass did, where that pass did not see it end. What it
+    /// was to do is not known any more: the catalog tells it.
+    async fn count_adopted(&mut self, id: &ChangeSetId) {
+        // Protocol R9.
+        let Some(history) = self.order.history.filter(|_| self.order.uncounted) else { return };
+        let experience = &self.live.experience.id;
+        match self.engine.unless_stopped(history.edits_of(id, experience)).await {
+            Some(Ok(Edits { allowed, denied })) => {
+                self.progress.adopted_allowed = allowed.len();
+                self.progress.adopted_denied = denied.len();
+            }
+            Some(Err(error)) => {
+                tracing::info!(%experience, change_set = %id, error = one_line(&error), "its products are not counted");
+            }
+            None => {}
         }
     }
 

@@ -29,8 +29,9 @@ impl ExperienceRun<'_> {
                 return Break(End::gave_up(&error));
             }
         };
-        // The change set has ended. If it succeeded, its removals are counted below.
+        // The change set has ended. If it succeeded, its products are counted below.
         self.progress.removing = 0;
+        self.progress.running = None;
         // A change set from before this pass came back because the token was repeated. Its success
         // may have been undone since, and its failure may not happen again.
         let earlier = started.is_some_and(|started| started < self.order.pass - EARLIER);

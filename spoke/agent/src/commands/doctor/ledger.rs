@@ -446,7 +446,7 @@ fn sign_of_life(found: &Organization, filters: bool, now: Timestamp) -> Finding 
             format!(
                 "a receipt of {member} for snapshot {version} ({digest}) did not match the ledger, and was replaced"
             ),
-            "find out who besides the spoke writes with the hub's role for this organization".to_owned(),
+            "find out who other than the spoke writes with the hub's role for this organization".to_owned(),
         )
     });
     let finding = found.unreadable.iter().fold(finding, |finding, it| {
@@ -469,7 +469,7 @@ fn sign_of_life(found: &Organization, filters: bool, now: Timestamp) -> Finding 
         let error = receipt.error.as_deref().unwrap_or_default();
         let told = format!("{} {}: {error}", receipt.member_experience, receipt.status);
         if is_left(receipt) {
-            let decide = "decide with whoever changed it (`pmp-hub drift`): they take it back, or the hub approves it; PMP_DRIFT=heal sets \
+            let decide = "decide with the person who changed it (`pmp-hub drift`): they take it back, or the hub approves it; PMP_DRIFT=heal sets \
                           it back with the next pass";
             return finding.warn(told, decide.to_owned());
         }
