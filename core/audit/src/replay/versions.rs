@@ -66,8 +66,9 @@ impl Versions {
                 })
             }
             Event::Receipts { changed, .. } => changed.iter().try_for_each(|it| {
-                self.name(entry, it.version, None)?;
-                it.applied.map_or(Ok(()), |applied| self.name(entry, applied, None))
+                let between = it.between.iter().map(|told| told.version);
+                let mut named = between.chain([it.version]).chain(it.applied);
+                named.try_for_each(|version| self.name(entry, version, None))
             }),
             Event::Recover { highest, .. } => self.recover(*highest),
             // Nothing of it was done: whoever asked may have named what there is not.

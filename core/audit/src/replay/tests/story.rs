@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use pmp_protocol::{Digest, ExperienceId, OrganizationId, ReceiptStatus, SnapshotVersion};
 
 use crate::testing::written_at;
-use crate::{Event, HubSettings, Publishing, SeenOutcome, WaveStep, Whom};
+use crate::{Event, HubSettings, Publishing, SeenOutcome, ToldOutcome, WaveStep, Whom};
 
 pub(super) const WAVES: [&str; 3] = ["canary", "quarter", "all"];
 
@@ -51,8 +51,9 @@ pub(super) fn outcome(member: u64, version: SnapshotVersion) -> SeenOutcome {
         version,
         applied: Some(version),
         received_at: written_at(1),
-        outcomes: 1,
+        outcomes: 2,
         error: None,
+        between: vec![ToldOutcome { at: written_at(1), status: ReceiptStatus::Partial, version, error: None }],
     }
 }
 
