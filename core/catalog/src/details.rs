@@ -4,9 +4,12 @@
 //! empty, or not at all, and documents which of them nowhere.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::ops::Range;
 
-use pmp_protocol::{ExperienceId, ResourceRequests};
+use pmp_protocol::{ExperienceId, Note, ProductId, ResourceRequests};
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -17,6 +20,23 @@ use crate::{CatalogError, Experience, ExperienceStatus, PolicyId, ProcurementPol
 /// A text that borrows from the answer wherever it holds no escapes.
 #[derive(Deserialize)]
 pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A text that holds JSON, as it stands in the answer, escapes and all: most answers hold the same as
+/// a document as well, and then nobody reads it.
+struct JsonText<'a>(&'a RawValue);
+
+impl<'de: 'a, 'a> Deserialize<'de> for JsonText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        if raw.get().starts_with('"') { Ok(Self(raw)) } else { Err(D::Error::custom("details that are no text")) }
+    }
+}
 
 /// Reads `null` as if the field were absent: AWS's documents spell it either way.
 fn null_as_absent<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
@@ -38,7 +58,7 @@ pub(crate) struct Batch<'a> {
 pub(crate) struct Entity<'a> {
     entity_identifier: Option<String>,
     #[serde(borrow)]
-    details: Option<Text<'a>>,
+    details: Option<JsonText<'a>>,
     #[serde(borrow)]
     details_document: Option<&'a RawValue>,
 }
@@ -86,12 +106,15 @@ impl Entity<'_> {
     }
 
     /// Its details, which come as a document, as a string of JSON, or as both.
-    pub(crate) fn json(&self, asked: &str) -> Result<&str, CatalogError> {
-        let text = self.details.as_ref().map(|text| &*text.0).filter(|text| !text.is_empty());
-        self.details_document.map(RawValue::get).or(text).ok_or_else(|| CatalogError::Unexpected {
-            entity: asked.to_owned(),
-            problem: "it has no details".to_owned(),
-        })
+    pub(crate) fn json(&self, asked: &str) -> Result<Cow<'_, str>, CatalogError> {
+        let unexpected = |problem: String| CatalogError::Unexpected { entity: asked.to_owned(), problem };
+        if let Some(document) = self.details_document {
+            return Ok(Cow::Borrowed(document.get()));
+        }
+        let text = self.details.as_ref().map(|JsonText(raw)| serde_json::from_str::<Text<'_>>(raw.get()));
+        let text = text.transpose().map_err(|e| unexpected(e.to_string()))?;
+        let text = text.map(|text| text.0).filter(|text| !text.is_empty());
+        text.ok_or_else(|| unexpected("it has no details".to_owned()))
     }
 }
 
@@ -159,7 +182,7 @@ struct PolicyDetails<'a> {
 struct Statement<'a> {
     effect: Effect,
     #[serde(borrow, default, deserialize_with = "null_as_absent")]
-    resources: Vec<Resource<'a>>,
+    resources: Resources<'a>,
 }
 
 #[derive(Deserialize)]
@@ -186,8 +209,55 @@ struct Configuration {
     policy_resource_requests: ResourceRequests,
 }
 
+/// The products of a statement, from all of its resources. A policy may have a resource for each
+/// product, and then as many lists of one id would take several times the answer.
+#[derive(Default)]
+struct Resources<'a> {
+    ids: Vec<Text<'a>>,
+    /// Each note, and the places of the ids that it is about.
+    notes: Vec<(Range<usize>, Text<'a>)>,
+    /// The type of the first resource that is no product.
+    other: Option<String>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Resources<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Listed;
+        impl<'de> Visitor<'de> for Listed {
+            type Value = Resources<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut resources: A) -> Result<Resources<'de>, A::Error> {
+                let mut all = Resources::default();
+                while let Some(Resource { r#type, ids, notes }) = resources.next_element()? {
+                    if r#type.0 != "Product" {
+                        all.other.get_or_insert_with(|| r#type.0.into_owned());
+                    }
+                    let from = all.ids.len();
+                    all.ids.extend(ids);
+                    all.notes.extend(notes.map(|note| (from..all.ids.len(), note)));
+                }
+                Ok(all)
+            }
+        }
+        deserializer.deserialize_seq(Listed)
+    }
+}
+
+/// What a procurement policy lists, as it lists it: in any order, and perhaps more than once.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    approved: Vec<ProductId>,
+    rejected: Vec<ProductId>,
+    notes: BTreeMap<ProductId, Note>,
+    policy_resource_requests: ResourceRequests,
+}
+
 /// Reads a procurement policy: all statements, all resources, all ids, in whatever order they come.
-pub(crate) fn policy(id: &PolicyId, details: &str, interner: &Interner) -> Result<ProcurementPolicy, CatalogError> {
+pub(crate) fn policy(id: &PolicyId, details: &str, interner: &Interner) -> Result<Listed, CatalogError> {
     let unexpected = |problem: String| CatalogError::Unexpected { entity: id.to_string(), problem };
     let details: PolicyDetails<'_> = serde_json::from_str(details).map_err(|e| unexpected(e.to_string()))?;
     if details.name.is_none() && details.statements.is_none() && details.configuration.is_none() {
@@ -195,34 +265,46 @@ pub(crate) fn policy(id: &PolicyId, details: &str, interner: &Interner) -> Resul
         // organization.
         return Err(unexpected("it says nothing that a policy says".to_owned()));
     }
-    let statements = details.statements.unwrap_or_default();
-    let mut policy = ProcurementPolicy {
+    let mut listed = Listed {
         policy_resource_requests: details.configuration.unwrap_or_default().policy_resource_requests,
-        ..ProcurementPolicy::default()
+        ..Listed::default()
     };
-    let (mut approved, mut rejected) = (Vec::new(), Vec::new());
-    for Statement { effect, resources } in &statements {
-        let list = match effect {
-            Effect::Allow => &mut approved,
-            Effect::Deny => &mut rejected,
-        };
-        for Resource { r#type, ids, notes } in resources {
-            if r#type.0 != "Product" {
-                return Err(unexpected(format!("a resource of type `{}`", r#type.0)));
-            }
-            let ids = interner.intern(ids.iter().map(|id| &*id.0)).map_err(|e| unexpected(e.to_string()))?;
-            if let Some(note) = notes.as_ref().and_then(|text| note::read(&text.0)) {
-                ids.iter().for_each(|id| note::put(&mut policy.notes, id, &note));
-            }
-            list.extend(ids);
+    for Statement { effect, resources } in details.statements.unwrap_or_default() {
+        if let Some(other) = resources.other {
+            return Err(unexpected(format!("a resource of type `{other}`")));
         }
+        let ids = interner.intern(&resources.ids).map_err(|e| unexpected(e.to_string()))?;
+        for (places, text) in resources.notes {
+            if let Some(note) = note::read(&text.0) {
+                ids[places].iter().for_each(|id| note::put(&mut listed.notes, id, &note));
+            }
+        }
+        let list = match effect {
+            Effect::Allow => &mut listed.approved,
+            Effect::Deny => &mut listed.rejected,
+        };
+        // Most policies have one statement for each effect, whose list is taken as it is.
+        if list.is_empty() { *list = ids } else { list.extend(ids) }
     }
-    // Collected from a list, a set is built full and in order, and takes half the memory of one
-    // grown by insertion.
-    (policy.approved, policy.rejected) = (approved.into_iter().collect(), rejected.into_iter().collect());
-    policy.contradictory = policy.approved.intersection(&policy.rejected).cloned().collect();
-    policy.approved.retain(|id| !policy.contradictory.contains(id));
-    Ok(policy)
+    Ok(listed)
+}
+
+impl From<Listed> for ProcurementPolicy {
+    fn from(listed: Listed) -> Self {
+        // Collected from a sorted list, a set is built full, and takes half the memory of one grown
+        // by insertion.
+        let set = |mut list: Vec<ProductId>| {
+            list.sort_unstable();
+            list.into_iter().collect::<BTreeSet<_>>()
+        };
+        let (mut approved, rejected) = (set(listed.approved), set(listed.rejected));
+        let contradictory: BTreeSet<_> = approved.intersection(&rejected).cloned().collect();
+        if !contradictory.is_empty() {
+            approved.retain(|id| !contradictory.contains(id));
+        }
+        let (notes, policy_resource_requests) = (listed.notes, listed.policy_resource_requests);
+        Self { approved, rejected, contradictory, notes, policy_resource_requests }
+    }
 }
 
 #[cfg(test)]
@@ -245,7 +327,7 @@ mod tests {
     }
 
     fn read_policy(details: Value) -> Result<ProcurementPolicy, CatalogError> {
-        policy(&policy_id(), &details.to_string(), &Interner::default())
+        policy(&policy_id(), &details.to_string(), &Interner::new()).map(ProcurementPolicy::from)
     }
 
     fn names(set: &std::collections::BTreeSet<ProductId>) -> Vec<&str> {

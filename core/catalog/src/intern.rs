@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use pmp_protocol::{IdError, ProductId};
 
 /// The product ids in use.
-#[derive(Debug, Default)]
-pub(crate) struct Interner(Mutex<Ids>);
+#[derive(Debug)]
+pub(crate) struct Interner(Option<Mutex<Ids>>);
 
 #[derive(Debug, Default)]
 struct Ids {
@@ -21,24 +21,42 @@ struct Ids {
 const SMALL: usize = 65_536;
 
 impl Interner {
+    /// One that makes a new copy of each id, for who reads one policy at a time and keeps none.
+    pub(crate) fn of_copies() -> Self {
+        Self(None)
+    }
+
+    /// One that keeps the ids in use.
+    pub(crate) fn new() -> Self {
+        Self(Some(Mutex::default()))
+    }
+
     /// The product id `texts` spell, each the same copy as before.
-    pub(crate) fn intern<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Result<Vec<ProductId>, IdError> {
-        let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = texts
-            .map(|text| match ids.known.get(text) {
-                Some(id) => Ok(id.clone()),
+    pub(crate) fn intern(&self, texts: &[impl AsRef<str>]) -> Result<Vec<ProductId>, IdError> {
+        let mut found = Vec::with_capacity(texts.len());
+        let texts = texts.iter().map(AsRef::as_ref);
+        let Some(ids) = &self.0 else {
+            for text in texts {
+                found.push(ProductId::new(text)?);
+            }
+            return Ok(found);
+        };
+        let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
+        for text in texts {
+            found.push(match ids.known.get(text) {
+                Some(id) => id.clone(),
                 None => {
                     let id = ProductId::new(text)?;
                     ids.known.insert(id.clone());
-                    Ok(id)
+                    id
                 }
-            })
-            .collect();
+            });
+        }
         if ids.known.len() >= ids.sweep_at.max(SMALL) {
             ids.known.retain(ProductId::is_shared);
             ids.sweep_at = ids.known.len() * 2;
         }
-        found
+        Ok(found)
     }
 }
 
@@ -48,16 +66,25 @@ mod tests {
 
     #[test]
     fn equal_ids_share_one_copy_and_forgotten_ones_go() {
-        let interner = Interner::default();
-        let one = interner.intern(["prod-a", "prod-b"].into_iter()).unwrap();
-        let two = interner.intern(["prod-a"].into_iter()).unwrap();
+        let interner = Interner::new();
+        let one = interner.intern(&["prod-a", "prod-b"]).unwrap();
+        let two = interner.intern(&["prod-a"]).unwrap();
         assert_eq!(one[0].as_str().as_ptr(), two[0].as_str().as_ptr());
-        assert!(interner.intern(["two words"].into_iter()).is_err());
+        assert!(interner.intern(&["two words"]).is_err());
 
         let many: Vec<_> = (0..SMALL).map(|n| format!("prod-{n}")).collect();
-        drop(interner.intern(many.iter().map(String::as_str)).unwrap());
-        drop(interner.intern(["prod-z"].into_iter()).unwrap());
-        let known = interner.0.lock().unwrap().known.len();
+        drop(interner.intern(&many).unwrap());
+        drop(interner.intern(&["prod-z"]).unwrap());
+        let known = interner.0.as_ref().unwrap().lock().unwrap().known.len();
         assert!(known <= 3 + SMALL, "{known}");
+    }
+
+    #[test]
+    fn copies_are_not_kept() {
+        let interner = Interner::of_copies();
+        let [one, two] = [(); 2].map(|()| interner.intern(&["prod-a"]).unwrap());
+        assert_eq!(one, two);
+        assert!(!one[0].is_shared());
+        assert!(interner.intern(&["two words"]).is_err());
     }
 }

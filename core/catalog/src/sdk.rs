@@ -26,7 +26,7 @@ use pmp_aws::{ApiError, Outcome};
 use pmp_protocol::{ExperienceId, ProductBatch, ResourceRequests};
 use serde_json::Value;
 
-use crate::details::{self, Batch};
+use crate::details::{self, Batch, Listed};
 use crate::intern::Interner;
 use crate::raw::{RawBody, TakeBody};
 use crate::{
@@ -63,41 +63,72 @@ pub struct SdkCatalog {
     order_refused: [AtomicBool; 2],
 }
 
-/// How the details of one entity are read: from what was asked, its identifier, and its JSON.
-type Read<T> = fn(&Interner, &str, &details::Entity<'_>) -> Result<T, CatalogError>;
+/// How the details of one entity are read.
+struct Read<L, T> {
+    /// From what was asked, its identifier, and its JSON.
+    json: fn(&Interner, &str, &details::Entity<'_>) -> Result<L, CatalogError>,
+    /// What follows from that, once the answer is not in memory any more.
+    then: fn(L) -> T,
+}
+
+impl<L, T> Clone for Read<L, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<L, T> Copy for Read<L, T> {}
 
 /// How those of an experience are.
-const EXPERIENCE: Read<Experience> = |_, id, entity| details::experience(entity.identifier(id), entity.json(id)?);
+const EXPERIENCE: Read<Experience, Experience> = Read {
+    json: |_, id, entity| details::experience(entity.identifier(id), &entity.json(id)?),
+    then: std::convert::identity,
+};
+
+/// How those of a procurement policy are. Its lists are sorted at last.
+const POLICY: Read<Listed, ProcurementPolicy> = Read {
+    json: |interner, id, entity| {
+        let policy = PolicyId::new(id).ok_or_else(|| unexpected(id, "it is not the id of a policy"))?;
+        details::policy(&policy, &entity.json(id)?, interner)
+    },
+    then: ProcurementPolicy::from,
+};
+
+/// How those of any entity are, as they are.
+const VALUE: Read<Value, Value> = Read {
+    json: |_, id, entity| serde_json::from_str(&entity.json(id)?).map_err(|e| unexpected(id, &e.to_string())),
+    then: std::convert::identity,
+};
 
 impl SdkCatalog {
     /// A catalog with the SDK's own configuration, retries included, under `limits`: for callers
     /// that read now and then.
     #[must_use]
     pub fn new(config: &SdkConfig, limits: RateLimits) -> Self {
-        Self::with_client(Client::new(&pmp_aws::for_catalog(config)), limits)
+        Self::with_client(Client::new(&pmp_aws::for_catalog(config)), limits, Interner::of_copies())
     }
 
     /// A catalog that makes each call once, so that every error reaches the caller, who decides
-    /// what it means.
+    /// what it means. Policies that list the same products share the texts of their ids.
     #[must_use]
     pub fn without_retries(config: &SdkConfig, limits: RateLimits) -> Self {
         let config = Builder::from(&pmp_aws::for_catalog(config)).retry_config(RetryConfig::disabled()).build();
-        Self::with_client(Client::from_conf(config), limits)
+        Self::with_client(Client::from_conf(config), limits, Interner::new())
     }
 
-    fn with_client(client: Client, limits: RateLimits) -> Self {
-        let interner = Arc::new(Interner::default());
+    fn with_client(client: Client, limits: RateLimits, interner: Interner) -> Self {
+        let interner = Arc::new(interner);
         let (batch_refused, order_refused) = <(AtomicBool, [AtomicBool; 2])>::default();
         Self { client, pace: Pace::new(limits), interner, batch_refused, order_refused }
     }
 
     /// Describes entities in batches, or one by one where batches are refused; one outcome for
     /// each, in order.
-    async fn describe<T: Send + 'static>(
+    async fn describe<L: Send + 'static, T: Send + 'static>(
         &self,
         ids: &[&str],
         concurrency: usize,
-        read: Read<T>,
+        read: Read<L, T>,
     ) -> Vec<Result<T, CatalogError>> {
         let mut batches = Vec::new();
         // A loop: the compiler cannot yet prove a closure that returns these futures general
@@ -109,11 +140,11 @@ impl SdkCatalog {
         outcomes.into_iter().flatten().collect()
     }
 
-    async fn describe_batch<T: Send + 'static>(
+    async fn describe_batch<L: Send + 'static, T: Send + 'static>(
         &self,
         ids: &[&str],
         concurrency: usize,
-        read: Read<T>,
+        read: Read<L, T>,
     ) -> Vec<Result<T, CatalogError>> {
         // One entity by itself needs no batch, and no permission beyond the documented one.
         if ids.len() > 1 && !self.batch_refused.load(Ordering::Relaxed) {
@@ -136,12 +167,12 @@ impl SdkCatalog {
     /// A batch is believed where it describes. Where it does not, the entity is described by
     /// itself, and that is believed: AWS documents batches, and nowhere that they serve the
     /// entities of private marketplace, or those that are shared.
-    async fn describe_the_rest<T: Send + 'static>(
+    async fn describe_the_rest<L: Send + 'static, T: Send + 'static>(
         &self,
         ids: &[&str],
         mut outcomes: Vec<Result<T, CatalogError>>,
         concurrency: usize,
-        read: Read<T>,
+        read: Read<L, T>,
     ) -> Vec<Result<T, CatalogError>> {
         let (mut places, mut calls) = (Vec::new(), Vec::new());
         for (place, (id, outcome)) in ids.iter().zip(&outcomes).enumerate() {
@@ -164,10 +195,10 @@ impl SdkCatalog {
         outcomes
     }
 
-    async fn batch_describe_entities<T: Send + 'static>(
+    async fn batch_describe_entities<L: Send + 'static, T: Send + 'static>(
         &self,
         ids: &[&str],
-        read: Read<T>,
+        read: Read<L, T>,
     ) -> Result<Vec<Result<T, CatalogError>>, CatalogError> {
         const OPERATION: &str = "aws-marketplace:BatchDescribeEntities";
         let mut call = self.client.batch_describe_entities();
@@ -181,16 +212,21 @@ impl SdkCatalog {
         paced(self.pace.of(Operation::DescribeEntity), OPERATION, call.send()).await?;
         let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         let interner = self.interner.clone();
-        with_body(OPERATION, &body, move |json| {
+        let json = move |json: &str| {
             let batch: Batch<'_> =
                 serde_json::from_str(json).map_err(|e| unexpected(&ids.join(", "), &e.to_string()))?;
-            let outcome = |id: &String| batch.entity(id).and_then(|entity| read(&interner, id, entity));
-            Ok(ids.iter().map(outcome).collect())
-        })
-        .await
+            let outcome = |id: &String| batch.entity(id).and_then(|entity| (read.json)(&interner, id, entity));
+            Ok(ids.iter().map(outcome).collect::<Vec<_>>())
+        };
+        let then = move |outcomes: Vec<Result<L, _>>| outcomes.into_iter().map(|it| it.map(read.then)).collect();
+        with_body(OPERATION, &body, json, then).await
     }
 
-    async fn describe_entity<T: Send + 'static>(&self, id: &str, read: Read<T>) -> Result<T, CatalogError> {
+    async fn describe_entity<L: Send + 'static, T: Send + 'static>(
+        &self,
+        id: &str,
+        read: Read<L, T>,
+    ) -> Result<T, CatalogError> {
         const OPERATION: &str = "aws-marketplace:DescribeEntity";
         let body = RawBody::default();
         let take = TakeBody { body: body.clone(), empty: || DescribeEntityOutput::builder().build() };
@@ -201,12 +237,12 @@ impl SdkCatalog {
             _ => error,
         })?;
         let (id, interner) = (id.to_owned(), self.interner.clone());
-        with_body(OPERATION, &body, move |json| {
+        let json = move |json: &str| {
             let entity: details::Entity<'_> =
                 serde_json::from_str(json).map_err(|e| unexpected(&id, &e.to_string()))?;
-            read(&interner, &id, entity.about(&id)?)
-        })
-        .await
+            (read.json)(&interner, &id, entity.about(&id)?)
+        };
+        with_body(OPERATION, &body, json, read.then).await
     }
 
     /// The ids of all experiences in `scope`, and the number of pages that they came on.
@@ -289,18 +325,22 @@ where
     answer
 }
 
-/// Reads the body of an answer, on a thread that may block where it is large.
-async fn with_body<T: Send + 'static>(
+/// Reads the body of an answer, on a thread that may block where it is large. What follows `then`
+/// is done when the body is not in memory any more: that is most of what a large policy takes.
+async fn with_body<L, T: Send + 'static>(
     operation: &'static str,
     body: &RawBody,
-    read: impl FnOnce(&str) -> Result<T, CatalogError> + Send + 'static,
+    json: impl FnOnce(&str) -> Result<L, CatalogError> + Send + 'static,
+    then: impl FnOnce(L) -> T + Send + 'static,
 ) -> Result<T, CatalogError> {
     let Some(body) = body.take() else { return Err(unexpected(operation, "the answer has no body")) };
     let large = body.bytes().is_some_and(|bytes| bytes.len() > LARGE);
     let read = move |body: SdkBody| {
         let bytes = body.bytes().unwrap_or_default();
-        let json = std::str::from_utf8(bytes).map_err(|e| unexpected(operation, &e.to_string()))?;
-        read(json)
+        let text = std::str::from_utf8(bytes).map_err(|e| unexpected(operation, &e.to_string()))?;
+        let listed = json(text)?;
+        drop(body);
+        Ok(then(listed))
     };
     if !large {
         return read(body);
@@ -347,11 +387,7 @@ impl Catalog for SdkCatalog {
 
     async fn describe_policies(&self, ids: &[PolicyId]) -> Vec<Result<ProcurementPolicy, CatalogError>> {
         let ids: Vec<&str> = ids.iter().map(PolicyId::as_str).collect();
-        let read: Read<ProcurementPolicy> = |interner, id, entity| {
-            let policy = PolicyId::new(id).ok_or_else(|| unexpected(id, "it is not the id of a policy"))?;
-            details::policy(&policy, entity.json(id)?, interner)
-        };
-        self.describe(&ids, POLICY_CONCURRENCY, read).await
+        self.describe(&ids, POLICY_CONCURRENCY, POLICY).await
     }
 
     async fn start_change_set(&self, request: &ChangeSetRequest) -> Result<ChangeSetId, CatalogError> {
@@ -422,9 +458,7 @@ impl Probe for SdkCatalog {
     }
 
     async fn details(&self, entity: &str) -> Result<Value, CatalogError> {
-        let read: Read<Value> =
-            |_, id, entity| serde_json::from_str(entity.json(id)?).map_err(|e| unexpected(id, &e.to_string()));
-        self.describe_entity(entity, read).await
+        self.describe_entity(entity, VALUE).await
     }
 }
 

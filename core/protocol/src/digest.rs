@@ -27,6 +27,14 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of `parts`, one after the other.
+    #[must_use]
+    pub fn of_all<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Self {
+        let mut sha = Sha256::new();
+        parts.into_iter().for_each(|part| sha.update(part));
+        Self(sha.finalize().into())
+    }
+
     /// The 32 bytes themselves, for signatures.
     #[must_use]
     pub fn bytes(&self) -> &[u8; 32] {
@@ -104,6 +112,7 @@ mod tests {
         assert_eq!(Digest::of(b"").to_string(), EMPTY);
         assert_eq!(EMPTY.parse::<Digest>().unwrap(), Digest::of(b""));
         assert_eq!(Digest::of(b"").short(), "e3b0c442");
+        assert_eq!(Digest::of_all([b"on".as_slice(), b"", b"e"]), Digest::of(b"one"));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::PlainText;
 
@@ -56,15 +57,42 @@ fn inside(text: &str, stand_in: &str, check: fn(&str) -> bool) -> Option<String>
     if ids.len() == 1 { ids.into_iter().next() } else { None }
 }
 
+/// Reads an identifier from a text, wherever that stands.
+struct Spelled<T>(fn(&str) -> Result<T, IdError>);
+
+impl<T> Visitor<'_> for Spelled<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.0)(text).map_err(E::custom)
+    }
+}
+
 // Protocol S1.
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $stand_in:literal, $check:expr) => {
         $(#[$doc])*
         // `Arc<str>`: ids are copied into every plan of every experience; the copy must not copy
         // the text.
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
+
+        // Written and read without a `String` in between: a snapshot has a million of them.
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Spelled($name::new))
+            }
+        }
 
         impl $name {
             /// Checks and takes `value`.

@@ -84,7 +84,7 @@ pub(crate) async fn compare(
     let (mut old, mut new): (Vec<Vec<Whole>>, Vec<Vec<Whole>>) = Default::default();
     for _ in 0..rounds.max(1) {
         for (runs, folder) in [(&mut old, Some(before)), (&mut new, None)] {
-            for (place, whole) in command::run(scenario, latency, more, folder).await.into_iter().enumerate() {
+            for (place, whole) in command::run(scenario, latency, None, more, folder).await.into_iter().enumerate() {
                 runs.resize(runs.len().max(place + 1), Vec::new());
                 runs[place].push(whole);
             }

@@ -8,7 +8,7 @@ use pmp_tests::{Call, Measured};
 use crate::figures::{self, Ended, Whole};
 use crate::run::check;
 use crate::scenario::Scenario;
-use crate::stage::Stage;
+use crate::stage::{Elsewhere, Stage};
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -18,10 +18,11 @@ const MIB: f64 = 1024.0 * 1024.0;
 pub(crate) async fn run(
     scenario: &Scenario,
     latency: Duration,
+    elsewhere: Option<&Elsewhere>,
     more: &[(&str, &str)],
     folder: Option<&Path>,
 ) -> Vec<Whole> {
-    let stage = Stage::set(scenario, latency, None, more, folder).await;
+    let stage = Stage::set(scenario, latency, elsewhere, more, folder).await;
     stage.hub.json(&["publish"]).await;
     let mut runs = vec![once(&stage, scenario, latency).await];
     if runs[0].change_sets == 0 {
@@ -48,17 +49,20 @@ async fn once(stage: &Stage, scenario: &Scenario, latency: Duration) -> Whole {
     let started = figures::started(&calls).len();
     let (counts, throttled) = figures::count(&calls);
     let floor = scenario.floor(latency, true).as_secs_f64();
+    let of_floor = (started > 0 && floor > 0.0).then(|| took.as_secs_f64() / floor);
+    let looks = figures::looks(&counts, started);
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52 bytes")]
     let peak_mib = peak_rss as f64 / MIB;
     Whole {
         wall: took.as_secs_f64(),
-        of_floor: (started > 0 && floor > 0.0).then(|| took.as_secs_f64() / floor),
+        of_floor,
         processor: processor.as_secs_f64(),
         peak_mib,
         change_sets: started,
-        looks: figures::looks(&counts, started),
+        looks,
         calls: counts,
         throttled,
+        above: scenario.bounds.above(of_floor, looks),
         problems,
     }
 }

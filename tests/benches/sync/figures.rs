@@ -64,6 +64,8 @@ pub(crate) struct Whole {
     pub(crate) calls: BTreeMap<String, usize>,
     /// Those that were throttled.
     pub(crate) throttled: usize,
+    /// What is above the scenario's bounds. On a machine that does other work, that may be so.
+    pub(crate) above: Vec<String>,
     /// What is not as it should be.
     pub(crate) problems: Vec<String>,
 }

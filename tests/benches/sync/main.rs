@@ -25,6 +25,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use serde_json::json;
 
+use crate::figures::Whole;
 use crate::scenario::{Scenario, Trigger};
 use crate::stage::Elsewhere;
 
@@ -33,7 +34,8 @@ const EXAMPLES: &str = "Examples:
   cargo bench --profile dev -p pmp-tests --bench sync -- --only smoke --latency 100ms
   cargo bench -p pmp-tests --bench sync -- --only ten --spoke-env NAME=VALUE -o json
   cargo bench -p pmp-tests --bench sync -- --before DIR           this build beside the programs in DIR
-  tests/moto/run --bench --only one                              against servers that are not ours
+  cargo bench -p pmp-tests --bench sync -- --command --bounds     the command alone; fails above the bounds of docs/performance.md
+  tests/moto/run --bench --command --only long                   against servers that are not ours
 
 With --before, only the command `pmp-spoke sync` is measured, by both builds in turns. The exit code is 1 where processor time,
 calls to the catalog or peak memory are worse by more than 15 %, and by more than 50 ms, 4 calls or 3 MiB.
@@ -60,6 +62,12 @@ struct Cli {
     /// An endpoint for Marketplace Catalog that holds what --print-world prints
     #[arg(long, value_name = "URL", requires = "endpoint_url")]
     catalog_endpoint_url: Option<String>,
+    /// Measure the command `pmp-spoke sync` alone, as a whole process, and not the agent
+    #[arg(long)]
+    command: bool,
+    /// Fail where the command takes more than its scenario permits, which holds on an idle machine
+    #[arg(long)]
+    bounds: bool,
     /// The programs of another build: measure the command `pmp-spoke sync` by both, in turns
     #[arg(long, value_name = "DIR", conflicts_with = "endpoint_url")]
     before: Option<PathBuf>,
@@ -119,6 +127,10 @@ async fn main() -> ExitCode {
         let clickless = all.iter().filter(|one| chosen(one.name) && one.trigger != Trigger::Click);
         return beside(&cli, clickless, before, &more).await;
     }
+    if cli.command {
+        let clickless = all.iter().filter(|one| chosen(one.name) && one.trigger != Trigger::Click);
+        return commands(&cli, clickless, elsewhere.as_ref(), &more).await;
+    }
     let mut measured = Vec::new();
     for scenario in all.iter().filter(|one| chosen(one.name)) {
         if elsewhere.is_some() && scenario.trigger == Trigger::Click {
@@ -130,7 +142,7 @@ async fn main() -> ExitCode {
         // Elsewhere the world is as the agent has left it: there is none of its own for the
         // command.
         if scenario.trigger == Trigger::Publish && elsewhere.is_none() {
-            figures.command = command::run(scenario, cli.latency, &more, None).await;
+            figures.command = command::run(scenario, cli.latency, None, &more, None).await;
         }
         measured.push(figures);
     }
@@ -140,7 +152,32 @@ async fn main() -> ExitCode {
     }
     let well = measured
         .iter()
-        .all(|figures| figures.problems.is_empty() && figures.command.iter().all(|whole| whole.problems.is_empty()));
+        .all(|figures| figures.problems.is_empty() && figures.command.iter().all(|whole| is_well(&cli, whole)));
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn is_well(cli: &Cli, whole: &Whole) -> bool {
+    whole.problems.is_empty() && (whole.above.is_empty() || !cli.bounds)
+}
+
+/// The command alone, in a world that nothing else has touched: so it can be measured elsewhere, too.
+async fn commands(
+    cli: &Cli,
+    scenarios: impl Iterator<Item = &Scenario>,
+    elsewhere: Option<&Elsewhere>,
+    more: &[(&str, &str)],
+) -> ExitCode {
+    let mut measured = Vec::new();
+    for scenario in scenarios {
+        eprintln!("{}: {} ...", scenario.name, scenario.title);
+        let runs = command::run(scenario, cli.latency, elsewhere, more, None).await;
+        measured.push((scenario.name.to_owned(), runs));
+    }
+    match cli.output {
+        Output::Table => println!("{}", report::commands(&measured)),
+        Output::Json => println!("{}", json!(measured)),
+    }
+    let well = measured.iter().flat_map(|(_, runs)| runs).all(|whole| is_well(cli, whole));
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -36,10 +36,39 @@ pub(crate) fn table(measured: &[Figures]) -> String {
                 whole.all_calls(),
                 whole.throttled
             ));
+            lines.extend(whole.above.iter().map(|above| format!("  ABOVE: {above}")));
             lines.extend(whole.problems.iter().map(|problem| format!("  PROBLEM: {problem}")));
         }
         lines.extend(figures.problems.iter().map(|problem| format!("  PROBLEM: {problem}")));
     }
+    lines.join("\n")
+}
+
+/// One row for each run of the command, then what is not as it should be.
+pub(crate) fn commands(measured: &[(String, Vec<Whole>)]) -> String {
+    let header = ["SCENARIO", "SETS", "WALL", "÷SHARED", "LOOKS", "CALLS", "429", "PROCESSOR", "PEAK"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let mut below = Vec::new();
+    for (scenario, runs) in measured {
+        for (run, whole) in runs.iter().enumerate() {
+            let ratio = |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |it| format!("{it:.digits$}"));
+            rows.push(vec![
+                if run == 0 { scenario.clone() } else { format!("{scenario}, again") },
+                whole.change_sets.to_string(),
+                format!("{:.2} s", whole.wall),
+                ratio(whole.of_floor, 3),
+                ratio(whole.looks, 2),
+                whole.all_calls().to_string(),
+                whole.throttled.to_string(),
+                format!("{:.2} s", whole.processor),
+                format!("{:.1} MiB", whole.peak_mib),
+            ]);
+            below.extend(whole.above.iter().map(|above| format!("ABOVE: {scenario}: {above}")));
+            below.extend(whole.problems.iter().map(|problem| format!("PROBLEM: {scenario}: {problem}")));
+        }
+    }
+    let mut lines = aligned(&rows);
+    lines.extend(below);
     lines.join("\n")
 }
 

@@ -31,6 +31,31 @@ pub(crate) struct Scenario {
     /// How long a change set takes; none for the time that the command line asks for.
     pub(crate) timing: Option<(Duration, Duration)>,
     pub(crate) trigger: Trigger,
+    /// What the command may take as a whole process.
+    pub(crate) bounds: Bounds,
+}
+
+/// The most that `pmp-spoke sync` may take, on a machine that does nothing else.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Bounds {
+    /// Wall time, as a multiple of the floor with shared change sets.
+    of_floor: Option<f64>,
+    /// Polls of each change set.
+    looks: Option<f64>,
+}
+
+impl Bounds {
+    const fn of_floor(most: f64) -> Self {
+        Self { of_floor: Some(most), looks: None }
+    }
+
+    /// What is above them.
+    pub(crate) fn above(&self, of_floor: Option<f64>, looks: Option<f64>) -> Vec<String> {
+        let each = [(self.of_floor, of_floor, "of the shared floor"), (self.looks, looks, "looks a change set")];
+        let above = each.into_iter().filter_map(|(bound, found, what)| Some((bound?, found?, what)));
+        let above = above.filter(|(bound, found, _)| found > bound);
+        above.map(|(bound, found, what)| format!("{found:.3} {what}, where {bound} is the bound")).collect()
+    }
 }
 
 /// All scenarios, in the order in which they run. Each has accounts of its own, so that one catalog
@@ -45,11 +70,12 @@ pub(crate) fn all() -> Vec<Scenario> {
         in_step: 0,
         timing: None,
         trigger: Trigger::Publish,
+        bounds: Bounds::default(),
     };
     let seconds = Duration::from_secs;
     vec![
         job("one", "1 experience, 500 allow", 1, 500, 0),
-        job("ten", "10 experiences, 500 allow + 500 deny", 10, 500, 500),
+        Scenario { bounds: Bounds::of_floor(1.10), ..job("ten", "10 experiences, 500 allow + 500 deny", 10, 500, 500) },
         job("hundred", "100 experiences, 50 allow + 50 deny", 100, 50, 50),
         Scenario { in_step: 600, ..job("nothing", "100 experiences, nothing to do", 100, 0, 0) },
         job("sample", "10 experiences, 100 allow + 100 deny", 10, 100, 100),
@@ -63,10 +89,12 @@ pub(crate) fn all() -> Vec<Scenario> {
         },
         Scenario {
             timing: Some((seconds(3), seconds(3))),
+            bounds: Bounds { looks: Some(2.5), ..Bounds::of_floor(1.03) },
             ..job("three", "3 experiences, 200 allow + 20 deny, 3 s", 3, 200, 20)
         },
         Scenario {
             timing: Some((seconds(15), seconds(15))),
+            bounds: Bounds::of_floor(1.02),
             ..job("long", "1 experience, 500 allow, 15 s", 1, 500, 0)
         },
         Scenario { in_step: 50_000, ..job("large", "1 experience, 50,000 products in step", 1, 0, 0) },

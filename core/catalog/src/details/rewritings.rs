@@ -8,8 +8,8 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use super::{Entity, policy};
-use crate::PolicyId;
 use crate::intern::Interner;
+use crate::{PolicyId, ProcurementPolicy};
 
 /// So many rewritings of one policy, as an administrator's console, another tool and another day
 /// may write it. `.ci/soak noise` sets `PMP_REWRITINGS` to 10,000.
@@ -121,7 +121,7 @@ impl Writing {
 fn content(answer: &str) -> Content {
     let entity: Entity<'_> = serde_json::from_str(answer).unwrap();
     let id = PolicyId::new("policy-1").unwrap();
-    let policy = policy(&id, entity.json("policy-1").unwrap(), &Interner::default()).unwrap();
+    let policy = policy(&id, &entity.json("policy-1").unwrap(), &Interner::new()).map(ProcurementPolicy::from).unwrap();
     let management = ExperienceId::new("exp-management").unwrap();
     let (lists, requests) = ((policy.approved, policy.rejected), policy.policy_resource_requests);
     Content::new(management, lists.0, lists.1, policy.notes, requests).unwrap()

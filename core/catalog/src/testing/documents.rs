@@ -13,7 +13,7 @@ pub fn described(asked: &str, answer: &str) -> Result<(String, String), CatalogE
     let entity: Entity<'_> = serde_json::from_str(answer)
         .map_err(|error| CatalogError::Unexpected { entity: asked.to_owned(), problem: error.to_string() })?;
     let entity = entity.about(asked)?;
-    Ok((entity.identifier(asked).to_owned(), entity.json(asked)?.to_owned()))
+    Ok((entity.identifier(asked).to_owned(), entity.json(asked)?.into_owned()))
 }
 
 /// An experience, from its details.
@@ -29,5 +29,5 @@ pub fn experience(identifier: &str, details: &str) -> Result<Experience, Catalog
 /// # Errors
 /// Where they are not understood.
 pub fn policy(id: &PolicyId, details: &str) -> Result<ProcurementPolicy, CatalogError> {
-    details::policy(id, details, &Interner::default())
+    details::policy(id, details, &Interner::new()).map(ProcurementPolicy::from)
 }

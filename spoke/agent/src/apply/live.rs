@@ -15,14 +15,27 @@ pub(crate) struct Live {
 
 /// The state of an experience's lists, independent of their order.
 pub(crate) fn left(policy: &ProcurementPolicy) -> Left {
-    let mut text = String::new();
-    for (list, name) in [(&policy.approved, "approved"), (&policy.rejected, "rejected")] {
-        text.push_str(name);
-        for id in list {
-            text.push('\n');
-            text.push_str(id.as_str());
-        }
-        text.push('\n');
+    let lists = [("approved", &policy.approved), ("rejected", &policy.rejected)];
+    let texts = lists.into_iter().flat_map(|(name, list)| {
+        let ids = list.iter().flat_map(|id| ["\n", id.as_str()]);
+        [name].into_iter().chain(ids).chain(["\n"])
+    });
+    Left::of(&Digest::of_all(texts.map(str::as_bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use pmp_protocol::ProductId;
+
+    use super::*;
+
+    #[test]
+    fn how_lists_are_left_is_one_text_of_both() {
+        let ids = |ids: &[&str]| ids.iter().map(|id| ProductId::new(id).unwrap()).collect();
+        let policy = ProcurementPolicy { approved: ids(&["b", "a"]), rejected: ids(&["c"]), ..Default::default() };
+        let text = "approved\na\nb\nrejected\nc\n";
+        assert_eq!(left(&policy), Left::of(&Digest::of(text.as_bytes())));
+        let nothing = ProcurementPolicy::default();
+        assert_eq!(left(&nothing), Left::of(&Digest::of(b"approved\nrejected\n")));
     }
-    Left::of(&Digest::of(text.as_bytes()))
 }
