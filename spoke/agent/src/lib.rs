@@ -66,5 +66,6 @@ pub use identity::Identity;
 pub use intake::agent::run as run_agent;
 pub use intake::backlog::{Backlog, Worth, weigh};
 pub use intake::inbox::{Inbox, Received};
+pub use intake::sqs::SqsInbox;
 pub use pass::tally::Tally;
 pub use pass::{PassOutcome, Spoke};

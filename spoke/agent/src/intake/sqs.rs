@@ -24,7 +24,7 @@ const MAX_REASON: usize = 500;
 
 /// The queue, over the official SDK.
 #[derive(Debug)]
-pub(crate) struct SqsInbox {
+pub struct SqsInbox {
     client: Client,
     url: QueueUrl,
     /// The URL of the dead-letter queue, once it was asked for. `None` where the queue has none.
@@ -32,7 +32,9 @@ pub(crate) struct SqsInbox {
 }
 
 impl SqsInbox {
-    pub(crate) fn new(sdk: &SdkConfig, url: QueueUrl) -> Self {
+    /// The queue at this URL, in the region that it names.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, url: QueueUrl) -> Self {
         Self { client: Client::new(&pmp_aws::for_queue(sdk, url.as_str())), url, dead_letters: OnceCell::new() }
     }
 
