@@ -65,9 +65,9 @@ impl Faults {
         Duration::from_millis(self.rng.u64(3..40))
     }
 
-    /// What goes wrong with this call.
-    pub(crate) fn at(&mut self, request: &Request) -> Option<Fault> {
-        let per_mille = (self.per_mille * weight(request) / OFTEN).min(MOST);
+    /// What goes wrong with a call of this weight.
+    pub(crate) fn at(&mut self, weight: u32) -> Option<Fault> {
+        let per_mille = (self.per_mille * weight / OFTEN).min(MOST);
         if self.rng.u32(0..1000) >= per_mille {
             return None;
         }
@@ -92,7 +92,7 @@ impl Faults {
 
 /// How likely a call is to go wrong, in parts of [`OFTEN`]. Most of all calls look at a queue or
 /// at a lease: if all were alike, hardly a seed would strike where something changes.
-fn weight(request: &Request) -> u32 {
+pub(crate) fn weight(request: &Request) -> u32 {
     match (request.service, request.operation.as_str()) {
         (Service::Catalog, "StartChangeSet") => 10 * OFTEN,
         (Service::Topic, _) | (Service::Tables, "TransactWriteItems" | "UpdateItem") => 8 * OFTEN,

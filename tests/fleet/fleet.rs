@@ -106,7 +106,7 @@ impl Shape {
             1..=3 => rng.usize(4..6),
             _ => rng.usize(1..4),
         };
-        let management = some_lists(&mut rng, 10, 50);
+        let mut management = some_lists(&mut rng, 10, 50);
         let mut members: Vec<_> = (0..count).map(|n| Self::member(&mut rng, n, count, &management)).collect();
         if mode == Mode::Liveness {
             members.iter_mut().skip(1).for_each(|member| member.core = rng.u8(0..3) > 0);
@@ -122,6 +122,9 @@ impl Shape {
             (waves.to_string(), most)
         });
         let poison = if rng.u8(0..4) == 0 { some_products(&mut rng, 2) } else { BTreeSet::new() };
+        // Nobody can approve them any more: they were approved before the catalog refused them.
+        management.approved.extend(poison.iter().cloned());
+        management.rejected.retain(|id| !poison.contains(id));
         Self {
             seed,
             mode,

@@ -36,7 +36,13 @@ pub(crate) struct Lived {
 pub(crate) fn live(seed: u64, mode: Mode) -> Lived {
     // The SDK draws its jitter and its ids from the generator of the thread.
     fastrand::seed(seed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    // One thread for filters: they end in the order in which they began.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let world = Arc::new(Mutex::new(World::new(Shape::of(seed, mode))));
         let mut outcome = lead(&world).await;

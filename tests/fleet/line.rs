@@ -22,8 +22,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::cloud::queues::{INBOX, wait_seconds};
 use crate::cloud::{Answer, Request, Service};
-use crate::faults::{Fault, lost, refusal};
+use crate::arrivals::{INSTANT, Plan};
+use crate::faults::{Fault, lost, refusal, weight};
 use crate::fleet::ENDPOINT;
+use crate::told::subject;
 use crate::watch::Seen;
 use crate::world::{Process, Shared, Who, World};
 
@@ -75,24 +77,32 @@ impl Line {
     /// Carries a request to its service, and the answer back.
     async fn carry(self, request: Request) -> Result<HttpResponse, ConnectorError> {
         self.is_alive().await;
-        let (fault, there) = {
+        let key = {
             let mut world = self.world();
             world.calls += 1;
             if let (Who::Spoke(member, _), true) = (self.process.who, world.faults.are_over()) {
                 *world.calls_in_peace.entry(member).or_default() += 1;
             }
-            let fault = if self.process.who == Who::Operator { None } else { world.faults.at(&request) };
-            (fault, world.faults.latency())
+            let weight = if self.process.who == Who::Operator { 0 } else { weight(&request) };
+            let what = format!("{} {}", request.operation, subject(&request));
+            world.arrivals.note(self.process.life, what, weight)
+        };
+        sleep(INSTANT).await;
+        let Plan { fault, effect, back } = {
+            let mut world = self.world();
+            let World { arrivals, faults, .. } = &mut *world;
+            arrivals.plan(&key, faults)
         };
         match fault {
             Some(Fault::Stop) => self.world().tell_to_stop(&self.process),
             Some(Fault::Unreachable) => {
+                sleep_until(effect).await;
                 self.world().called(&self.process, &request, "unreachable");
                 return Err(ConnectorError::io("the fleet's seed: no connection".into()));
             }
             _ => {}
         }
-        sleep(there).await;
+        sleep_until(effect).await;
         self.is_alive().await;
         if fault == Some(Fault::DieBefore) {
             self.world().dies(&self.process, &request, false);
@@ -102,6 +112,8 @@ impl Line {
             let answer = refusal(request.service, n);
             let how = format!("refused: {}", answer.error.as_deref().unwrap_or_default());
             self.world().called(&self.process, &request, &how);
+            let answered = self.world().arrivals.free(Instant::now() + back);
+            sleep_until(answered).await;
             return Ok(over_http(answer));
         }
         let (answer, seen) = self.effect(&request, fault).await;
@@ -109,19 +121,16 @@ impl Line {
             self.world().dies(&self.process, &request, answer.is_ok());
             return std::future::pending().await;
         }
-        let back = self.world().faults.latency();
-        match fault {
-            Some(Fault::Lost | Fault::Silent) => {
-                self.world().answer_lost(&request, &answer);
-                if fault == Some(Fault::Silent) {
-                    return std::future::pending().await;
-                }
-                sleep(back).await;
-                return Ok(over_http(lost(request.service)));
+        let answered = self.world().arrivals.free(Instant::now() + back);
+        if let Some(Fault::Lost | Fault::Silent) = fault {
+            self.world().answer_lost(&request, &answer);
+            if fault == Some(Fault::Silent) {
+                return std::future::pending().await;
             }
-            Some(Fault::Slow(seconds)) => sleep(Duration::from_secs(seconds)).await,
-            _ => sleep(back).await,
+            sleep_until(answered).await;
+            return Ok(over_http(lost(request.service)));
         }
+        sleep_until(answered).await;
         self.is_alive().await;
         self.world().delivered(&self.process, seen);
         Ok(over_http(answer))

@@ -15,6 +15,7 @@
 // Tests end with the reason where something cannot be.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod arrivals;
 mod cloud;
 mod faults;
 mod fleet;

@@ -68,7 +68,8 @@ fn edit_management(world: &mut World) {
     let fewer = if rng.u8(0..8) == 0 { 50 } else { 6 };
     let deny: BTreeSet<_> = lists.approved.iter().filter(|_| rng.usize(0..100) < fewer).cloned().collect();
     let allow = some_products(rng, more).into_iter().filter(|id| !lists.approved.contains(id) && !deny.contains(id));
-    start(world, HUB.to_owned(), &management(), &Change { allow: allow.collect(), deny });
+    let allow = allow.collect();
+    start(world, HUB.to_owned(), &management(), &Change { allow, deny });
 }
 
 /// Somebody else edits a member experience.
@@ -84,10 +85,13 @@ fn edit_member(world: &mut World, place: usize) {
     start(world, member.account, &experience, &Change { allow, deny });
 }
 
-/// Starts a change set of a person. Where something locks the experience, nothing happens.
+/// Starts a change set of a person, who leaves alone what the catalog refuses. Where something
+/// locks the experience, nothing happens.
 pub(crate) fn start(world: &mut World, account: String, experience: &ExperienceId, change: &Change) {
     world.advance();
     let now = world.now();
+    let taken = |ids: &BTreeSet<ProductId>| ids.difference(&world.shape.poison).cloned().collect();
+    let change = &Change { allow: taken(&change.allow), deny: taken(&change.deny) };
     match edit(&mut world.cloud.catalog, &account, experience, change, now) {
         Ok(id) => {
             world.note(format!("somebody changes {experience}: +{} -{}, {id}", change.allow.len(), change.deny.len()));
@@ -241,6 +245,7 @@ pub(crate) async fn say_the_last(shared: &Shared) {
         let approved = experiences.flat_map(|(id, _)| catalog::lists(&world.cloud.catalog, id).approved);
         let mut wanted: BTreeSet<ProductId> = approved.collect();
         wanted.extend(some_products(&mut world.faults.rng, 5));
+        wanted.retain(|id| !world.shape.poison.contains(id));
         wanted
     };
     for _ in 0..30 {

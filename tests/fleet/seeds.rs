@@ -71,14 +71,14 @@ fn each(always: u64, mode: Mode, name: &str) -> String {
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end || !failed.lock().unwrap().is_empty() {
+            if seed >= seeds.end {
                 return;
             }
             let lived = live(seed, mode);
             if let Err(problem) = &lived.outcome {
                 let log = log(&lived).join("\n");
-                failed.lock().unwrap().push((seed, format!("{log}\n\n{}: {problem}", again(seed, name))));
-                return;
+                failed.lock().unwrap().push((seed, format!("{}: {problem}", again(seed, name)), log));
+                continue;
             }
             let world = lived.world.lock().unwrap();
             if count == 1 {
@@ -94,8 +94,9 @@ fn each(always: u64, mode: Mode, name: &str) -> String {
     std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
     let mut failed = failed.into_inner().unwrap();
     failed.sort();
-    if let Some((_, report)) = failed.first() {
-        panic!("{report}");
+    if let Some((_, _, log)) = failed.first() {
+        let each: Vec<_> = failed.iter().map(|(_, problem, _)| problem.as_str()).collect();
+        panic!("{log}\n\n{} of {count} seeds failed:\n{}", failed.len(), each.join("\n"));
     }
     let (reached, calls, members) = totals.into_inner().unwrap();
     let (report, never) = reached.report();

@@ -205,7 +205,12 @@ impl World {
         if answer.is_ok() {
             for key in written(request) {
                 let item = self.cloud.tables.item(&key, now);
-                self.item_written(process, &key, &item);
+                // A transaction that is repeated with its token has no effect a second time.
+                let repeated = request.operation == "TransactWriteItems" && self.ledger.get(&key) == Some(&item);
+                if !repeated {
+                    self.item_written(process, &key, &item);
+                    self.ledger.insert(key, item);
+                }
             }
         } else if process.who != Who::Operator {
             self.write_refused(process, request);

@@ -7,10 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use pmp_protocol::{ExperienceId, OrganizationId};
 use pmp_runtime::{Clock, Stop, StopReason};
 use pmp_test_reference::{Content, Life, Reference};
+use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::arrivals::Arrivals;
 use crate::cloud::queues::INBOX;
+use crate::cloud::tables::Key;
 use crate::cloud::{Cloud, catalog, topic};
 use crate::faults::Faults;
 use crate::fleet::{HUB, MemberShape, Shape, management};
@@ -50,6 +53,7 @@ pub(crate) struct World {
     pub(crate) day: Day,
     pub(crate) cloud: Cloud,
     pub(crate) faults: Faults,
+    pub(crate) arrivals: Arrivals,
     pub(crate) judge: Reference,
     pub(crate) reached: Reached,
     pub(crate) log: Vec<String>,
@@ -67,6 +71,8 @@ pub(crate) struct World {
     pub(crate) changed: Arc<Notify>,
     /// The setting `PMP_WAVES` of the hubs that start now.
     pub(crate) waves: Option<String>,
+    /// The ledger's items as they were written last.
+    pub(crate) ledger: BTreeMap<Key, Value>,
     /// Bodies of messages that no hub sent.
     pub(crate) forged: BTreeSet<String>,
     pub(crate) lives: u32,
@@ -91,6 +97,7 @@ impl World {
             day,
             cloud,
             faults: Faults::new(shape.seed, shape.per_mille),
+            arrivals: Arrivals::default(),
             judge,
             reached: Reached::default(),
             log: Vec::new(),
@@ -101,6 +108,7 @@ impl World {
             orphans: BTreeSet::new(),
             changed: Arc::default(),
             waves: shape.waves.as_ref().map(|(text, _)| text.clone()),
+            ledger: BTreeMap::new(),
             forged: BTreeSet::new(),
             lives: 0,
             hubs: Vec::new(),
