@@ -16,6 +16,7 @@ use pmp_local_catalog::Catalog;
 use tokio::sync::Notify;
 
 use crate::fleet::Shape;
+use crate::told::subject;
 use queues::Queues;
 use sessions::Sessions;
 use tables::Tables;
@@ -40,6 +41,8 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
     /// The access key that it was signed with.
     pub(crate) key: String,
+    /// What it is about, in a form that is the same in each run of a seed.
+    pub(crate) subject: String,
 }
 
 impl Request {
@@ -70,7 +73,8 @@ impl Request {
             Service::Tables | Service::Queues => target.rsplit('.').next().unwrap_or_default().to_owned(),
             Service::Topic | Service::Sessions => form(&body, "Action").unwrap_or_default(),
         };
-        Self { service, operation, query: query.to_owned(), body, key: key.to_owned() }
+        let subject = subject(service, query, &body);
+        Self { service, operation, query: query.to_owned(), body, key: key.to_owned(), subject }
     }
 }
 

@@ -25,7 +25,6 @@ use crate::cloud::{Answer, Request, Service};
 use crate::arrivals::{INSTANT, Plan};
 use crate::faults::{Fault, lost, refusal, weight};
 use crate::fleet::ENDPOINT;
-use crate::told::subject;
 use crate::watch::Seen;
 use crate::world::{Process, Shared, Who, World};
 
@@ -84,7 +83,7 @@ impl Line {
                 *world.calls_in_peace.entry(member).or_default() += 1;
             }
             let weight = if self.process.who == Who::Operator { 0 } else { weight(&request) };
-            let what = format!("{} {}", request.operation, subject(&request));
+            let what = format!("{} {}", request.operation, request.subject);
             world.arrivals.note(self.process.life, what, weight)
         };
         sleep(INSTANT).await;

@@ -4,26 +4,26 @@
 use pmp_protocol::Digest;
 use serde_json::Value;
 
-use crate::cloud::{Request, Service, form};
+use crate::cloud::{Service, form};
 
 /// What a request is about, and a digest of all that it says.
-pub(crate) fn subject(request: &Request) -> String {
-    match request.service {
+pub(crate) fn subject(service: Service, query: &str, body: &[u8]) -> String {
+    match service {
         // Attributes have numbers by chance, and the topic is named after the process.
-        Service::Topic => brief(form(&request.body, "Message").unwrap_or_default().as_bytes()),
+        Service::Topic => brief(form(body, "Message").unwrap_or_default().as_bytes()),
         Service::Sessions => String::new(),
-        Service::Catalog if !request.query.is_empty() => request.query.clone(),
+        Service::Catalog if !query.is_empty() => query.to_owned(),
         Service::Tables => {
             let mut texts = Vec::new();
-            let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+            let value = serde_json::from_slice(body).unwrap_or(Value::Null);
             for part in ["Key", "ExpressionAttributeValues", "Item"] {
-                keys(&body[part], &mut texts);
+                keys(&value[part], &mut texts);
             }
             texts.sort();
             texts.truncate(4);
-            format!("{} {}", texts.join(" "), brief(&request.body))
+            format!("{} {}", texts.join(" "), sorted(&value))
         }
-        Service::Catalog | Service::Queues => brief(&request.body),
+        Service::Catalog | Service::Queues => brief(body),
     }
 }
 
@@ -38,14 +38,15 @@ fn keys(value: &Value, texts: &mut Vec<String>) {
 /// The first digits of a digest of a body, whatever the order of its fields.
 pub(crate) fn brief(body: &[u8]) -> String {
     match serde_json::from_slice::<Value>(body) {
-        Ok(value) => {
-            let mut text = String::new();
-            write_sorted(&value, &mut text);
-            if std::env::var_os("PMP_FULL").is_some() { return text; }
-            Digest::of(text.as_bytes()).short()
-        }
+        Ok(value) => sorted(&value),
         Err(_) => Digest::of(body).short(),
     }
+}
+
+fn sorted(value: &Value) -> String {
+    let mut text = String::new();
+    write_sorted(value, &mut text);
+    Digest::of(text.as_bytes()).short()
 }
 
 fn write_sorted(value: &Value, text: &mut String) {

@@ -14,7 +14,7 @@ use crate::cloud::{Answer, Request, Service, catalog};
 use crate::faults::Fault;
 use crate::fleet::management;
 use crate::rare::Rare;
-use crate::told::{brief, subject};
+use crate::told::brief;
 use crate::world::{Process, Who, World};
 
 /// What an answer tells the process that asked: known to it once the answer is delivered.
@@ -31,7 +31,7 @@ pub(crate) struct Seen {
 impl World {
     /// A line in the log about a call.
     pub(crate) fn called(&mut self, process: &Process, request: &Request, how: &str) {
-        let line = format!("{:?} {} {}: {how}", process.who, request.operation, subject(request));
+        let line = format!("{:?} {} {}: {how}", process.who, request.operation, request.subject);
         self.note(line);
     }
 
@@ -109,7 +109,7 @@ impl World {
             _ => None,
         };
         state.into_iter().for_each(|state| self.reach(state));
-        self.kill(process, &format!("{when} {} {}", request.operation, subject(request)));
+        self.kill(process, &format!("{when} {} {}", request.operation, request.subject));
     }
 
     /// An answer is lost on its way.
