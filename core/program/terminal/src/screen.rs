@@ -165,7 +165,7 @@ mod tests {
             );
             assert!(!lines[1].contains("\u{1b}[2J"), "{lines:?}");
             let whole = frame.rendered(Output { color, ..plain }, ENDLESS);
-            assert!(whole.iter().zip([200, 119]).all(|(line, width)| measure_text_width(line) == width), "{whole:?}");
+            assert!(whole.iter().zip([200, 123]).all(|(line, width)| measure_text_width(line) == width), "{whole:?}");
         }
         assert!(frame.rendered(plain, Frame::WIDTH)[1].starts_with("HELD       o-alpha �[2J"));
     }
