@@ -217,7 +217,7 @@ async fn exceptions_are_told_by_cause_and_row_by_row_for_programs() {
         "ResourceNotFoundException",
         "FILTERED    120 products in 10 experiences of 2 organizations",
         "excluded by filter `no-genai@",
-        "`: the label `genai` is\n            excluded\n",
+        "`: the label `genai` is excluded\n",
         "SKIPPED     ",
         "the experience is disabled",
         "4 experiences held, 2 products set aside, 120 products filtered, 4 experiences",
