@@ -101,9 +101,9 @@ impl Shape {
     /// The fleet of a seed.
     pub(crate) fn of(seed: u64, mode: Mode) -> Self {
         let mut rng = Rng::with_seed(seed ^ 0x5eed_0f1e);
-        let count = match rng.u8(0..16) {
+        let count = match rng.u8(0..24) {
             0 => rng.usize(6..=20),
-            1..=3 => rng.usize(4..6),
+            1..=4 => rng.usize(4..6),
             _ => rng.usize(1..4),
         };
         let mut management = some_lists(&mut rng, 10, 50);
@@ -181,7 +181,7 @@ impl Shape {
         World {
             region: REGION.to_owned(),
             seed: self.seed,
-            change_sets: ChangeSetTiming::between(Duration::from_secs(1), Duration::from_secs(20)),
+            change_sets: ChangeSetTiming::between(Duration::from_secs(1), Duration::from_secs(12)),
             organizations,
             poison_products: self.poison.iter().map(ToString::to_string).collect(),
             ..World::default()

@@ -18,7 +18,7 @@ use crate::world::{Shared, Who, World};
 /// The hub announces its newest snapshot each [`INTERVAL`]; within this many of them all must be
 /// well. A message that was tried in vain is hidden for eight minutes at most, a process is dead
 /// for less than one.
-const ANNOUNCEMENTS: u32 = 6;
+const ANNOUNCEMENTS: u32 = 12;
 /// How often it is looked whether all is well.
 const LOOKS: u32 = 10;
 /// Calls of one process of a spoke in that time, idle ones included: a spoke that looks at its
@@ -61,9 +61,11 @@ async fn lead(world: &Shared) -> Result<(), String> {
     {
         let mut world_ = world.lock().unwrap();
         let shape = world_.shape.clone();
-        for (happens, state) in
-            [(shape.hubs > 1, Rare::TwoHubs), (shape.members.len() > 5, Rare::Large), (!shape.poison.is_empty(), Rare::Poisoned)]
-        {
+        for (happens, state) in [
+            (shape.hubs > 1, Rare::TwoHubs),
+            (shape.members.len() > 5, Rare::Large),
+            (!shape.poison.is_empty(), Rare::Poisoned),
+        ] {
             if happens {
                 world_.reach(state);
             }
@@ -109,12 +111,12 @@ async fn history(world: &Shared) -> Result<(), String> {
     let operator = Line::born(world, Who::Operator);
     let events = world.lock().unwrap().shape.events;
     for _ in 0..events {
-        let pause = world.lock().unwrap().faults.rng.u64(2..60);
+        let pause = world.lock().unwrap().faults.rng.u64(1..25);
         sleep(Duration::from_secs(pause)).await;
         people::something(world, &operator).await;
         broken(world)?;
     }
-    sleep(Duration::from_secs(45)).await;
+    sleep(Duration::from_secs(20)).await;
     heal(world, &operator).await;
     for _ in 0..ANNOUNCEMENTS * LOOKS {
         broken(world)?;

@@ -20,9 +20,9 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use jiff::SignedDuration;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::arrivals::{INSTANT, Plan};
 use crate::cloud::queues::{INBOX, wait_seconds};
 use crate::cloud::{Answer, Request, Service};
-use crate::arrivals::{INSTANT, Plan};
 use crate::faults::{Fault, lost, refusal, weight};
 use crate::fleet::ENDPOINT;
 use crate::watch::Seen;
@@ -59,7 +59,9 @@ impl Line {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region()))
             .endpoint_url(ENDPOINT)
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(account, "secret", None, None, "fleet")))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                account, "secret", None, None, "fleet",
+            )))
             .http_client(self.clone())
             .time_source(self.process.day.clone())
             .retry_config(RetryConfig::standard().with_max_attempts(5).with_max_backoff(Duration::from_secs(20)))

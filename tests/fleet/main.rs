@@ -10,7 +10,8 @@
 //! core does, and that must come to what the hub says last (`history.rs`).
 //!
 //! - `PMP_SEED=7` runs that seed alone, exactly as before, and prints what happened;
-//! - `PMP_SOAK=1000` runs that many more seeds.
+//! - `PMP_SOAK=1000` runs that many more seeds;
+//! - `PMP_FULL=1` writes requests and answers into the log as they are, and not their digests.
 
 // Tests end with the reason where something cannot be.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]

@@ -39,7 +39,7 @@ pub(crate) async fn something(shared: &Shared, operator: &Line) {
         16 | 17 => {
             let (whom, until) = {
                 let mut world = shared.lock().unwrap();
-                let seconds = world.faults.rng.i64(20..300);
+                let seconds = world.faults.rng.i64(10..120);
                 (world.faults.rng.bool().then_some(place), world.now() + SignedDuration::from_secs(seconds))
             };
             direct(shared, operator, whom, &DirectionChange::Pause(until)).await;
@@ -202,7 +202,7 @@ async fn restore(shared: &Shared, operator: &Line) {
         world.reach(Rare::Restored);
         world.went_back();
     }
-    let pause = shared.lock().unwrap().faults.rng.u64(1..120);
+    let pause = shared.lock().unwrap().faults.rng.u64(1..60);
     sleep(Duration::from_secs(pause)).await;
     recover(shared, operator).await;
 }
@@ -260,7 +260,7 @@ pub(crate) async fn say_the_last(shared: &Shared) {
             }
             start(&mut world, HUB.to_owned(), &management(), &Change { allow, deny });
         }
-        sleep(Duration::from_secs(21)).await;
+        sleep(Duration::from_secs(13)).await;
     }
 }
 
@@ -283,4 +283,3 @@ impl World {
         direction.pause.filter(|pause| pause.holds(now)).map(|_| DirectionChange::Resume)
     }
 }
-

@@ -23,9 +23,9 @@ use crate::world::{Shared, Who};
 
 /// How often a hub announces an unchanged snapshot. In production it is an hour: the fleet's day is
 /// shorter, because an idle spoke looks at its queue and its lease several times a minute.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(240);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(120);
 /// How often a hub looks how a version stands in the waves, as the agent does.
-const LOOK_AT_WAVES: Duration = Duration::from_secs(30);
+const LOOK_AT_WAVES: Duration = Duration::from_secs(20);
 /// When a hub reads once more, after an event that led to nothing new.
 const READ_AGAIN: Duration = Duration::from_secs(12);
 /// The longest pause of a hub after a failure, and the first one.

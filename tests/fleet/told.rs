@@ -1,10 +1,15 @@
 //! Calls in the log: in a form that is the same in each run of a seed. The SDK writes maps in an
 //! order by chance; here they are sorted.
 
+use std::sync::LazyLock;
+
 use pmp_protocol::Digest;
 use serde_json::Value;
 
 use crate::cloud::{Service, form};
+
+/// Whether the log holds all bodies as they are, and not their digests: `PMP_FULL=1`.
+static IN_FULL: LazyLock<bool> = LazyLock::new(|| std::env::var_os("PMP_FULL").is_some());
 
 /// What a request is about, and a digest of all that it says.
 pub(crate) fn subject(service: Service, query: &str, body: &[u8]) -> String {
@@ -46,6 +51,9 @@ pub(crate) fn brief(body: &[u8]) -> String {
 fn sorted(value: &Value) -> String {
     let mut text = String::new();
     write_sorted(value, &mut text);
+    if *IN_FULL {
+        return text;
+    }
     Digest::of(text.as_bytes()).short()
 }
 

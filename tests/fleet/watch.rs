@@ -66,7 +66,15 @@ impl World {
             let how = format!("{outcome} {}{fault}", brief(&answer.body));
             self.called(process, request, &how);
         }
+        self.note_violations();
         (answer, seen)
+    }
+
+    /// Whatever the judge found stands in the log where it happened.
+    fn note_violations(&mut self) {
+        let found: Vec<_> = self.judge.violations().iter().skip(self.found).cloned().collect();
+        self.found += found.len();
+        found.into_iter().for_each(|violation| self.note(format!("VIOLATION: {violation}")));
     }
 
     /// An answer has reached the process.
@@ -125,7 +133,13 @@ impl World {
         self.reach(state);
     }
 
-    fn at_catalog(&mut self, process: &Process, account: &str, request: &Request, fault: Option<Fault>) -> (Answer, Seen) {
+    fn at_catalog(
+        &mut self,
+        process: &Process,
+        account: &str,
+        request: &Request,
+        fault: Option<Fault>,
+    ) -> (Answer, Seen) {
         let now = self.now();
         let is_start = request.operation == "StartChangeSet";
         let input = catalog::input(request);
@@ -197,9 +211,10 @@ impl World {
         let now = self.now();
         let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
         let may_be_stale = body["ConsistentRead"] == Value::Bool(false) || body["ConsistentRead"].is_null();
-        let stale = may_be_stale && self.faults.is_stale();
+        let is_read = ["GetItem", "Query"].contains(&request.operation.as_str());
+        let stale = is_read && may_be_stale && self.faults.is_stale();
         let answer = self.cloud.tables.answer(request, now, stale);
-        if stale && ["GetItem", "Query"].contains(&request.operation.as_str()) {
+        if stale {
             self.reach(Rare::StaleRead);
         }
         if answer.is_ok() {

@@ -76,6 +76,8 @@ pub(crate) struct World {
     /// Bodies of messages that no hub sent.
     pub(crate) forged: BTreeSet<String>,
     pub(crate) lives: u32,
+    /// How many violations stand in the log.
+    pub(crate) found: usize,
     /// The hubs that live, or lived last.
     pub(crate) hubs: Vec<Arc<Process>>,
 }
@@ -111,6 +113,7 @@ impl World {
             ledger: BTreeMap::new(),
             forged: BTreeSet::new(),
             lives: 0,
+            found: 0,
             hubs: Vec::new(),
             shape,
         };
@@ -230,7 +233,7 @@ impl World {
             let (copies, delay) = match if calm { 9 } else { self.faults.rng.u8(0..10) } {
                 0 => (0, 0),
                 1 => (2, 0),
-                2 | 3 => (1, self.faults.rng.i64(1..150)),
+                2 | 3 => (1, self.faults.rng.i64(1..80)),
                 _ => (1, 0),
             };
             match (copies, delay) {

@@ -149,7 +149,8 @@ pub(crate) fn written(request: &Request) -> Vec<Key> {
         "PutItem" | "UpdateItem" | "DeleteItem" => key(&body).into_iter().collect(),
         "TransactWriteItems" => {
             let writes = body["TransactItems"].as_array().cloned().unwrap_or_default();
-            let each = writes.iter().filter_map(|it| ["Put", "Update", "Delete"].iter().find_map(|kind| key(&it[*kind])));
+            let each =
+                writes.iter().filter_map(|it| ["Put", "Update", "Delete"].iter().find_map(|kind| key(&it[*kind])));
             each.collect()
         }
         _ => Vec::new(),

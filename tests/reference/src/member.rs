@@ -103,13 +103,20 @@ impl Member {
         if targets.is_empty() {
             return Some("nothing was in force".to_owned());
         }
-        let lacks = |experience: &Experience| !experience.receipt.as_ref().is_some_and(|it| targets.contains(&it.tried));
+        let lacks =
+            |experience: &Experience| !experience.receipt.as_ref().is_some_and(|it| targets.contains(&it.tried));
         let (id, found) = self.experiences.iter().find(|(_, experience)| lacks(experience))?;
         let said = found.receipt.as_ref().map(|receipt| (receipt.line, receipt.tried.to_string(), receipt.status));
         Some(format!("the receipt of {id} is {said:?}"))
     }
 
-    pub(crate) fn unfinished(&self, id: &OrganizationId, target: Target, asked: &Lists, refused: &BTreeSet<ProductId>) -> Vec<String> {
+    pub(crate) fn unfinished(
+        &self,
+        id: &OrganizationId,
+        target: Target,
+        asked: &Lists,
+        refused: &BTreeSet<ProductId>,
+    ) -> Vec<String> {
         let set_aside = !asked.approved.is_disjoint(refused) || !asked.rejected.is_disjoint(refused);
         let mut missing = Vec::new();
         for (name, experience) in &self.experiences {
@@ -117,7 +124,9 @@ impl Member {
                 let lacks = asked.approved.difference(&experience.live.approved).count();
                 let more = experience.live.approved.difference(&asked.approved).count();
                 let rejections = asked.rejected.difference(&experience.live.rejected).count();
-                missing.push(format!("{id}, {name}: {target} lacks {lacks}, has {more} too many, {rejections} not rejected"));
+                missing.push(format!(
+                    "{id}, {name}: {target} lacks {lacks}, has {more} too many, {rejections} not rejected"
+                ));
             }
             let said = experience.receipt.as_ref();
             let is_true = |it: &ReceiptSaid| match it.status {
@@ -244,16 +253,25 @@ impl Reference {
             // "allow `A − a`, deny `(a − A) ∪ (R − r)`": nothing is asked for that is so already.
             let Lists { approved, rejected } = &experience.live;
             let idle = change.allow.intersection(approved).count()
-                + change.deny.iter().filter(|product| !approved.contains(*product) && rejected.contains(*product)).count();
+                + change
+                    .deny
+                    .iter()
+                    .filter(|product| !approved.contains(*product) && rejected.contains(*product))
+                    .count();
             if idle > 0 {
                 problems.push(("HW, The spoke, 6", format!("{id} on {name}: {idle} products are as it asks already")));
             }
             // M12 and D5; and the filter can only narrow.
-            let serves = |target: &Target| self.asked(organization, *target).is_some_and(|asked| change.serves(&asked, approved));
+            let serves = |target: &Target| {
+                self.asked(organization, *target).is_some_and(|asked| change.serves(&asked, approved))
+            };
             if !candidates.iter().any(serves) {
                 let known: Vec<_> = candidates.iter().map(ToString::to_string).collect();
                 let change = format!("allows {:?}, denies {:?}", change.allow, change.deny);
-                problems.push(("M12", format!("{id} on {name} serves nothing that was in force ({}): {change}", known.join(", "))));
+                problems.push((
+                    "M12",
+                    format!("{id} on {name} serves nothing that was in force ({}): {change}", known.join(", ")),
+                ));
             }
         }
         for (sentence, what) in problems {
@@ -297,7 +315,10 @@ impl Reference {
         // R3; R4: one that the ledger does not bear out may be replaced.
         if let Some(before) = experience.receipt.as_ref().filter(|before| order(before) > order(&receipt)) {
             let line = self.directions.of(Some(organization)).map_or(0, |own| own.line);
-            if self.versions.was_given(before.tried) && before.line <= line && self.is_not_above_head(before.tried.version) {
+            if self.versions.was_given(before.tried)
+                && before.line <= line
+                && self.is_not_above_head(before.tried.version)
+            {
                 problems.push(("R3", format!("{} took the place of {}", receipt.tried, before.tried)));
             }
         }
@@ -317,7 +338,8 @@ impl Reference {
             let read = member.lives.get(&life).and_then(|known| known.read.get(name));
             // "The spoke reads the policy once more before it reports an experience as in step."
             if !read.zip(asked.as_ref()).is_some_and(|(read, asked)| read.are_as(asked)) {
-                problems.push(("HW, The ledger", format!("in-sync with {}, and what was read last is not", receipt.tried)));
+                problems
+                    .push(("HW, The ledger", format!("in-sync with {}, and what was read last is not", receipt.tried)));
             }
         }
         let name = name.clone();

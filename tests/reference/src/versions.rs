@@ -88,7 +88,8 @@ impl Reference {
         self.check(!same, "S9", || format!("version {head} has the content of the one before it"));
         // S2 and S3: the digest is that of what the management experience said, or, going back, of
         // an older version (S12).
-        let known = self.versions.said.contains_key(&head.digest) || self.versions.given.values().any(|it| *it == head.digest);
+        let known =
+            self.versions.said.contains_key(&head.digest) || self.versions.given.values().any(|it| *it == head.digest);
         self.check(known, "S3", || format!("the digest of {head} is of nothing that was ever said"));
         self.versions.given.insert(head.version, head.digest);
         self.rollouts.forget_runs();

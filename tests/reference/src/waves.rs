@@ -62,7 +62,8 @@ impl Reference {
             receipts.into_iter().any(|it| it.status == ReceiptStatus::Failed && it.tried.version == turn.version)
         };
         // Where several hubs look at once, the one that knew least may have been it.
-        let failures = runs.values().map(|failed| failed.get(&turn.version).map_or(0, |ids| ids.iter().filter(still).count()));
+        let failures =
+            runs.values().map(|failed| failed.get(&turn.version).map_or(0, |ids| ids.iter().filter(still).count()));
         let failures = failures.min().unwrap_or_default();
         let (holds, most) = (failures <= *most, *most);
         self.check(holds, "max_failures", || {
