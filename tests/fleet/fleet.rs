@@ -106,7 +106,7 @@ impl Shape {
             1..=4 => rng.usize(4..6),
             _ => rng.usize(1..4),
         };
-        let mut management = some_lists(&mut rng, 10, 50);
+        let mut management = some_lists(&mut rng, 10, 80);
         let mut members: Vec<_> = (0..count).map(|n| Self::member(&mut rng, n, count, &management)).collect();
         if mode == Mode::Liveness {
             members.iter_mut().skip(1).for_each(|member| member.core = rng.u8(0..3) > 0);

@@ -21,6 +21,7 @@ mod cloud;
 mod faults;
 mod fleet;
 mod history;
+mod items;
 mod line;
 mod people;
 mod process;

@@ -15,10 +15,11 @@ use crate::cloud::catalog::{self, edit};
 use crate::cloud::queues::INBOX;
 use crate::cloud::topic::wrapped;
 use crate::fleet::{HUB, UNIVERSE, management, product, some_products};
+use crate::items::{head_key, head_of, receipt_of};
 use crate::line::Line;
 use crate::process::hub_of;
 use crate::rare::Rare;
-use crate::watch::receipt_of;
+
 use crate::world::{Shared, World};
 
 /// One thing that somebody does.
@@ -267,9 +268,9 @@ pub(crate) async fn say_the_last(shared: &Shared) {
 impl World {
     /// The judge hears what the ledger says after the table of snapshots went back.
     fn went_back(&mut self) {
-        let (now, key) = (self.now(), crate::watch::head_key());
+        let (now, key) = (self.now(), head_key());
         let item = self.cloud.tables.item(&key, now);
-        let (head, published) = crate::watch::head_of(&item);
+        let (head, published) = head_of(&item);
         self.judge.went_back(head, published);
     }
 

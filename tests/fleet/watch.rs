@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-use pmp_protocol::{Digest, ExperienceId, OrganizationId, ReceiptStatus, SnapshotVersion};
+use pmp_protocol::{ExperienceId, OrganizationId, SnapshotVersion};
 use pmp_runtime::Clock;
-use pmp_test_reference::{Direction, Lists, Pause, ReceiptSaid, Target};
+use pmp_test_reference::{Direction, Lists, Target};
 use serde_json::Value;
 
 use crate::cloud::queues::Moved;
@@ -13,6 +12,7 @@ use crate::cloud::tables::{Key, written};
 use crate::cloud::{Answer, Request, Service, catalog};
 use crate::faults::Fault;
 use crate::fleet::management;
+use crate::items::{asks_direction, direction_of, receipt_of, target_of, version_of};
 use crate::rare::Rare;
 use crate::told::brief;
 use crate::world::{Process, Who, World};
@@ -237,11 +237,10 @@ impl World {
         if answer.is_ok() && body["Key"]["item"]["S"] == "head" {
             self.judge.reads_head(&organization, process.life);
         }
-        let values = &body["ExpressionAttributeValues"];
-        let asks_direction =
-            values[":item"]["S"].as_str().is_some_and(|item| item == format!("direction#{}", management()));
-        if answer.is_ok() && request.operation == "Query" && asks_direction {
-            let fleet = values[":partition"]["S"] == "hub#heads";
+        if answer.is_ok()
+            && request.operation == "Query"
+            && let Some(fleet) = asks_direction(&body, &organization)
+        {
             let place = (!fleet).then_some(&organization);
             seen.heard = Some((fleet, self.judge.direction(place).cloned()));
         }
@@ -342,59 +341,4 @@ impl World {
         }
         Seen { received: moved.received, ..Seen::default() }
     }
-}
-
-fn version_of(item: &Value, name: &str) -> Option<SnapshotVersion> {
-    SnapshotVersion::new(item[name]["N"].as_str()?.parse().ok()?).ok()
-}
-
-fn target_of(item: &Value, version: &str) -> Option<Target> {
-    let digest: Digest = item["digest"]["S"].as_str()?.parse().ok()?;
-    Some(Target { version: version_of(item, version)?, digest })
-}
-
-fn number(item: &Value, name: &str) -> u64 {
-    item[name]["N"].as_str().and_then(|number| number.parse().ok()).unwrap_or_default()
-}
-
-/// A direction as it lies in the ledger.
-fn direction_of(item: &Value) -> Direction {
-    let time = |value: &Value| value["S"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
-    let pause = &item["pause"]["M"];
-    Direction {
-        generation: number(item, "generation"),
-        line: number(item, "line"),
-        pin: target_of(&item["pin"]["M"], "version"),
-        turn: target_of(&item["turn"]["M"], "version"),
-        pause: time(&pause["at"]).zip(time(&pause["until"])).map(|(at, until)| Pause { at, until }),
-    }
-}
-
-/// A receipt as it lies in the ledger.
-pub(crate) fn receipt_of(item: &Value) -> Option<ReceiptSaid> {
-    let statuses = [
-        ReceiptStatus::InSync,
-        ReceiptStatus::Applying,
-        ReceiptStatus::Partial,
-        ReceiptStatus::Held,
-        ReceiptStatus::Failed,
-        ReceiptStatus::Skipped,
-    ];
-    let status = item["status"]["S"].as_str()?;
-    Some(ReceiptSaid {
-        experience: ExperienceId::new(item["member_experience"]["S"].as_str()?).ok()?,
-        line: number(item, "line"),
-        tried: target_of(item, "version")?,
-        status: statuses.into_iter().find(|known| known.as_str() == status)?,
-        applied: target_of(&item["applied"]["M"], "version"),
-    })
-}
-
-/// Where the head lies, and what it says: the version, and `published`.
-pub(crate) fn head_key() -> Key {
-    Key { snapshots: true, partition: management().to_string(), item: "head".to_owned() }
-}
-
-pub(crate) fn head_of(item: &Value) -> (Option<Target>, Option<SnapshotVersion>) {
-    (target_of(item, "latest"), version_of(item, "published"))
 }
