@@ -65,6 +65,9 @@ fn what_is_told_later_than_it_is_named_is_no_contradiction() {
     assert_eq!((wrong.entry, wrong.wrong), (2, Wrong::Untold(version(2))));
     let wrong = replayed(&[stored(1), pin, story::stored(version(2), content(9))]).unwrap_err();
     assert_eq!((wrong.entry, wrong.wrong), (3, Wrong::OtherContent { version: version(2), by: 2 }));
+    // Two persons recover at the same time: the second writes after the first has stored another.
+    let recover = Event::Recover { latest: Some(version(1)), highest: Some(version(2)) };
+    assert!(replayed(&[stored(1), stored(2), recover.clone(), stored(3), recover]).is_ok());
     // Two persons end the same pin.
     let unpin = Event::Unpin { organizations: vec![organization(1)], wave: None, reason: "over".to_owned() };
     let pin = story::pin(vec![organization(1)], version(1), content(1));

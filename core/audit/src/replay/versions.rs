@@ -1,6 +1,6 @@
 //! Snapshots: which ones there are, and what each says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pmp_protocol::{Digest, SnapshotVersion};
 
@@ -26,6 +26,9 @@ pub(super) struct Versions {
     /// Those that entries name before one tells of them: by which entries, and with which content,
     /// where that is named, too.
     named: BTreeMap<SnapshotVersion, BTreeMap<u64, Option<Digest>>>,
+    /// The newest and the highest version, as each who recovered saw them. Who asks at the same
+    /// time saw the same, and may write it after the first has stored another version.
+    recovered: BTreeSet<(Option<SnapshotVersion>, Option<SnapshotVersion>)>,
 }
 
 impl Versions {
@@ -70,7 +73,7 @@ impl Versions {
                 let mut named = between.chain([it.version]).chain(it.applied);
                 named.try_for_each(|version| self.name(entry, version, None))
             }),
-            Event::Recover { highest, .. } => self.recover(*highest),
+            Event::Recover { latest, highest } => self.recover(*latest, *highest),
             // Nothing of it was done: whoever asked may have named what there is not.
             Event::Failed { entry: of, not_done, .. } if not_done.is_empty() => {
                 self.named.values_mut().for_each(|by| _ = by.remove(of));
@@ -146,9 +149,10 @@ impl Versions {
     }
 
     /// Protocol L7: the mark is never below a version that was stored.
-    fn recover(&self, highest: Option<SnapshotVersion>) -> Result<(), Wrong> {
+    fn recover(&mut self, latest: Option<SnapshotVersion>, highest: Option<SnapshotVersion>) -> Result<(), Wrong> {
+        let is_first = self.recovered.insert((latest, highest));
         match (highest, self.highest()) {
-            (Some(mark), Some(told)) if mark < told => Err(Wrong::MarkBelow { mark, told }),
+            (Some(mark), Some(told)) if mark < told && is_first => Err(Wrong::MarkBelow { mark, told }),
             _ => Ok(()),
         }
     }
