@@ -44,7 +44,7 @@ async fn caller(sdk: &SdkConfig) -> Result<(AccountId, String), SpokeError> {
 
 /// Always fails, because this build has no client for Organizations.
 #[cfg(any(test, not(feature = "organizations")))]
-async fn ask_without_client(_: &SdkConfig) -> Result<OrganizationId, SpokeError> {
+pub(crate) async fn ask_without_client(_: &SdkConfig) -> Result<OrganizationId, SpokeError> {
     Err(SpokeError::NoOrganizations)
 }
 

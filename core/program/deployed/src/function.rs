@@ -159,7 +159,7 @@ pub(crate) async fn look(sdk: &SdkConfig, function: &str, kind: &Kind) -> Result
 
 /// Always fails, because this build has no client for Lambda.
 #[cfg(any(test, not(feature = "functions")))]
-async fn look_without_client(_: &SdkConfig, _: &str, _: &Kind) -> Result<Found, EnvError> {
+pub(crate) async fn look_without_client(_: &SdkConfig, _: &str, _: &Kind) -> Result<Found, EnvError> {
     Err(EnvError::NoFunctions)
 }
 
