@@ -22,8 +22,6 @@ mod content;
 mod directions;
 mod member;
 mod queue;
-#[cfg(test)]
-mod tests;
 mod versions;
 mod waves;
 

@@ -1,11 +1,14 @@
 //! The judge itself: it takes what is right, and finds what is wrong.
 
+// Tests end with the reason where something cannot be.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use pmp_protocol::{ExperienceId, OrganizationId, ProductId, ReceiptStatus, SnapshotVersion};
 
-use crate::{Change, Content, Life, Lists, ReceiptSaid, Reference, Target};
+use pmp_test_reference::{Change, Content, Life, Lists, ReceiptSaid, Reference, Target};
 
 const SPOKE: Life = Life(1);
 
