@@ -20,6 +20,7 @@ mod environment;
 mod error;
 mod files;
 mod network;
+mod one_piece;
 mod permission;
 mod policy;
 mod profile;

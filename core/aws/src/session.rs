@@ -18,6 +18,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use crate::credentials::{Checked, OfRole};
 use crate::environment::{self, ConfigError, Timeouts};
+use crate::one_piece::in_one_piece;
 use crate::profile::{Profile, spelled_either_way};
 use crate::renewal::renewing;
 use crate::throttles::counted;
@@ -157,13 +158,18 @@ pub fn in_region_of(config: &SdkConfig, arn: &str) -> SdkConfig {
 }
 
 /// The same configuration for the Marketplace Catalog, which is in one region of AWS's public
-/// partition, whatever region the machine is in. Other partitions are left as they are.
+/// partition, whatever region the machine is in. Other partitions are left as they are. Large
+/// answers, such as policies, come in one piece of memory.
 #[must_use]
 pub fn for_catalog(config: &SdkConfig) -> SdkConfig {
     let elsewhere = ["cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-"];
-    match config.region() {
+    let config = match config.region() {
         Some(region) if elsewhere.iter().any(|prefix| region.as_ref().starts_with(prefix)) => config.clone(),
         _ => in_region(config, DEFAULT_REGION),
+    };
+    match config.http_client() {
+        Some(client) => config.to_builder().http_client(in_one_piece(client)).build(),
+        None => config,
     }
 }
 

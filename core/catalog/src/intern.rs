@@ -31,6 +31,12 @@ impl Interner {
         Self(Some(Mutex::default()))
     }
 
+    /// Takes these copies for the ones that are in use. One that keeps none does nothing.
+    pub(crate) fn know<'i>(&self, copies: impl Iterator<Item = &'i ProductId>) {
+        let Some(ids) = &self.0 else { return };
+        ids.lock().unwrap_or_else(PoisonError::into_inner).known.extend(copies.cloned());
+    }
+
     /// The product id `texts` spell, each the same copy as before.
     pub(crate) fn intern(&self, texts: &[impl AsRef<str>]) -> Result<Vec<ProductId>, IdError> {
         let mut found = Vec::with_capacity(texts.len());
@@ -72,11 +78,17 @@ mod tests {
         assert_eq!(one[0].as_str().as_ptr(), two[0].as_str().as_ptr());
         assert!(interner.intern(&["two words"]).is_err());
 
+        let known = [ProductId::new("prod-b").unwrap(), ProductId::new("prod-c").unwrap()];
+        interner.know(known.iter());
+        let three = interner.intern(&["prod-b", "prod-c"]).unwrap();
+        assert_eq!(three[0].as_str().as_ptr(), one[1].as_str().as_ptr(), "that was there first");
+        assert_eq!(three[1].as_str().as_ptr(), known[1].as_str().as_ptr());
+
         let many: Vec<_> = (0..SMALL).map(|n| format!("prod-{n}")).collect();
         drop(interner.intern(&many).unwrap());
         drop(interner.intern(&["prod-z"]).unwrap());
         let known = interner.0.as_ref().unwrap().lock().unwrap().known.len();
-        assert!(known <= 3 + SMALL, "{known}");
+        assert!(known <= 4 + SMALL, "{known}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use pmp_protocol::ExperienceId;
+use pmp_protocol::{Content, ExperienceId};
 use serde_json::Value;
 
 use crate::{
@@ -37,6 +37,10 @@ pub trait Catalog: Debug + Send + Sync {
     /// Experiences by id: one outcome for each, in the order asked, so that one that fails does not
     /// hide the others.
     async fn describe_experiences(&self, ids: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>>;
+
+    /// Takes note of what the policies are likely to list: what is read of them from now on may share
+    /// the texts of its ids. It changes nothing but the memory that the lists take.
+    fn expect(&self, _content: &Content) {}
 
     /// Procurement policies by id: one outcome for each, in the order asked. Each is whole: AWS
     /// does not page them.

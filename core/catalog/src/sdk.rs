@@ -23,7 +23,7 @@ use aws_smithy_types::body::SdkBody;
 use futures::StreamExt;
 use futures::stream;
 use pmp_aws::{ApiError, Outcome};
-use pmp_protocol::{ExperienceId, ProductBatch, ResourceRequests};
+use pmp_protocol::{Content, ExperienceId, ProductBatch, ResourceRequests};
 use serde_json::Value;
 
 use crate::details::{self, Batch, Listed};
@@ -383,6 +383,10 @@ impl Catalog for SdkCatalog {
     async fn describe_experiences(&self, ids: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>> {
         let ids: Vec<&str> = ids.iter().map(ExperienceId::as_str).collect();
         self.describe(&ids, CONCURRENCY, EXPERIENCE).await
+    }
+
+    fn expect(&self, content: &Content) {
+        self.interner.know(content.approved().iter().chain(content.rejected()));
     }
 
     async fn describe_policies(&self, ids: &[PolicyId]) -> Vec<Result<ProcurementPolicy, CatalogError>> {

@@ -18,6 +18,7 @@ use pmp_catalog::{
 use pmp_protocol::{ExperienceId, ManagementId, ProductBatch, ProductId};
 use pmp_test_clients::{account, without_retries};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What the server answers next, and what it was asked.
 #[derive(Debug, Default)]
@@ -66,6 +67,43 @@ fn ids<const N: usize>(names: [&str; N]) -> [ExperienceId; N] {
 fn entity(identifier: &str) -> Value {
     json!({"EntityIdentifier": identifier, "EntityType": "Experience@1.0",
            "DetailsDocument": {"Name": "One", "Status": "Enabled", "ProcurementPolicies": ["policy-1"]}})
+}
+
+/// Answers each connection with the next of these, byte by byte as they are, and closes it.
+async fn server(answers: Vec<String>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        for answer in answers {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            // A request without a body fits into one packet.
+            connection.read_buf(&mut Vec::with_capacity(16 * 1024)).await.unwrap();
+            connection.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    endpoint
+}
+
+#[tokio::test]
+async fn a_large_answer_that_ends_in_the_middle_is_asked_for_again() {
+    let ids: Vec<_> = (0..10_000).map(|n| format!("prod-{n:013}")).collect();
+    let statement = json!({"Effect": "Allow", "Resources": [{"Type": "Product", "Ids": ids}]});
+    let policy = json!({"EntityIdentifier": "policy-1@3", "DetailsDocument": {"Statements": [statement]}}).to_string();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", policy.len());
+    let whole = format!("{head}connection: close\r\n\r\n{policy}");
+    let half = whole[..whole.len() / 2].to_owned();
+    let policies = [PolicyId::new("policy-1").unwrap()];
+
+    let config = account(&server(vec![half.clone(), whole.clone()]).await, "111111111111");
+    let again = SdkCatalog::new(&config, RateLimits::default()).describe_policies(&policies).await.pop().unwrap();
+    assert_eq!(again.unwrap().approved.len(), ids.len());
+
+    let config = account(&server(vec![half, whole]).await, "111111111111");
+    let once = SdkCatalog::without_retries(&config, RateLimits::default());
+    let cut = once.describe_policies(&policies).await.pop().unwrap().unwrap_err();
+    assert_eq!(cut.class(), ErrorClass::Transient, "{cut}");
+    let then = once.describe_policies(&policies).await.pop().unwrap();
+    assert_eq!(then.unwrap().approved.len(), ids.len());
 }
 
 #[tokio::test]

@@ -369,6 +369,7 @@ impl Spoke {
         let misnamed = misnamed(&standing, &candidates);
         tracing::debug!(version = %snapshot.version(), experiences = candidates.len(), "pass started");
         let version = snapshot.version();
+        self.catalog.expect(snapshot.content());
         let name = format!("{}{version}", drift::NAME);
         let (catalog, chance) = (self.catalog.clone(), self.chance.clone());
         let closing = self.closing(&standing);

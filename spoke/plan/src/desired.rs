@@ -28,15 +28,12 @@ impl<'a> Desired<'a> {
             return Self { content, verdicts, approved, rejected };
         }
         let verdict = |id: &ProductId| verdicts.get(id).map_or(Verdict::Keep, |decision| decision.verdict);
-        let (mut approved, mut rejected) = (BTreeSet::new(), content.rejected().clone());
-        for id in content.approved() {
-            match verdict(id) {
-                Verdict::Keep => approved.insert(id.clone()),
-                Verdict::Exclude => continue,
-                Verdict::Reject => rejected.insert(id.clone()),
-            };
-        }
-        Self { content, verdicts, approved: Cow::Owned(approved), rejected: Cow::Owned(rejected) }
+        // Collected in order, a set is built full; grown by insertion, it takes twice the memory.
+        let approved = content.approved();
+        let kept: BTreeSet<_> = approved.iter().filter(|id| verdict(id) == Verdict::Keep).cloned().collect();
+        let also_rejected = approved.iter().filter(|id| verdict(id) == Verdict::Reject);
+        let rejected = content.rejected().iter().chain(also_rejected).cloned().collect();
+        Self { content, verdicts, approved: Cow::Owned(kept), rejected: Cow::Owned(rejected) }
     }
 
     /// The products that should be approved.

@@ -160,7 +160,8 @@ fn is_well(cli: &Cli, whole: &Whole) -> bool {
     whole.problems.is_empty() && (whole.above.is_empty() || !cli.bounds)
 }
 
-/// The command alone, in a world that nothing else has touched: so it can be measured elsewhere, too.
+/// The command alone, in a world that nothing else has touched. So it can be measured elsewhere,
+/// too.
 async fn commands(
     cli: &Cli,
     scenarios: impl Iterator<Item = &Scenario>,
