@@ -65,6 +65,7 @@ pub(crate) fn receipt_of(item: &Value) -> Option<ReceiptSaid> {
         tried: target_of(item, "version")?,
         status: statuses.into_iter().find(|known| known.as_str() == status)?,
         applied: target_of(&item["applied"]["M"], "version"),
+        quarantined: item["quarantined"]["L"].as_array().is_some_and(|products| !products.is_empty()),
     })
 }
 

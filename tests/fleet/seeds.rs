@@ -9,20 +9,20 @@ use crate::fleet::Mode;
 use crate::history::{Lived, live};
 use crate::rare::Reached;
 
-/// Seeds that always run: where everything heals, and where only a core does.
-const SAFETY: u64 = 60;
-const LIVENESS: u64 = 40;
+/// Seeds that always run. Debug builds of the SDK take some two milliseconds of a processor for each
+/// call, and a seed makes a thousand calls and more.
+const SEEDS: u64 = 40;
 /// Seeds that always run twice.
-const TWICE: u64 = 8;
+const TWICE: u64 = 4;
 
-#[test]
-fn whatever_fails_the_rules_hold_and_all_come_to_the_end() {
-    println!("{}", each(SAFETY, Mode::Safety, "whatever_fails"));
+/// Every other fleet heals as a whole; of the others, a core does.
+fn mode(seed: u64) -> Mode {
+    if seed.is_multiple_of(2) { Mode::Safety } else { Mode::Liveness }
 }
 
 #[test]
-fn a_core_that_heals_comes_to_the_end_whatever_the_rest_does() {
-    println!("{}", each(LIVENESS, Mode::Liveness, "a_core_that_heals"));
+fn whatever_fails_the_rules_hold_and_the_end_is_reached() {
+    println!("{}", each(SEEDS, "whatever_fails"));
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn one_seed_run_twice_leaves_the_same_log() {
     let seeds = seeds(TWICE);
     let (count, mut lines) = (seeds.end - seeds.start, 0);
     for seed in seeds {
-        let (first, second) = (log(&live(seed, Mode::Safety)), log(&live(seed, Mode::Safety)));
+        let (first, second) = (log(&live(seed, mode(seed))), log(&live(seed, mode(seed))));
         if let Some(difference) = first_difference(&first, &second) {
             panic!("{}: the second run is another one, {difference}", again(seed, "one_seed_run_twice"));
         }
@@ -63,7 +63,7 @@ fn log(lived: &Lived) -> Vec<String> {
 
 /// Lets the fleet of each seed live, several at once. All seeds together must come upon each state
 /// of `rare.rs`, or the test fails.
-fn each(always: u64, mode: Mode, name: &str) -> String {
+fn each(always: u64, name: &str) -> String {
     let (seeds, began) = (seeds(always), Instant::now());
     let count = seeds.end - seeds.start;
     let (next, failed) = (AtomicU64::new(seeds.start), Mutex::new(Vec::new()));
@@ -74,7 +74,7 @@ fn each(always: u64, mode: Mode, name: &str) -> String {
             if seed >= seeds.end {
                 return;
             }
-            let lived = live(seed, mode);
+            let lived = live(seed, mode(seed));
             if let Err(problem) = &lived.outcome {
                 let log = log(&lived).join("\n");
                 failed.lock().unwrap().push((seed, format!("{}: {problem}", again(seed, name)), log));

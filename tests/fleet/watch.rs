@@ -242,6 +242,9 @@ impl World {
             && let Some(fleet) = asks_direction(&body, &organization)
         {
             let place = (!fleet).then_some(&organization);
+            if !fleet {
+                self.judge.reads_direction(&organization, process.life);
+            }
             seen.heard = Some((fleet, self.judge.direction(place).cloned()));
         }
         (answer, seen)

@@ -63,7 +63,14 @@ fn start(judge: &mut Reference, allow: &[&str], deny: &[&str]) {
 }
 
 fn in_sync(tried: Target) -> ReceiptSaid {
-    ReceiptSaid { experience: experience(), line: 0, tried, status: ReceiptStatus::InSync, applied: Some(tried) }
+    ReceiptSaid {
+        experience: experience(),
+        line: 0,
+        tried,
+        status: ReceiptStatus::InSync,
+        applied: Some(tried),
+        quarantined: false,
+    }
 }
 
 /// The sentences that were broken.
@@ -154,6 +161,19 @@ fn a_message_that_is_deleted_too_early_is_found() {
     judge.signed_life(&organization(), SPOKE);
     judge.deleted(&organization(), SPOKE, "m-2", "{}");
     assert_eq!(sentences(&judge), ["M17", "M17"]);
+}
+
+#[test]
+fn a_message_of_a_pass_that_was_stopped_is_kept() {
+    // Protocol R8.
+    for (status, broken) in [(ReceiptStatus::Partial, 1), (ReceiptStatus::Applying, 1), (ReceiptStatus::Held, 0)] {
+        let (mut judge, first) = stage();
+        judge.received(&organization(), SPOKE, "m-1");
+        judge.wrote_receipt(&organization(), SPOKE, ReceiptSaid { status, applied: None, ..in_sync(first) });
+        judge.signed_life(&organization(), SPOKE);
+        judge.deleted(&organization(), SPOKE, "m-1", "{}");
+        assert_eq!(judge.violations().len(), broken, "{status}: {:?}", judge.violations());
+    }
 }
 
 #[test]

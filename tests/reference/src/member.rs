@@ -34,6 +34,21 @@ pub struct ReceiptSaid {
     pub status: ReceiptStatus,
     /// `applied`.
     pub applied: Option<Target>,
+    /// Whether it names products that the catalog refused (`quarantined`).
+    pub quarantined: bool,
+}
+
+impl ReceiptSaid {
+    /// Whether it tells what came of a sync. `applying` says that change sets run. `partial` says
+    /// that the spoke was stopped and keeps the message (R8), unless all that is missing are
+    /// products that the catalog refused.
+    fn is_outcome(&self) -> bool {
+        match self.status {
+            ReceiptStatus::Applying => false,
+            ReceiptStatus::Partial => self.quarantined,
+            _ => true,
+        }
+    }
 }
 
 /// One member experience.
@@ -45,14 +60,18 @@ struct Experience {
     /// The versions that it was in step with at some moment, but for what the catalog refuses.
     reached: BTreeSet<Target>,
     receipt: Option<ReceiptSaid>,
+    /// The last receipt that told an outcome: another spoke may be at work again.
+    outcome: Option<ReceiptSaid>,
 }
 
 /// What one life of a spoke has read and written.
 #[derive(Debug, Default)]
 struct Known {
-    /// Where in the history of what is in force its last reads of the head were: before the last
-    /// one, and the last one. What it acts on was in force between the former and now.
+    /// Where in the history of what is in force its last reads of the head were, and those of what
+    /// is directed for its organization: before the last one, and the last one. What it acts on was
+    /// in force between the earlier of the former and now.
     head_reads: (usize, usize),
+    direction_reads: (usize, usize),
     /// The directions that it read last: of the fleet, and of its organization.
     heard: [Option<Direction>; 2],
     /// The lists that it read last, of each experience.
@@ -103,9 +122,8 @@ impl Member {
         if targets.is_empty() {
             return Some("nothing was in force".to_owned());
         }
-        let lacks =
-            |experience: &Experience| !experience.receipt.as_ref().is_some_and(|it| targets.contains(&it.tried));
-        let (id, found) = self.experiences.iter().find(|(_, experience)| lacks(experience))?;
+        let has = |experience: &Experience| experience.outcome.as_ref().is_some_and(|it| targets.contains(&it.tried));
+        let (id, found) = self.experiences.iter().find(|(_, experience)| !has(experience))?;
         let said = found.receipt.as_ref().map(|receipt| (receipt.line, receipt.tried.to_string(), receipt.status));
         Some(format!("the receipt of {id} is {said:?}"))
     }
@@ -199,7 +217,15 @@ impl Reference {
         known.head_reads = (known.head_reads.1, now);
     }
 
-    /// A spoke has read what is directed: for the fleet, or for its organization.
+    /// A spoke reads what is directed for its organization.
+    pub fn reads_direction(&mut self, organization: &OrganizationId, life: Life) {
+        let Some(member) = self.members.get_mut(organization) else { return };
+        let now = member.position();
+        let known = member.lives.entry(life).or_default();
+        known.direction_reads = (known.direction_reads.1, now);
+    }
+
+    /// A spoke has heard what is directed: for the fleet, or for its organization.
     pub fn heard(&mut self, organization: &OrganizationId, life: Life, fleet: bool, direction: Option<Direction>) {
         let Some(member) = self.members.get_mut(organization) else { return };
         member.lives.entry(life).or_default().heard[usize::from(!fleet)] = direction;
@@ -237,7 +263,7 @@ impl Reference {
         if known.heard.iter().any(paused) {
             problems.push(("D11", format!("{id} was started in a pause that the spoke had read of")));
         }
-        let candidates: BTreeSet<_> = member.since(known.head_reads.0).collect();
+        let candidates: BTreeSet<_> = member.since(known.head_reads.0.min(known.direction_reads.0)).collect();
         for (name, change) in changes {
             let Some(experience) = member.experiences.get(name) else {
                 problems.push(("HW, The spoke, 4", format!("{id} changes {name}, which is nobody's")));
@@ -301,7 +327,7 @@ impl Reference {
     pub fn forged_receipt(&mut self, organization: &OrganizationId, receipt: ReceiptSaid) {
         let experience = self.members.get_mut(organization).and_then(|it| it.experiences.get_mut(&receipt.experience));
         if let Some(experience) = experience {
-            experience.receipt = Some(receipt);
+            (experience.receipt, experience.outcome) = (Some(receipt.clone()), Some(receipt));
         }
     }
 
@@ -347,6 +373,9 @@ impl Reference {
             self.broken(sentence, format!("{organization}: the receipt of {name}: {what}"));
         }
         if let Some(experience) = self.members.get_mut(organization).and_then(|it| it.experiences.get_mut(&name)) {
+            if receipt.is_outcome() {
+                experience.outcome = Some(receipt.clone());
+            }
             experience.receipt = Some(receipt);
         }
     }
