@@ -9,7 +9,7 @@ use pmp_protocol::{ExperienceId, OrganizationId, ProductId};
 use pmp_test_reference::Lists;
 use pmp_world::{ChangeSetTiming, Experience, Organization, ProcurementPolicy, World};
 
-/// The hub's account.
+/// The account in which the hub runs.
 pub(crate) const HUB: &str = "111111111111";
 /// Where all clients call. Nobody listens there: the requests never leave the process.
 pub(crate) const ENDPOINT: &str = "http://aws.fleet";
@@ -18,7 +18,7 @@ pub(crate) const REGION: &str = "us-east-1";
 /// Products that there are.
 pub(crate) const UNIVERSE: usize = 90;
 
-/// What goes wrong.
+/// What goes wrong, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Everything fails at any time. Only then all is well, and everybody has to come to the end.
@@ -28,7 +28,7 @@ pub(crate) enum Mode {
     Liveness,
 }
 
-/// One member organization.
+/// One member organization before it lives.
 #[derive(Debug, Clone)]
 pub(crate) struct MemberShape {
     pub(crate) organization: OrganizationId,

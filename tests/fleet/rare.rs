@@ -15,7 +15,7 @@ macro_rules! rare {
             $(#[doc = $sentence] $state,)*
         }
 
-        /// All of them.
+        /// All states, in the order of the report.
         const ALL: &[(Rare, &str)] = &[$((Rare::$state, $sentence),)*];
     };
 }

@@ -9,8 +9,8 @@ use crate::fleet::Mode;
 use crate::history::{Lived, live};
 use crate::rare::Reached;
 
-/// Seeds that always run. Debug builds of the SDK take some two milliseconds of a processor for each
-/// call, and a seed makes a thousand calls and more.
+/// Seeds that always run. Debug builds of the SDK take some two milliseconds of a processor for
+/// each call, and a seed makes a thousand calls and more.
 const SEEDS: u64 = 40;
 /// Seeds that always run twice.
 const TWICE: u64 = 4;

@@ -23,7 +23,7 @@ use crate::seeded::Day;
 /// A fleet that is shared with the processes in it.
 pub(crate) type Shared = Arc<Mutex<World>>;
 
-/// Who calls.
+/// Who it is that calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Who {
     /// One of the hubs.
@@ -57,7 +57,7 @@ pub(crate) struct World {
     pub(crate) judge: Reference,
     pub(crate) reached: Reached,
     pub(crate) log: Vec<String>,
-    /// Calls so far.
+    /// Calls of all processes so far.
     pub(crate) calls: u64,
     /// Those of each member's spokes since the faults ended.
     pub(crate) calls_in_peace: BTreeMap<usize, u64>,

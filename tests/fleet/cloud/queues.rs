@@ -31,7 +31,7 @@ pub(crate) struct Message {
     handle: String,
 }
 
-/// One queue.
+/// A standard queue: it promises no order.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     pub(crate) messages: Vec<Message>,

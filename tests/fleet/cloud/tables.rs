@@ -17,7 +17,7 @@ const STALE: SignedDuration = SignedDuration::from_secs(3);
 /// Moments of the snapshots that are kept, for stale reads and to restore the table.
 const MOMENTS: usize = 40;
 
-/// The two tables.
+/// The two tables of the ledger, and a past of one of them.
 #[derive(Debug)]
 pub(crate) struct Tables {
     snapshots: Database,

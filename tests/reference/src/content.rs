@@ -8,9 +8,9 @@ use pmp_protocol::{Digest, ExperienceId, ProductId};
 /// The approved and the rejected products of an experience.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lists {
-    /// What may be procured.
+    /// The products that users may procure.
     pub approved: BTreeSet<ProductId>,
-    /// What may not.
+    /// The products that they may not procure.
     pub rejected: BTreeSet<ProductId>,
 }
 
@@ -35,9 +35,9 @@ impl Lists {
 /// Everything that a management experience says at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// Its lists.
+    /// The approved and the rejected products.
     pub lists: Lists,
-    /// The notes on products.
+    /// The notes on products, by id.
     pub notes: BTreeMap<ProductId, String>,
     /// `Allow` or `Deny`: whether users may request products that are not approved.
     pub requests: &'static str,

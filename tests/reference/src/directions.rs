@@ -17,7 +17,7 @@ pub struct Direction {
     pub generation: u64,
     /// Grows by one with each change of the pin.
     pub line: u64,
-    /// The snapshot that is held.
+    /// The snapshot whose content is held.
     pub pin: Option<Target>,
     /// The version that waves let be taken.
     pub turn: Option<Target>,
@@ -25,12 +25,12 @@ pub struct Direction {
     pub pause: Option<Pause>,
 }
 
-/// A pause.
+/// A pause that operators directed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pause {
-    /// When it was directed.
+    /// When an operator directed it.
     pub at: Timestamp,
-    /// When it ends.
+    /// When it ends by itself.
     pub until: Timestamp,
 }
 

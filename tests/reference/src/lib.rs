@@ -41,7 +41,7 @@ use waves::Rollouts;
 /// A version with the digest of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
-    /// The number.
+    /// The number of the version.
     pub version: SnapshotVersion,
     /// What its content must have for a digest.
     pub digest: Digest,
@@ -133,7 +133,7 @@ impl Reference {
         self.refused = products;
     }
 
-    /// A spoke of this organization wrote into this partition of `SyncTimestamps`, or of `Snapshots`.
+    /// A spoke of this organization wrote into this partition of the ledger.
     pub fn wrote(&mut self, organization: &OrganizationId, partition: &str) {
         // L12.
         self.check(partition == organization.as_str(), "L12", || format!("{organization} wrote into {partition}"));

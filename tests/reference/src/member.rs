@@ -26,13 +26,13 @@ pub struct Change {
 pub struct ReceiptSaid {
     /// The member experience that it is about.
     pub experience: ExperienceId,
-    /// 0 where it says none.
+    /// The line of pins; 0 where it says none.
     pub line: u64,
-    /// `version` and `digest`.
+    /// `version` and `digest`: what was tried.
     pub tried: Target,
-    /// `status`.
+    /// `status`: what came of it.
     pub status: ReceiptStatus,
-    /// `applied`.
+    /// `applied`: what is in force.
     pub applied: Option<Target>,
     /// Whether it names products that the catalog refused (`quarantined`).
     pub quarantined: bool,
@@ -51,7 +51,7 @@ impl ReceiptSaid {
     }
 }
 
-/// One member experience.
+/// One member experience, as it lives.
 #[derive(Debug, Default)]
 struct Experience {
     live: Lists,
