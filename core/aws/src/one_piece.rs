@@ -1,9 +1,9 @@
 //! Takes a large answer in one piece of memory.
 //!
-//! The SDK keeps all pieces of an answer until the last one has come, and copies them into one then.
-//! So twice the answer is in memory for a moment, which is what a pass over large policies takes
-//! most of. Here each piece is copied as it comes, within the same attempt: what ends in the middle
-//! is a connection that broke, and is tried again as such.
+//! The SDK keeps all pieces of an answer until the last one has come, and copies them into one
+//! then. So twice the answer is in memory for a moment, which is what a pass over large policies
+//! takes most of. Here each piece is copied as it comes, within the same attempt: what ends in the
+//! middle is a connection that broke, and is tried again as such.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{

@@ -27,8 +27,8 @@ impl AsRef<str> for Text<'_> {
     }
 }
 
-/// A text that holds JSON, as it stands in the answer, escapes and all: most answers hold the same as
-/// a document as well, and then nobody reads it.
+/// A text that holds JSON, as it stands in the answer, escapes and all: most answers hold the same
+/// as a document as well, and then nobody reads it.
 struct JsonText<'a>(&'a RawValue);
 
 impl<'de: 'a, 'a> Deserialize<'de> for JsonText<'a> {

@@ -38,8 +38,8 @@ pub trait Catalog: Debug + Send + Sync {
     /// hide the others.
     async fn describe_experiences(&self, ids: &[ExperienceId]) -> Vec<Result<Experience, CatalogError>>;
 
-    /// Takes note of what the policies are likely to list: what is read of them from now on may share
-    /// the texts of its ids. It changes nothing but the memory that the lists take.
+    /// Takes note of what the policies are likely to list: what is read of them from now on may
+    /// share the texts of its ids. It changes nothing but the memory that the lists take.
     fn expect(&self, _content: &Content) {}
 
     /// Procurement policies by id: one outcome for each, in the order asked. Each is whole: AWS
