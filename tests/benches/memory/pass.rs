@@ -61,7 +61,7 @@ pub(crate) fn all() -> Vec<Pass> {
         pass("publish", (1, 150_000), What::Publish, 80),
         pass("publish again", (1, 150_000), What::PublishAgain, 84),
         pass("in step", (1, 50_000), What::SyncAgain, 64),
-        pass("nothing to do", (100, 20_000), sync(0, false), 66),
+        pass("nothing to do", (100, 20_000), sync(0, false), 68),
         pass("something to do", (100, 20_000), sync(DELTA, false), 130),
         // Two filters may run at once, and take 64 MiB each on top.
         pass("a greedy filter", (100, 20_000), sync(0, true), 250),
