@@ -95,7 +95,7 @@ impl Faults {
 pub(crate) fn weight(request: &Request) -> u32 {
     match (request.service, request.operation.as_str()) {
         (Service::Catalog, "StartChangeSet") => 10 * OFTEN,
-        (Service::Topic, _) | (Service::Tables, "TransactWriteItems" | "UpdateItem") => 8 * OFTEN,
+        (Service::Topic, _) | (Service::Tables, "TransactWriteItems" | "UpdateItem") => 20 * OFTEN,
         (Service::Queues, "DeleteMessageBatch") => 8 * OFTEN,
         (Service::Catalog, "DescribeChangeSet" | "ListEntities") | (Service::Tables, "PutItem") => 2 * OFTEN,
         (Service::Queues, _) => 1,

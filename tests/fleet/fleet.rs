@@ -111,7 +111,7 @@ impl Shape {
         if mode == Mode::Liveness {
             members.iter_mut().skip(1).for_each(|member| member.core = rng.u8(0..3) > 0);
         }
-        let per_mille = [0, 4, 10, 25][rng.usize(0..4)];
+        let per_mille = [0, 6, 12, 25][rng.usize(0..4)];
         let waves = (rng.u8(0..3) == 0).then(|| {
             let most = rng.usize(0..2);
             let first = members[0].organization.as_str();

@@ -28,7 +28,7 @@ pub(crate) async fn something(shared: &Shared, operator: &Line) {
         let mut world = shared.lock().unwrap();
         let count = world.shape.members.len();
         let place = world.faults.rng.usize(0..count);
-        (world.faults.rng.u8(0..24), place)
+        (world.faults.rng.u8(0..26), place)
     };
     match kind {
         0..=7 => edit_management(&mut shared.lock().unwrap()),
@@ -78,12 +78,17 @@ fn edit_member(world: &mut World, place: usize) {
     let member = world.shape.members[place].clone();
     let which = world.faults.rng.usize(0..member.experiences.len());
     let experience = member.experiences[which].0.clone();
-    let lists = catalog::lists(&world.cloud.catalog, &experience);
+    edit_experience(world, &member.account, &experience);
+}
+
+/// Somebody else edits this experience.
+pub(crate) fn edit_experience(world: &mut World, account: &str, experience: &ExperienceId) {
+    let lists = catalog::lists(&world.cloud.catalog, experience);
     let count = world.faults.rng.usize(1..6);
     let some = some_products(&mut world.faults.rng, count);
     let (deny, allow) = some.into_iter().partition(|id| lists.approved.contains(id));
     world.reach(Rare::ForeignEdit);
-    start(world, member.account, &experience, &Change { allow, deny });
+    start(world, account.to_owned(), experience, &Change { allow, deny });
 }
 
 /// Starts a change set of a person, who leaves alone what the catalog refuses. Where something

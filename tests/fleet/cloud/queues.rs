@@ -55,8 +55,6 @@ pub(crate) struct Moved {
     pub(crate) deleted: Vec<(String, String)>,
     /// The body of a message that was sent to the dead letters.
     pub(crate) buried: Option<String>,
-    /// How many messages the redrive policy moved.
-    pub(crate) redriven: usize,
 }
 
 pub(crate) fn url(account: &str, name: &str) -> String {
@@ -153,7 +151,6 @@ impl Queues {
                     "SentTimestamp": message.sent.as_millisecond().to_string() } }));
             true
         });
-        moved.redriven = dead.len();
         dead.into_iter().for_each(|body| self.send(account, DEAD, body, now, now));
         json!({ "Messages": handed })
     }
