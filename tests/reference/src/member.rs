@@ -60,6 +60,9 @@ struct Experience {
     /// The versions that it was in step with at some moment, but for what the catalog refuses.
     reached: BTreeSet<Target>,
     receipt: Option<ReceiptSaid>,
+    /// Whether somebody who is no spoke wrote that receipt. One that names a later version stands in
+    /// the way of what the spoke writes in the same pass (R3), until the next pass finds it (R7).
+    forged: bool,
     /// The last receipt that told an outcome: another spoke may be at work again.
     outcome: Option<ReceiptSaid>,
 }
@@ -123,7 +126,8 @@ impl Member {
             return Some("nothing was in force".to_owned());
         }
         let has = |experience: &Experience| experience.outcome.as_ref().is_some_and(|it| targets.contains(&it.tried));
-        let (id, found) = self.experiences.iter().find(|(_, experience)| !has(experience))?;
+        let lacks = |experience: &Experience| !has(experience) && !experience.forged;
+        let (id, found) = self.experiences.iter().find(|(_, experience)| lacks(experience))?;
         let said = found.receipt.as_ref().map(|receipt| (receipt.line, receipt.tried.to_string(), receipt.status));
         Some(format!("the receipt of {id} is {said:?}"))
     }
@@ -327,7 +331,7 @@ impl Reference {
     pub fn forged_receipt(&mut self, organization: &OrganizationId, receipt: ReceiptSaid) {
         let experience = self.members.get_mut(organization).and_then(|it| it.experiences.get_mut(&receipt.experience));
         if let Some(experience) = experience {
-            (experience.receipt, experience.outcome) = (Some(receipt.clone()), Some(receipt));
+            (experience.receipt, experience.forged) = (Some(receipt), true);
         }
     }
 
@@ -376,7 +380,7 @@ impl Reference {
             if receipt.is_outcome() {
                 experience.outcome = Some(receipt.clone());
             }
-            experience.receipt = Some(receipt);
+            (experience.receipt, experience.forged) = (Some(receipt), false);
         }
     }
 
