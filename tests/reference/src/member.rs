@@ -60,8 +60,8 @@ struct Experience {
     /// The versions that it was in step with at some moment, but for what the catalog refuses.
     reached: BTreeSet<Target>,
     receipt: Option<ReceiptSaid>,
-    /// Whether somebody who is no spoke wrote that receipt. One that names a later version stands
-    /// in the way of what the spoke writes in the same pass (R3), until the next pass finds it (R7).
+    /// Whether somebody who is no spoke wrote that receipt. One that names a later version is in
+    /// the way of what the spoke writes in the same pass (R3), until the next pass finds it (R7).
     forged: bool,
     /// The last receipt that told an outcome: another spoke may be at work again.
     outcome: Option<ReceiptSaid>,
