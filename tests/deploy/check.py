@@ -568,7 +568,11 @@ class Deployment(Checks):
             }
             expect(found, expected, "units that a change reads and writes")
             noted = self.tap.during(lambda: self.published(SCHEDULE, "announced", 3))
-            expected = (script.hub_quiet_reads(args, members=2), script.HUB_QUIET_WRITES + script.hub_noted_writes(receipts=3))
+            # Two passes of the spoke came since the hub looked last: it asks once for the outcome in between. An hourly look of a
+            # fleet that changes less often finds none, so the bill has no line for it.
+            in_between = 1
+            reads = script.hub_quiet_reads(args, members=2) + in_between
+            expected = (reads, script.HUB_QUIET_WRITES + script.hub_noted_writes(receipts=3))
             expect(noted, expected, "units of the announcement after a change")
             self.deliver(spoke)
             found = {
