@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use pmp_audit::{Entry, last_line, line};
-use pmp_protocol::Digest;
+use pmp_audit::Entry;
+use pmp_audit::testing::{chained, file};
 use pmp_tests::{ALPHA, HUB, MANAGEMENT, Scene, Tap, world};
 use serde_json::{Value, json};
 
@@ -159,19 +159,9 @@ async fn what_everyone_did_is_listed_exported_and_verified_alone() {
 
 /// An exported audit without one entry, written again by somebody who may write into the table.
 fn without_the_entry(number: usize, lines: &[&str]) -> String {
-    let (entries, left_out) = (&lines[..lines.len() - 1], number - 1);
-    let kept = entries.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, line)| *line);
-    let mut entries: Vec<Entry> = kept.map(|line| serde_json::from_str(line).unwrap()).collect();
-    let (mut previous, mut file) = (None, String::new());
-    for (entry, number) in entries.iter_mut().zip(1..) {
-        (entry.number, entry.previous) = (number, previous);
-        let text = entry.text().unwrap();
-        let digest = Digest::of(text.as_bytes());
-        file += &(line(&text, &digest.to_string()) + "\n");
-        previous = Some(digest);
-    }
-    let last = entries.last().unwrap();
-    file + &last_line(&last.experience, 1, last.number, &previous.unwrap()) + "\n"
+    let entries = lines[..lines.len() - 1].iter().map(|line| serde_json::from_str::<Entry>(line).unwrap());
+    let kept = entries.enumerate().filter(|(at, _)| at + 1 != number).map(|(_, entry)| entry.event);
+    file(&chained(kept), 1)
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use pmp_protocol::{Digest, ExperienceId, OrganizationId, ReceiptStatus, SnapshotVersion};
 use pmp_test_reference::{Direction, Pause, ReceiptSaid, Target};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::cloud::tables::Key;
@@ -50,20 +51,11 @@ pub(crate) fn direction_of(item: &Value) -> Direction {
 
 /// A receipt as it lies in the ledger.
 pub(crate) fn receipt_of(item: &Value) -> Option<ReceiptSaid> {
-    let statuses = [
-        ReceiptStatus::InSync,
-        ReceiptStatus::Applying,
-        ReceiptStatus::Partial,
-        ReceiptStatus::Held,
-        ReceiptStatus::Failed,
-        ReceiptStatus::Skipped,
-    ];
-    let status = item["status"]["S"].as_str()?;
     Some(ReceiptSaid {
         experience: ExperienceId::new(item["member_experience"]["S"].as_str()?).ok()?,
         line: number(item, "line"),
         tried: target_of(item, "version")?,
-        status: statuses.into_iter().find(|known| known.as_str() == status)?,
+        status: ReceiptStatus::deserialize(&item["status"]["S"]).ok()?,
         applied: target_of(&item["applied"]["M"], "version"),
         quarantined: item["quarantined"]["L"].as_array().is_some_and(|products| !products.is_empty()),
     })
